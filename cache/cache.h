@@ -1,0 +1,58 @@
+/* The cache of expanded embedded entities: a seam with an in-process level now and Redis behind it later.
+ * C1 Entries are immutable: the key carries tree_revision, so an entry is never wrong and never invalidated; old ones age out.
+ * C4 Every failure is a miss. C5 Keys are asked in one batch. C7 A value whose key does not match is a miss. */
+#ifndef JG_CACHE_CACHE_H
+#define JG_CACHE_CACHE_H
+
+#include <stdatomic.h>
+
+#include "base/metric.h"
+#include "base/status.h"
+#include "base/uuid.h"
+#include "proto/codec/parts.h"
+
+struct jg_cache;
+
+struct jg_cache_key {
+  int64_t tenant;
+  struct jg_uuid epoch;
+  struct jg_uuid id;
+  int64_t tree_revision;
+  enum jg_kind kind;
+};
+
+/* An immutable, reference-counted value. Both forms, so that either door splices. */
+struct jg_cache_value {
+  _Atomic uint32_t refs;
+  struct jg_cache_key key;
+  struct jg_expanded expanded; /* points behind this struct */
+  size_t bytes;                /* memory of the whole value */
+};
+
+/* Copies the three texts; the caller owns one reference. */
+struct jg_cache_value *jg_cache_value_create(const struct jg_cache_key *key, const struct jg_expanded *expanded);
+struct jg_cache_value *jg_cache_value_ref(struct jg_cache_value *value);
+void jg_cache_value_unref(struct jg_cache_value *value); /* NULL is allowed */
+
+struct jg_cache_options {
+  struct jg_str url;          /* "memory:" */
+  size_t bytes_max;           /* of the in-process level */
+  struct jg_metrics *metrics; /* borrows until destroy; NULL allowed */
+};
+/* INVALID_ARGUMENT: unknown url. */
+JG_MUST_CHECK struct jg_status jg_cache_create(const struct jg_cache_options *options, struct jg_arena *arena,
+                                               struct jg_cache **ret_cache);
+void jg_cache_destroy(struct jg_cache *cache); /* NULL is allowed; values given out stay valid */
+
+/* The in-process level alone: never blocks but for a look-up's lock. values[i] is a reference the caller owns, or NULL.
+ * Returns how many were found. Thread: any. */
+size_t jg_cache_peek(struct jg_cache *cache, const struct jg_cache_key *keys, size_t count,
+                     struct jg_cache_value **ret_values);
+/* All levels, one batch; may wait for the shared level within its time budget, so only where blocking is allowed (readers,
+ * writer, hub). Same results as peek. */
+size_t jg_cache_get(struct jg_cache *cache, const struct jg_cache_key *keys, size_t count,
+                    struct jg_cache_value **ret_values);
+/* Offers a value to every level (takes a reference of its own). Built from committed data only (C1). Thread: any. */
+void jg_cache_put(struct jg_cache *cache, struct jg_cache_value *value);
+
+#endif

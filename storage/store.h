@@ -1,0 +1,236 @@
+/* The system of record: the seam that SQLite implements, and PostgreSQL later. What decides is written against
+ * `struct jg_txn` by the services; an engine gives threads, transactions, columns, the log and the counters.
+ *
+ * Rules (numbers are cited by the code):
+ * R1 One dense revision counter per tenant, assigned inside the writing transaction, in commit order.
+ * R2 Row and log record commit together or not at all.
+ * R3 Group commit: queued writes share a transaction, each in a savepoint; one that fails gives its revisions back and fails
+ *    alone. When the whole batch was rolled back by an error, each member is run once more alone, or fails UNAVAILABLE.
+ * R4 Checkpoints are bounded.
+ * R5 A tenant's epoch is made with the tenant.
+ * R7 A transaction belongs to one tenant: every statement is scoped by it.
+ * R8 A read meets its deadline (DEADLINE_EXCEEDED); a write's is checked before it runs, then it is never interrupted.
+ * R9 Stamps: max(now, the tenant's last stamp + 100 ns, the job's own modified_dateutc + 100 ns); the last stamp is persisted. */
+#ifndef JG_STORAGE_STORE_H
+#define JG_STORAGE_STORE_H
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/queue.h"
+#include "base/status.h"
+#include "base/uuid.h"
+#include "proto/schema/schema.h"
+
+struct jg_store;
+struct jg_txn;
+
+/* The tenant of a server without authentication. */
+#define JG_TENANT_DEFAULT JG_STR("default")
+
+/* ---- store ---- */
+
+struct jg_store_options {
+  struct jg_str url;            /* "sqlite:PATH" */
+  bool create;                  /* make the database if there is none (serve, import); else NOT_FOUND */
+  bool exclusive;               /* be the only writing process: FAILED_PRECONDITION/STORE_LOCKED if another one is */
+  bool read_only;               /* export: no lock, no writer thread; runs beside a server */
+  unsigned reader_count;        /* reader threads, 1..64 */
+  const struct jg_clock *clock; /* borrows until close */
+  struct jg_metrics *metrics;   /* borrows until close; NULL allowed */
+  const struct jg_log *log;     /* borrows until close; NULL allowed */
+};
+
+/* Opens or makes the record and starts its threads. Applies the numbered migrations. Refusals, each clear and naming the path:
+ * INVALID_ARGUMENT (url), NOT_FOUND, FAILED_PRECONDITION with STORE_FOREIGN (not a jobgate database), STORE_NEWER,
+ * STORE_LOCKED, STORE_READ_ONLY, and DATA_LOSS with STORE_CORRUPT. Thread: main. */
+JG_MUST_CHECK struct jg_status jg_store_open(const struct jg_store_options *options, struct jg_arena *arena,
+                                             struct jg_store **ret_store);
+/* Stops the threads after what is queued is done, and closes. No call may be open or come later. */
+void jg_store_close(struct jg_store *store);
+
+/* The tenant's number; makes it (with epoch and seeded job statuses) if it is new and `create`. Thread: any that may block. */
+JG_MUST_CHECK struct jg_status jg_store_tenant(struct jg_store *store, struct jg_str name, bool create,
+                                               struct jg_arena *arena, int64_t *ret_tenant);
+
+/* Called on the writer thread after each commit that made revisions; must not block. One listener, set before the first
+ * write. A lost hint costs milliseconds, never correctness. */
+typedef void (*jg_store_committed)(int64_t tenant, int64_t revision, void *data);
+void jg_store_listen(struct jg_store *store, jg_store_committed committed, void *data);
+
+/* One write. The struct is the caller's and stays put until done was called. */
+struct jg_store_write {
+  struct jg_queue_node node; /* the store's */
+  int64_t tenant;
+  int64_t deadline_ns; /* monotonic; 0: none */
+  /* On the writer thread, inside a savepoint. May run twice (R3), so it sets its outputs anew. An error undoes its part. */
+  struct jg_status (*run)(struct jg_txn *txn, void *data);
+  /* On the writer thread, after the commit is durable (or failed); must not block. The status' texts live where run put
+   * them or are static. */
+  void (*done)(struct jg_status status, void *data);
+  void *data;
+};
+/* Queues it. UNAVAILABLE/OVERLOADED when the queue is full (done is then never called). Thread: any. */
+JG_MUST_CHECK struct jg_status jg_store_submit(struct jg_store *store, struct jg_store_write *write);
+
+/* One read on a reader thread, in a snapshot. */
+struct jg_store_read {
+  struct jg_queue_node node; /* the store's */
+  int64_t tenant;
+  int64_t deadline_ns; /* monotonic; 0: none */
+  /* On a reader thread; called exactly once. txn is NULL if `begun` is an error (deadline, store failure). */
+  void (*run)(struct jg_txn *txn, struct jg_status begun, void *data);
+  void *data;
+};
+/* Queues it. UNAVAILABLE/OVERLOADED when the queue is full (run is then never called). Thread: any. */
+JG_MUST_CHECK struct jg_status jg_store_submit_read(struct jg_store *store, struct jg_store_read *read);
+
+/* One indexed point read on the calling thread's own connection, at once: no busy wait, no scan. UNAVAILABLE if the record
+ * cannot answer at once (then submit it). Else run's own status. Thread: any; connections are kept per thread. */
+JG_MUST_CHECK struct jg_status jg_store_read_inline(struct jg_store *store, int64_t tenant,
+                                                    struct jg_status (*run)(struct jg_txn *txn, void *data),
+                                                    void *data);
+
+/* ---- reading in a transaction: one snapshot. Results live in the arena given ---- */
+
+struct jg_tenant_state {
+  struct jg_str epoch;     /* text of a UUID */
+  int64_t revision;        /* newest; 0: nothing yet */
+  int64_t entity_revision; /* newest revision that changed an embedded entity: heads are valid while it stands */
+  int64_t oldest_revision; /* oldest kept in the log; 1 while nothing was compacted */
+  int64_t id2_last;
+};
+JG_MUST_CHECK struct jg_status jg_txn_tenant_state(struct jg_txn *txn, struct jg_arena *arena,
+                                                   struct jg_tenant_state *ret_state);
+
+struct jg_job_row {
+  int64_t rid; /* never reused */
+  int64_t revision;
+  struct jg_uuid id;
+  int64_t modified_ticks;
+  struct jg_str payload; /* jg_parts.payload of a Job */
+};
+
+/* NOT_FOUND. */
+JG_MUST_CHECK struct jg_status jg_txn_job_get(struct jg_txn *txn, struct jg_uuid id, struct jg_arena *arena,
+                                              struct jg_job_row *ret_row);
+/* By reference_back_office (never empty). NOT_FOUND. */
+JG_MUST_CHECK struct jg_status jg_txn_job_find(struct jg_txn *txn, struct jg_str reference, struct jg_arena *arena,
+                                               struct jg_job_row *ret_row);
+/* True if another job has this one as its _parent_id. */
+JG_MUST_CHECK struct jg_status jg_txn_job_is_parent(struct jg_txn *txn, struct jg_uuid id, bool *ret_is_parent);
+
+enum jg_job_order { JG_ORDER_ID, JG_ORDER_MODIFIED };
+
+struct jg_job_query {
+  enum jg_job_order order; /* ties of MODIFIED go by id, same direction */
+  bool descending;
+  bool has_after; /* start behind this key (keyset) */
+  struct jg_uuid after_id;
+  int64_t after_modified_ticks; /* JG_ORDER_MODIFIED */
+  int64_t skip;                 /* rows to pass over first, >= 0 */
+  int64_t limit;                /* rows at most, > 0 */
+  size_t bytes_max;             /* stop after the row that reaches this many payload bytes; at least one row comes */
+};
+struct jg_job_rows {
+  struct jg_job_row *rows;
+  size_t count;
+  bool more; /* rows are left beyond these */
+};
+JG_MUST_CHECK struct jg_status jg_txn_job_list(struct jg_txn *txn, const struct jg_job_query *query,
+                                               struct jg_arena *arena, struct jg_job_rows *ret_rows);
+
+struct jg_entity_row {
+  enum jg_kind kind;
+  struct jg_uuid id;
+  struct jg_str key;     /* lookup key, may be empty */
+  int64_t revision;      /* of its own last change */
+  int64_t tree_revision; /* C1: newest among itself and all it embeds */
+  struct jg_str payload; /* jg_parts.payload of its kind */
+};
+/* NOT_FOUND. */
+JG_MUST_CHECK struct jg_status jg_txn_entity_get(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id,
+                                                 struct jg_arena *arena, struct jg_entity_row *ret_row);
+/* By its lookup key (never empty). NOT_FOUND. Keys are unique per kind. */
+JG_MUST_CHECK struct jg_status jg_txn_entity_find(struct jg_txn *txn, enum jg_kind kind, struct jg_str key,
+                                                  struct jg_arena *arena, struct jg_entity_row *ret_row);
+/* tree_revision alone, cheaper than the row. NOT_FOUND. */
+JG_MUST_CHECK struct jg_status jg_txn_entity_head(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id,
+                                                  int64_t *ret_tree_revision);
+
+enum jg_change_kind { JG_CHANGE_CREATED = 1, JG_CHANGE_UPDATED = 2, JG_CHANGE_DELETED = 3 };
+
+/* One record of the log. */
+struct jg_change {
+  int64_t revision;
+  enum jg_kind kind; /* JG_KIND_JOB or an entity */
+  enum jg_change_kind change;
+  struct jg_uuid id;
+  int64_t rid;           /* job: its rid; else 0 */
+  bool last;             /* last change of its request */
+  int64_t commit_ticks;  /* R9 */
+  uint64_t changed;      /* bit i: member i changed; 0 unless UPDATED */
+  struct jg_str payload; /* after the change; empty when DELETED */
+  struct jg_str old;     /* before image: payload of the old values of the changed members, empty when CREATED */
+  struct jg_str trace;   /* writer's traceparent or empty */
+};
+struct jg_changes {
+  struct jg_change *items;
+  size_t count;
+  int64_t through_revision; /* everything up to here was read */
+};
+/* Changes with revision > after, whole requests only: stops at the end of the request that reaches count_max or bytes_max (so
+ * one large request comes whole). Empty at the tip. OUT_OF_RANGE/HISTORY_LOST if after + 1 < oldest, or after > newest. */
+JG_MUST_CHECK struct jg_status jg_txn_changes(struct jg_txn *txn, int64_t after_revision, size_t count_max,
+                                              size_t bytes_max, struct jg_arena *arena, struct jg_changes *ret_changes);
+
+/* ---- writing, in a write's run only ---- */
+
+/* The time of this write, made by R9. job_modified_ticks: of the job that is changed (JG_TICKS_UNSET: a new one or none);
+ * its part does not raise the tenant's last stamp. */
+int64_t jg_txn_stamp(struct jg_txn *txn, int64_t job_modified_ticks);
+/* The tenant's next id2; persisted with the transaction. */
+JG_MUST_CHECK struct jg_status jg_txn_id2_next(struct jg_txn *txn, int32_t *ret_id2);
+/* Raises the counter to at least id2 (imports). */
+JG_MUST_CHECK struct jg_status jg_txn_id2_raise(struct jg_txn *txn, int32_t id2);
+/* Adopts the writer's trace for the log records of this write; traceparent text or empty. Borrows until run returns. */
+void jg_txn_set_trace(struct jg_txn *txn, struct jg_str traceparent);
+
+struct jg_job_put {
+  int64_t rid; /* of the row that is replaced; 0: a new job */
+  struct jg_uuid id;
+  struct jg_str payload;  /* filter columns are taken from it */
+  uint64_t changed;       /* UPDATED: bits of the members that changed */
+  struct jg_str old;      /* UPDATED: payload of their old values */
+  int64_t commit_ticks;   /* from jg_txn_stamp */
+  int64_t modified_ticks; /* modified_dateutc of the payload */
+};
+/* Writes row and log record (R2) under the next revision. ALREADY_EXISTS with DUPLICATE_ID or DUPLICATE_REFERENCE. */
+JG_MUST_CHECK struct jg_status jg_txn_job_put(struct jg_txn *txn, const struct jg_job_put *put, struct jg_arena *arena,
+                                              int64_t *ret_revision);
+/* Removes the row, leaves a tombstone in the log whose old image is the row's payload. */
+JG_MUST_CHECK struct jg_status jg_txn_job_delete(struct jg_txn *txn, const struct jg_job_row *row, int64_t commit_ticks,
+                                                 int64_t *ret_revision);
+
+struct jg_entity_ref {
+  enum jg_kind kind;
+  struct jg_uuid id;
+};
+struct jg_entity_put {
+  bool create;
+  enum jg_kind kind;
+  struct jg_uuid id;
+  struct jg_str key;
+  struct jg_str payload;
+  uint64_t changed;                   /* as in jg_job_put */
+  struct jg_str old;                  /* as in jg_job_put */
+  int64_t commit_ticks;               /* from jg_txn_stamp */
+  const struct jg_entity_ref *embeds; /* what it embeds directly: the edges by which tree_revision is raised */
+  size_t embed_count;
+};
+/* Writes the entity under the next revision, raises tree_revision of it and of everything that embeds it, directly or not, and
+ * the tenant's entity_revision. ALREADY_EXISTS/DUPLICATE_REFERENCE when another entity of its kind has that key. */
+JG_MUST_CHECK struct jg_status jg_txn_entity_put(struct jg_txn *txn, const struct jg_entity_put *put,
+                                                 struct jg_arena *arena, int64_t *ret_revision);
+
+#endif
