@@ -1,0 +1,38 @@
+/* The hub: one tail of the log per process, and the streams that follow it.
+ * H1 A stream is a cursor (revision) and nothing else: no queue of its own, so a slow one costs nothing but its place.
+ * H2 The tail is a ring of encoded batches, each a whole WatchJobsResponse shared by every stream of its view; bounded bytes.
+ * H3 A stream whose cursor left the ring (resume, slow) reads the log in pages on the readers until it is in the ring again.
+ * H4 A batch ends at the end of a request; its token stands there (atomic, resumable).
+ * H5 A hint after commit wakes the tail; a slow poll drives the same step, so a lost hint costs milliseconds.
+ * H6 A bookmark comes at the heartbeat interval when nothing else did, with everything up to its revision sent. */
+#ifndef JG_SERVICES_CHANGES_HUB_H
+#define JG_SERVICES_CHANGES_HUB_H
+
+#include "services/call.h"
+
+struct jg_hub_options {
+  struct jg_store *store;
+  struct jg_expander *expander;
+  const struct jg_clock *clock;
+  const struct jg_log *log;
+  struct jg_metrics *metrics;
+  size_t ring_bytes_max; /* JG_LIMIT_HUB_RING_BYTES */
+  size_t streams_max;    /* JG_LIMIT_WATCH_STREAMS */
+};
+
+/* Starts the tail thread. Borrows what the options name until destroy. Thread: main. */
+struct jg_hub *jg_hub_create(const struct jg_hub_options *options);
+/* Every stream gets a drain message with its token and a jittered delay, then ends UNAVAILABLE/DRAINING; new ones are refused.
+ * Returns at once; jg_hub_stream_count tells when they are gone. Thread: any. */
+void jg_hub_drain(struct jg_hub *hub);
+size_t jg_hub_stream_count(struct jg_hub *hub);
+/* Stops the thread. No stream may be left. */
+void jg_hub_destroy(struct jg_hub *hub); /* NULL is allowed */
+
+/* After a commit (jg_store_committed): never blocks. Thread: any. */
+void jg_hub_hint(int64_t tenant, int64_t revision, void *hub);
+
+/* The handler of WatchJobs. */
+void jg_hub_watch(struct jg_call *call);
+
+#endif

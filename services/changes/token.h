@@ -1,0 +1,25 @@
+/* Resume tokens: opaque text that binds version, tenant, epoch, revision and filter. Any replica reads them. Thread: any. */
+#ifndef JG_SERVICES_CHANGES_TOKEN_H
+#define JG_SERVICES_CHANGES_TOKEN_H
+
+#include "base/status.h"
+#include "base/uuid.h"
+
+struct jg_token {
+  int64_t tenant;
+  struct jg_uuid epoch;
+  int64_t revision;
+  uint64_t filter_hash; /* of the canonical filter; 0: no filter */
+};
+
+#define JG_TOKEN_TEXT_MAX 96
+/* base64url without padding, with a check sum; returns the length. */
+size_t jg_token_format(const struct jg_token *token, char out[JG_TOKEN_TEXT_MAX]);
+/* INVALID_ARGUMENT/INVALID_TOKEN naming `resume_token`: garbage, another version. */
+JG_MUST_CHECK struct jg_status jg_token_parse(struct jg_str text, struct jg_token *ret_token);
+/* Is the token good here? INVALID_ARGUMENT/INVALID_TOKEN: another tenant's or another filter's. OUT_OF_RANGE/HISTORY_LOST with
+ * oldest and newest: another epoch, older than the log, or ahead of it. */
+JG_MUST_CHECK struct jg_status jg_token_check(const struct jg_token *token, const struct jg_token *expected,
+                                              int64_t oldest_revision, int64_t newest_revision, struct jg_arena *arena);
+
+#endif
