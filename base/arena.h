@@ -36,6 +36,7 @@ JG_MUST_CHECK void *jg_arena_alloc_zero(struct jg_arena *arena, size_t bytes);
 JG_MUST_CHECK struct jg_str jg_arena_str(struct jg_arena *arena, struct jg_str s);
 /* NUL-terminated; NULL at the cap. */
 JG_MUST_CHECK const char *jg_arena_printf(struct jg_arena *arena, const char *format, ...) JG_PRINTF(2, 3);
+JG_MUST_CHECK const char *jg_arena_vprintf(struct jg_arena *arena, const char *format, va_list args) JG_PRINTF(2, 0);
 /* fn(data) runs when the arena ends; false at the cap (fn then ran at once, so that nothing leaks). */
 bool jg_arena_defer(struct jg_arena *arena, void (*fn)(void *data), void *data);
 
