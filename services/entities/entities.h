@@ -1,0 +1,69 @@
+/* Embedded entities in a write: what a message says about a relation (x_id, x_code, x) becomes the id of an entity of the
+ * record, made or changed on the way. Depth first, children before what embeds them, all in the caller's transaction, so an
+ * error undoes everything (contract statement 74). An unchanged entity makes no revision (70).
+ *
+ * STRICT (REST, gRPC; contract 3.2):
+ * E1 x_id, else the node x, else x_code; the others are then ignored (68). x_id and x_code must exist (72).
+ * E2 A node is looked up by its key, else by its id; an unknown one is made, with its id if it has one (69).
+ * E3 Of a known one the filled and different members are changed, and its modified_dateutc is stamped (71).
+ * E4 A node without key and id is refused.
+ * E5 Copies are made here: a parent's key, a project's root_parent_id. A parent that is not in the record is kept as given.
+ * IMPORT (I4 to I7 in services/import/import.h):
+ * E6 The node, else x_id, else x_code. A node replaces the entity of its id, modified_dateutc as given; without an id it takes
+ *    x_id, else the id of the entity with its key, else a new one. Another x_id is a warning.
+ * E7 An x_id without such an entity makes one of that id and x_code: a warning, but for job statuses (I7).
+ * E8 An unknown x_code alone, or a key that another id has, is refused. */
+#ifndef JG_SERVICES_ENTITIES_ENTITIES_H
+#define JG_SERVICES_ENTITIES_ENTITIES_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "proto/schema/schema.h"
+#include "storage/store.h"
+
+enum jg_entities_mode { JG_ENTITIES_STRICT, JG_ENTITIES_IMPORT };
+
+struct jg_entities_options {
+  struct jg_txn *txn;           /* of a write's run */
+  const struct jg_clock *clock; /* for new ids */
+  struct jg_arena *arena;       /* everything made here, statuses too */
+  enum jg_entities_mode mode;
+  /* IMPORT: called for each warning; NULL allowed. field: path of the member; both texts live in the arena. */
+  void (*warn)(const char *field, const char *message, void *data);
+  void *data;
+};
+
+/* Entities seen in this write, so that eight equal sales organizations cost one read. */
+#define JG_ENTITIES_SEEN_MAX 16
+
+/* One write's; a plain value for the stack of its run. Only `warnings` and `written` are for the caller to read. */
+struct jg_entities {
+  struct jg_entities_options options;
+  unsigned warnings;
+  unsigned written; /* entities made or changed */
+  bool stamped;
+  int64_t commit_ticks;
+  size_t seen_count;
+  struct jg_entity_row seen[JG_ENTITIES_SEEN_MAX];
+};
+
+void jg_entities_init(struct jg_entities *entities, const struct jg_entities_options *options);
+
+/* The time of this write (R9), made at the first question, the same for all its revisions. */
+int64_t jg_entities_commit_ticks(struct jg_entities *entities);
+
+/* Resolves each relation of `message` of which `touched` (bit i: member i) names the id, key or node. Then its id member holds
+ * the id, or "" if nothing of the three is filled. The message's own members are set; nodes below are copied before they
+ * change, so a second run finds them as they came. path: of the message, "" or "job".
+ * ret_resolved: the bits of the id members that were set or cleared.
+ * INVALID_ARGUMENT (E4), FAILED_PRECONDITION/UNRESOLVED_REFERENCE (E1, E8), ALREADY_EXISTS/DUPLICATE_REFERENCE (E8), each
+ * naming the member's path; RESOURCE_EXHAUSTED at the arena's cap; the record's own. */
+JG_MUST_CHECK struct jg_status jg_entities_resolve(struct jg_entities *entities, const struct jg_entity *owner,
+                                                   ProtobufCMessage *message, uint64_t touched, const char *path,
+                                                   uint64_t *ret_resolved);
+
+/* One entity by id, as it is in this write. NOT_FOUND. */
+JG_MUST_CHECK struct jg_status jg_entities_get(struct jg_entities *entities, enum jg_kind kind, struct jg_uuid id,
+                                               struct jg_entity_row *ret_row);
+
+#endif
