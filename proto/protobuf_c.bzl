@@ -6,6 +6,10 @@ The import roots are this package's folder, /usr/include (google/protobuf) and
 
 _SYSTEM_ROOTS = "-I/usr/include -I/usr/share/grpc-proto"
 
+def _import_roots(ctx):
+    # protoc warns of a root that the sandbox lacks: without srcs the package's folder is not there.
+    return "-I%s %s" % (ctx.label.package, _SYSTEM_ROOTS) if ctx.files.srcs else _SYSTEM_ROOTS
+
 def _stem(f, root):
     rel = f.short_path[len(root) + 1:] if root else f.short_path
     return rel[:-len(".proto")]
@@ -22,7 +26,7 @@ def _protobuf_c_gen_impl(ctx):
         ctx.actions.run_shell(
             inputs = ctx.files.srcs,
             outputs = [c, h],
-            command = "protoc-c -I%s %s --c_out=%s %s" % (root, _SYSTEM_ROOTS, out_root, path),
+            command = "protoc-c %s --c_out=%s %s" % (_import_roots(ctx), out_root, path),
             mnemonic = "ProtocC",
             progress_message = "protoc-c %s" % path,
             use_default_shell_env = True,
@@ -33,9 +37,8 @@ def _protobuf_c_gen_impl(ctx):
     ctx.actions.run_shell(
         inputs = ctx.files.srcs,
         outputs = [ds],
-        command = "protoc -I%s %s --include_imports --include_source_info --descriptor_set_out=%s %s" % (
-            root,
-            _SYSTEM_ROOTS,
+        command = "protoc %s --include_imports --descriptor_set_out=%s %s" % (
+            _import_roots(ctx),
             ds.path,
             " ".join([j[1] for j in jobs]),
         ),
@@ -50,18 +53,19 @@ def _protobuf_c_gen_impl(ctx):
 protobuf_c_gen = rule(
     implementation = _protobuf_c_gen_impl,
     attrs = {
-        "srcs": attr.label_list(allow_files = [".proto"], mandatory = True),
+        "srcs": attr.label_list(allow_files = [".proto"]),
         "system_protos": attr.string_list(),
     },
 )
 
-def protobuf_c_library(name, srcs, system_protos = [], visibility = None):
+def protobuf_c_library(name, srcs, system_protos = [], deps = [], visibility = None):
     """All .proto files of one import root as one cc_library.
 
     Args:
-      name: name of the library; `<name>_desc` is its FileDescriptorSet with imports and comments.
+      name: name of the library; `<name>_desc` is its FileDescriptorSet with imports, without comments.
       srcs: .proto files below this package.
       system_protos: import paths of .proto files that Debian installs.
+      deps: libraries of the messages that these import.
       visibility: of the library and the descriptor set.
     """
     protobuf_c_gen(name = name + "_gen", srcs = srcs, system_protos = system_protos)
@@ -79,5 +83,5 @@ def protobuf_c_library(name, srcs, system_protos = [], visibility = None):
         copts = ["-w"],
         includes = ["."],
         visibility = visibility,
-        deps = ["@system//:protobuf_c"],
+        deps = deps + ["@system//:protobuf_c"],
     )
