@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <stddef.h>
 #include <time.h>
 
 #include "base/compiler.h"
