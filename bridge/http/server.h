@@ -1,0 +1,140 @@
+/* An HTTP/1.1 server (RFC 9110, RFC 9112) on one libuv loop thread of its own: keep-alive, pipelining, chunked and sized
+ * request bodies, limits and time-outs on everything a client can grow. It knows no route: one handler gets every request,
+ * may answer from any thread, and answers leave in the order of the requests.
+ * Pipelined requests run side by side only while all of them are GET or HEAD (RFC 9112 section 9.3.2). */
+#ifndef JG_BRIDGE_HTTP_SERVER_H
+#define JG_BRIDGE_HTTP_SERVER_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/status.h"
+
+struct jg_http_server;
+
+enum jg_http_method {
+  JG_HTTP_GET,
+  JG_HTTP_HEAD,
+  JG_HTTP_POST,
+  JG_HTTP_PUT,
+  JG_HTTP_PATCH,
+  JG_HTTP_DELETE,
+  JG_HTTP_OPTIONS,
+  JG_HTTP_OTHER, /* any further method that the parser knows; see method_name */
+  JG_HTTP_METHOD_COUNT
+};
+
+struct jg_http_header {
+  struct jg_str name;  /* as sent; names compare without case */
+  struct jg_str value; /* without white space around it */
+};
+
+/* One request. Made by the server; read by the handler and whoever it hands the request to, until it is answered. Plain
+ * value so that handlers read it directly; only the last three members are theirs to set. Thread: one at a time. */
+struct jg_http_request {
+  uint32_t magic;
+  enum jg_http_method method;
+  struct jg_str method_name; /* "GET"; empty if the request line was unreadable */
+  struct jg_str target;      /* as sent */
+  struct jg_str path;        /* raw, escapes as sent; begins with '/', or is "*"; empty if it was unreadable */
+  struct jg_str query;       /* raw, what follows '?'; data NULL if there is no '?' */
+  /* Authority of an absolute target, else Host: letters, digits, ".-_~", an optional port, or [IPv6]. HTTP/1.0 without one
+   * and an empty one: the server's own address. */
+  struct jg_str host;
+  const struct jg_http_header *headers;
+  size_t header_count;
+  struct jg_str body;
+  bool http_1_0;
+  bool peer_loopback;
+  int64_t received_ns; /* monotonic: when it was complete */
+
+  struct jg_arena arena; /* for what belongs to this request; ends after its answer has left */
+  const char *route;     /* static text for metrics; "none" unless the handler sets it */
+  void *context;         /* the handler's */
+  /* Set inside the handler or never: called on the loop, at most once, when the client is gone before the answer was given.
+   * The request must still be answered. */
+  void (*on_gone)(struct jg_http_request *request);
+};
+
+/* An answer. Date, Content-Length and Connection are the server's to write. A HEAD request gets the head alone. */
+struct jg_http_response {
+  int status; /* 200 to 599 */
+  /* Borrowed during the call. Names and values hold no CR, LF or NUL. */
+  const struct jg_http_header *headers;
+  size_t header_count;
+  /* The body is at most one of these three; none of them is copied. */
+  struct jg_str text;      /* static, or in the request's arena */
+  struct jg_buf buf;       /* takes */
+  struct jg_bytes *shared; /* takes one reference */
+  bool close;              /* end the connection after it */
+};
+
+/* Called on the loop with a complete request; must not block. It answers with jg_http_respond, now or later. */
+typedef void (*jg_http_handler)(struct jg_http_request *request, void *data);
+/* Called on the loop instead of the handler for a request that the server itself refuses: 400, 408, 413, 414, 417, 431, 501
+ * or 505. It must answer at once, with that status; the connection ends after it. message: static, lower case. */
+typedef void (*jg_http_refuse)(struct jg_http_request *request, int status, const char *message, void *data);
+/* Called on the loop for every answered request (refusals too) once the answer has left or was given up, just before the
+ * request goes. status: what was sent, or 499 if the client was gone. body_bytes: sent. */
+typedef void (*jg_http_done)(struct jg_http_request *request, int status, size_t body_bytes, void *data);
+
+/* A member that is 0 takes the default that stands behind it. */
+struct jg_http_limits {
+  size_t connections_max;     /* JG_LIMIT_HTTP_CONNECTIONS; then accepting pauses */
+  size_t pipeline_max;        /* JG_LIMIT_HTTP_PIPELINE requests read ahead; then reading pauses */
+  size_t header_bytes_max;    /* JG_LIMIT_HEADER_BYTES: 431; more than 100 fields too */
+  size_t target_bytes_max;    /* JG_LIMIT_TARGET_BYTES: 414 */
+  size_t body_bytes_max;      /* JG_LIMIT_BODY_BYTES: 413 */
+  size_t unwritten_bytes_max; /* 1 MiB of answers waiting for the client; then reading and new calls pause */
+  int64_t head_timeout_ms;    /* 10,000, from a request's first byte to the end of its head: 408 */
+  int64_t body_timeout_ms;    /* 60,000, from there to the end of its body: 408 */
+  int64_t idle_timeout_ms;    /* 75,000 without a request: the connection is closed */
+  int64_t write_timeout_ms;   /* 30,000 without progress of an answer: the connection is cut */
+  int64_t linger_timeout_ms;  /* 2,000 of waiting for the client's end after our own (RFC 9112 section 9.6) */
+  int64_t tick_ms;            /* 250: how often time-outs are looked at; time itself comes from the clock */
+};
+
+struct jg_http_server_options {
+  const char *name; /* static; label "server" of its metrics: "http", "admin" */
+  /* "127.0.0.1:8080", "[::1]:8080", "localhost:8080"; port 0 picks a free one. Borrowed during create. */
+  struct jg_str address;
+  jg_http_handler handler;
+  jg_http_refuse refuse; /* NULL: text/plain */
+  jg_http_done done;     /* NULL: none */
+  void *data;            /* of the three; borrowed until destroy */
+  struct jg_http_limits limits;
+  const struct jg_clock *clock;
+  struct jg_metrics *metrics; /* NULL is allowed */
+  const struct jg_log *log;   /* NULL is allowed */
+};
+
+/* Never fails; nothing runs yet. Thread: any, for this and the five below, but not the loop. */
+struct jg_http_server *jg_http_server_create(const struct jg_http_server_options *options);
+/* Binds, listens and starts the loop thread. INVALID_ARGUMENT: address; UNAVAILABLE: it cannot be listened on. Texts in arena.
+ * Call it once. */
+JG_MUST_CHECK struct jg_status jg_http_server_start(struct jg_http_server *server, struct jg_arena *arena);
+/* After start: the real port, and "127.0.0.1:40031" (lives as long as the server). */
+uint16_t jg_http_server_port(const struct jg_http_server *server);
+struct jg_str jg_http_server_address(const struct jg_http_server *server);
+/* Begins the end and returns at once: accepting stops, idle connections close, the others finish their open requests and
+ * say Connection: close; after grace_ms (of the clock; 0: now) what is left is cut. May be repeated with a shorter grace. */
+void jg_http_server_drain(struct jg_http_server *server, int64_t grace_ms);
+/* Waits until the loop has ended: all connections closed and every request answered by its handler, so stop the store after
+ * this. Drains with grace 0 unless a drain has begun. Does nothing if the server is not started. */
+void jg_http_server_stop(struct jg_http_server *server);
+void jg_http_server_destroy(struct jg_http_server *server); /* stopped or never started; NULL is allowed */
+
+/* Answers: exactly once; the request is gone afterwards. Takes the response's buf and shared. Thread: any. */
+void jg_http_respond(struct jg_http_request *request, struct jg_http_response *response);
+
+/* The first header of that name (lower or any case), data NULL if there is none. */
+struct jg_str jg_http_header(const struct jg_http_request *request, struct jg_str name);
+/* Index of the next header of that name at or after `from`, or header_count. */
+size_t jg_http_header_next(const struct jg_http_request *request, struct jg_str name, size_t from);
+/* "GET", "OTHER" for the last; static. */
+const char *jg_http_method_name(enum jg_http_method method);
+
+#endif
