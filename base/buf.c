@@ -34,7 +34,8 @@ static void grow(struct jg_buf *buf, size_t needed) {
   buf->capacity = capacity;
 }
 
-char *jg_buf_reserve(struct jg_buf *buf, size_t bytes) {
+/* Inline in this file even where a shared object could replace jg_buf_reserve. */
+static inline char *room_for(struct jg_buf *buf, size_t bytes) {
   if (JG_UNLIKELY(buf->failed || bytes > buf->bytes_max - buf->len)) {
     buf->failed = true;
     return NULL;
@@ -45,8 +46,10 @@ char *jg_buf_reserve(struct jg_buf *buf, size_t bytes) {
   return buf->data + buf->len;
 }
 
+char *jg_buf_reserve(struct jg_buf *buf, size_t bytes) { return room_for(buf, bytes); }
+
 JG_HOT void jg_buf_append(struct jg_buf *buf, const void *data, size_t len) {
-  char *room = jg_buf_reserve(buf, len);
+  char *room = room_for(buf, len);
   if (room != NULL && len != 0) {
     memcpy(room, data, len);
     buf->len += len;
@@ -54,7 +57,7 @@ JG_HOT void jg_buf_append(struct jg_buf *buf, const void *data, size_t len) {
 }
 
 JG_HOT void jg_buf_append_char(struct jg_buf *buf, char c) {
-  char *room = jg_buf_reserve(buf, 1);
+  char *room = room_for(buf, 1);
   if (room != NULL) {
     *room = c;
     buf->len++;
@@ -62,7 +65,7 @@ JG_HOT void jg_buf_append_char(struct jg_buf *buf, char c) {
 }
 
 void jg_buf_printf(struct jg_buf *buf, const char *format, ...) {
-  char *room = jg_buf_reserve(buf, 0);
+  char *room = room_for(buf, 0);
   if (room == NULL) {
     return;
   }
@@ -74,7 +77,7 @@ void jg_buf_printf(struct jg_buf *buf, const char *format, ...) {
   JG_ASSERT(printed >= 0);
   size_t len = (size_t)printed;
   if (len > left) {
-    room = jg_buf_reserve(buf, len);
+    room = room_for(buf, len);
     if (room == NULL) {
       return;
     }
