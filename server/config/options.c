@@ -1,0 +1,323 @@
+#include "server/config/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define JG_CONFIG_FILE_BYTES_MAX (64u << 10)
+#define JG_ENV_PREFIX "JOBGATE_"
+
+static struct jg_status invalid(struct jg_arena *arena, const char *name, const char *what) {
+  return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "--%s %s", name, what);
+}
+
+static struct jg_status out_of_arena(void) {
+  return jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_LIMIT_EXCEEDED, "the settings are too long");
+}
+
+static size_t index_of(const struct jg_option *table, size_t count, struct jg_str name) {
+  for (size_t i = 0; i < count; i++) {
+    if (jg_str_equal(jg_str_from_cstr(table[i].name), name)) {
+      return i;
+    }
+  }
+  return SIZE_MAX;
+}
+
+static bool choice_known(const char *choices, struct jg_str value) {
+  struct jg_str rest = jg_str_from_cstr(choices);
+  while (rest.data != NULL) {
+    if (jg_str_equal(jg_str_cut(rest, '|', &rest), value)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Checks and stores one value. `text` is NUL-terminated and lives long enough. */
+static struct jg_status set_value(const struct jg_option *option, const char *text, struct jg_arena *arena,
+                                  struct jg_option_value *value) {
+  struct jg_str s = jg_str_from_cstr(text);
+  struct jg_option_value result = {.text = text, .given = true};
+  struct jg_str host;
+  uint16_t port;
+  switch (option->type) {
+    case JG_OPTION_TEXT:
+      break;
+    case JG_OPTION_FLAG:
+      if (!choice_known("true|false", s)) {
+        return invalid(arena, option->name, "must be true or false");
+      }
+      result.integer = jg_str_equal(s, JG_STR("true"));
+      break;
+    case JG_OPTION_INTEGER:
+      if (!jg_parse_i64(s, &result.integer) || result.integer < option->min || result.integer > option->max) {
+        return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                                "--%s must be an integer from %lld to %lld", option->name, (long long)option->min,
+                                (long long)option->max);
+      }
+      break;
+    case JG_OPTION_CHOICE:
+      if (!choice_known(option->choices, s)) {
+        return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "--%s must be one of %s",
+                                option->name, option->choices);
+      }
+      break;
+    case JG_OPTION_ADDRESS:
+      if (!jg_address_parse(s, &host, &port)) {
+        return invalid(arena, option->name, "must be host:port with a port from 0 to 65535");
+      }
+      break;
+  }
+  *value = result;
+  return JG_STATUS_OK;
+}
+
+/* Reads a small file into the arena, NUL-terminated. */
+static struct jg_status read_file(const char *path, struct jg_arena *arena, struct jg_str *ret_text) {
+  char *text = jg_arena_alloc(arena, JG_CONFIG_FILE_BYTES_MAX + 1);
+  if (text == NULL) {
+    return out_of_arena();
+  }
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  size_t len = 0;
+  ssize_t n = fd < 0 ? -1 : 1;
+  while (n > 0 && len <= JG_CONFIG_FILE_BYTES_MAX) {
+    n = read(fd, text + len, JG_CONFIG_FILE_BYTES_MAX + 1 - len);
+    len += n > 0 ? (size_t)n : 0;
+  }
+  int error = errno;
+  if (fd >= 0) {
+    close(fd);
+  }
+  if (n < 0) {
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "cannot read %s: %s", path,
+                            strerrorname_np(error));
+  }
+  if (len > JG_CONFIG_FILE_BYTES_MAX) {
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "%s is longer than %u bytes", path,
+                            JG_CONFIG_FILE_BYTES_MAX);
+  }
+  text[len] = '\0';
+  *ret_text = jg_str_make(text, len);
+  return JG_STATUS_OK;
+}
+
+/* "JOBGATE_LOG_FORMAT" for "log-format". */
+static void env_name(const char *name, char out[64]) {
+  size_t length = 0;
+  for (const char *p = JG_ENV_PREFIX; *p != '\0'; p++) {
+    out[length++] = *p;
+  }
+  for (const char *p = name; *p != '\0' && length < 58; p++) {
+    out[length++] = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+  }
+  out[length] = '\0';
+}
+
+static const char *env_get(char *const environment[], const char *name) {
+  size_t len = strlen(name);
+  for (size_t i = 0; environment != NULL && environment[i] != NULL; i++) {
+    if (strncmp(environment[i], name, len) == 0 && environment[i][len] == '=') {
+      return environment[i] + len + 1;
+    }
+  }
+  return NULL;
+}
+
+static struct jg_status apply_environment(struct jg_options *options, char *const environment[],
+                                          struct jg_arena *arena) {
+  for (size_t i = 0; i < options->count; i++) {
+    const struct jg_option *option = &options->table[i];
+    char name[64];
+    env_name(option->name, name);
+    const char *text = env_get(environment, name);
+    if (text == NULL && option->secret) {
+      size_t len = strlen(name);
+      memcpy(name + len, "_FILE", 6);
+      const char *path = env_get(environment, name);
+      if (path != NULL) {
+        struct jg_str content;
+        JG_RETURN_IF_ERROR(read_file(path, arena, &content));
+        while (content.len > 0 && (content.data[content.len - 1] == '\n' || content.data[content.len - 1] == '\r')) {
+          content.len--;
+        }
+        content = jg_arena_str(arena, content);
+        if (content.data == NULL) {
+          return out_of_arena();
+        }
+        text = content.data;
+      }
+    }
+    if (text != NULL) {
+      JG_RETURN_IF_ERROR(set_value(option, text, arena, &options->values[i]));
+    }
+  }
+  return JG_STATUS_OK;
+}
+
+static struct jg_status apply_line(struct jg_options *options, const char *path, size_t line, struct jg_str text,
+                                   struct jg_arena *arena) {
+  struct jg_str value;
+  struct jg_str key = jg_str_trim(jg_str_cut(text, '=', &value));
+  size_t index = index_of(options->table, options->count, key);
+  if (value.data == NULL || index == SIZE_MAX || jg_str_equal(key, JG_STR("config"))) {
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                            "%s line %zu must be `setting = value` with a known setting", path, line);
+  }
+  value = jg_arena_str(arena, jg_str_trim(value));
+  if (value.data == NULL) {
+    return out_of_arena();
+  }
+  return set_value(&options->table[index], value.data, arena, &options->values[index]);
+}
+
+static struct jg_status apply_file(struct jg_options *options, const char *path, struct jg_arena *arena) {
+  struct jg_str rest;
+  JG_RETURN_IF_ERROR(read_file(path, arena, &rest));
+  for (size_t line = 1; rest.data != NULL; line++) {
+    struct jg_str text = jg_str_cut(rest, '\n', &rest);
+    if (text.len > 0 && text.data[text.len - 1] == '\r') {
+      text.len--;
+    }
+    text = jg_str_trim(text);
+    if (text.len == 0 || text.data[0] == '#') {
+      continue;
+    }
+    JG_RETURN_IF_ERROR(apply_line(options, path, line, text, arena));
+  }
+  return JG_STATUS_OK;
+}
+
+/* Flags and operands from the command line. Values go into `values`, which may be the final ones or a scratch copy. */
+static struct jg_status apply_arguments(struct jg_options *options, int argc, char *const argv[],
+                                        struct jg_arena *arena) {
+  bool flags_end = false;
+  for (int i = 0; i < argc; i++) {
+    const char *arg = argv[i];
+    if (flags_end || strncmp(arg, "--", 2) != 0) {
+      if (!flags_end && arg[0] == '-' && arg[1] != '\0') {
+        return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "unknown flag %.40s", arg);
+      }
+      options->operands[options->operand_count++] = arg;
+      continue;
+    }
+    if (arg[2] == '\0') {
+      flags_end = true;
+      continue;
+    }
+    struct jg_str value;
+    struct jg_str name = jg_str_cut(jg_str_from_cstr(arg + 2), '=', &value);
+    size_t index = index_of(options->table, options->count, name);
+    if (index == SIZE_MAX) {
+      return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "unknown flag --%.*s",
+                              (int)(name.len < 40 ? name.len : 40), name.data);
+    }
+    const struct jg_option *option = &options->table[index];
+    const char *text = value.data;
+    if (text == NULL && option->type == JG_OPTION_FLAG) {
+      text = "true";
+    } else if (text == NULL) {
+      if (i + 1 == argc) {
+        return invalid(arena, option->name, "needs a value");
+      }
+      text = argv[++i];
+    }
+    JG_RETURN_IF_ERROR(set_value(option, text, arena, &options->values[index]));
+  }
+  return JG_STATUS_OK;
+}
+
+static struct jg_status apply_defaults(struct jg_options *options, struct jg_arena *arena) {
+  for (size_t i = 0; i < options->count; i++) {
+    options->values[i] = (struct jg_option_value){0};
+    if (options->table[i].value != NULL) {
+      struct jg_status status = set_value(&options->table[i], options->table[i].value, arena, &options->values[i]);
+      JG_ASSERT(jg_status_ok(status)); /* a default is ours */
+      options->values[i].given = false;
+    }
+  }
+  return JG_STATUS_OK;
+}
+
+struct jg_status jg_options_parse(const struct jg_option *table, size_t count, int argc, char *const argv[],
+                                  char *const environment[], struct jg_arena *arena, struct jg_options *ret_options) {
+  struct jg_options options = {.table = table, .count = count};
+  options.values = jg_arena_alloc_zero(arena, count * sizeof options.values[0]);
+  options.operands = jg_arena_alloc_zero(arena, ((size_t)argc + 1) * sizeof options.operands[0]);
+  if (options.values == NULL || options.operands == NULL) {
+    return out_of_arena();
+  }
+  JG_RETURN_IF_ERROR(apply_defaults(&options, arena));
+  size_t config = index_of(table, count, JG_STR("config"));
+  if (config != SIZE_MAX) {
+    /* Flags and environment tell the file, and then override it: they are applied twice. */
+    JG_RETURN_IF_ERROR(apply_environment(&options, environment, arena));
+    JG_RETURN_IF_ERROR(apply_arguments(&options, argc, argv, arena));
+    const char *path = options.values[config].text;
+    JG_RETURN_IF_ERROR(apply_defaults(&options, arena));
+    if (path != NULL) {
+      JG_RETURN_IF_ERROR(apply_file(&options, path, arena));
+    }
+    options.operand_count = 0;
+  }
+  JG_RETURN_IF_ERROR(apply_environment(&options, environment, arena));
+  JG_RETURN_IF_ERROR(apply_arguments(&options, argc, argv, arena));
+  *ret_options = options;
+  return JG_STATUS_OK;
+}
+
+const struct jg_option_value *jg_options_get(const struct jg_options *options, const char *name) {
+  size_t index = index_of(options->table, options->count, jg_str_from_cstr(name));
+  JG_ASSERT(index < options->count);
+  return &options->values[index];
+}
+
+void jg_options_help(const struct jg_option *table, size_t count, struct jg_buf *out) {
+  for (size_t i = 0; i < count; i++) {
+    const struct jg_option *option = &table[i];
+    const char *metavar = option->type == JG_OPTION_CHOICE ? option->choices
+                          : option->metavar != NULL        ? option->metavar
+                                                           : "";
+    char left[64];
+    int length = snprintf(left, sizeof left, "--%s %s", option->name, metavar);
+    jg_buf_printf(out, "  %-32s %s", length < 0 ? option->name : left, option->help);
+    if (option->value != NULL && option->type != JG_OPTION_FLAG) {
+      jg_buf_printf(out, " (%s)", option->value);
+    }
+    jg_buf_append_char(out, '\n');
+  }
+}
+
+bool jg_address_parse(struct jg_str text, struct jg_str *ret_host, uint16_t *ret_port) {
+  size_t colon = SIZE_MAX;
+  for (size_t i = 0; i < text.len; i++) {
+    colon = text.data[i] == ':' ? i : colon;
+  }
+  if (colon == SIZE_MAX || colon == 0) {
+    return false;
+  }
+  struct jg_str host = jg_str_sub(text, 0, colon);
+  int64_t port;
+  if (!jg_parse_i64(jg_str_sub(text, colon + 1, text.len), &port) || port < 0 || port > UINT16_MAX) {
+    return false;
+  }
+  if (host.data[0] == '[') {
+    if (host.len < 3 || host.data[host.len - 1] != ']') {
+      return false;
+    }
+    host = jg_str_sub(host, 1, host.len - 2);
+  } else if (jg_str_find(host, ':', 0) != SIZE_MAX) {
+    return false;
+  }
+  *ret_host = host;
+  *ret_port = (uint16_t)port;
+  return true;
+}
+
+bool jg_address_is_loopback(struct jg_str host) {
+  return jg_str_equal(host, JG_STR("localhost")) || jg_str_equal(host, JG_STR("::1")) ||
+         jg_str_starts_with(host, JG_STR("127."));
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# All tests: the unit tests under Bazel, then the scenarios from outside with clients nobody here wrote.
+# Names on the command line: only these files of tests/scenario. Set CONFIG=asan (ubsan, tsan, clang) for another build.
+# Each runner ends on a line "NAME: N passed, N failed, N skipped"; the last line has the totals.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+bazel_() { /usr/bin/bazel ${BAZEL_OUTPUT_ROOT:+--output_user_root="$BAZEL_OUTPUT_ROOT"} "$@"; }
+config=${CONFIG:+--config=$CONFIG}
+passed=0 failed=0 skipped=0
+total() { # name passed failed skipped
+  echo "$1: $2 passed, $3 failed, $4 skipped"
+  passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+}
+
+if [ $# -eq 0 ]; then
+  bazel_ test $config --test_summary=short --keep_going //... >out/unit.log 2>&1
+  status=$?
+  grep -E '^(//|ERROR|FAIL|  )' out/unit.log
+  p=$(grep -cE '^//.* PASSED' out/unit.log)
+  f=$(grep -cE '^//.* (FAILED|TIMEOUT|NO STATUS)' out/unit.log)
+  if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+    tail -40 out/unit.log
+    f=1
+  fi
+  total unit "$p" "$f" 0
+fi
+
+if [ -z "${CONFIG:-}" ]; then
+  tests/scenario/run.sh "$@" 2>&1 | tee out/scenario.log
+  line=$(grep -E '^scenario: [0-9]+ passed' out/scenario.log | tail -1)
+  if [ -n "$line" ]; then
+    read -r p f s <<<"$(sed -E 's/scenario: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped/\1 \2 \3/' <<<"$line")"
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  else
+    total scenario 0 1 0
+  fi
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
