@@ -46,7 +46,9 @@ static inline char *room_for(struct jg_buf *buf, size_t bytes) {
   return buf->data + buf->len;
 }
 
-char *jg_buf_reserve(struct jg_buf *buf, size_t bytes) { return room_for(buf, bytes); }
+char *jg_buf_reserve(struct jg_buf *buf, size_t bytes) {
+  return room_for(buf, bytes);
+}
 
 JG_HOT void jg_buf_append(struct jg_buf *buf, const void *data, size_t len) {
   char *room = room_for(buf, len);
@@ -71,19 +73,21 @@ void jg_buf_printf(struct jg_buf *buf, const char *format, ...) {
   }
   size_t left = buf->capacity - buf->len;
   va_list args;
+  va_list again;
   va_start(args, format);
+  va_copy(again, args);
   int printed = vsnprintf(room, left + 1, format, args);
-  va_end(args);
   JG_ASSERT(printed >= 0);
   size_t len = (size_t)printed;
   if (len > left) {
     room = room_for(buf, len);
-    if (room == NULL) {
-      return;
+    if (room != NULL) {
+      (void)vsnprintf(room, len + 1, format, again);  // The same text as just measured.
     }
-    va_start(args, format);
-    (void)vsnprintf(room, len + 1, format, args);  // The same text as just measured.
-    va_end(args);
   }
-  buf->len += len;
+  if (room != NULL) {
+    buf->len += len;
+  }
+  va_end(again);
+  va_end(args);
 }

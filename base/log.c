@@ -116,15 +116,14 @@ static size_t escape_next(struct jg_str s, size_t *index, char out[8]) {
     out[0] = (char)byte;
     return 1;
   }
-  uint32_t code_point = byte;
+  uint32_t code_point = 0xFFFD;
   size_t bytes = byte < 0xC0 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
   struct jg_str sequence = jg_str_sub(s, *index, bytes);
-  if (!jg_utf8_valid(sequence)) {
-    code_point = 0xFFFD;
-    bytes = 1;
-  } else {
+  if (jg_utf8_valid(sequence)) {
     size_t inside = 0;
     code_point = jg_utf8_next(sequence, &inside);
+  } else {
+    bytes = 1;
   }
   *index += bytes;
   if (code_point < 0xA0) {

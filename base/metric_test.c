@@ -151,7 +151,7 @@ static void *count(void *data) {
   struct jg_histogram *seconds = jg_metrics_histogram(metrics, "seconds", "S.", "");
   for (int i = 0; i < ROUNDS; i++) {
     jg_metric_add(total, 1);
-    jg_histogram_observe_ns(seconds, i * 1000);
+    jg_histogram_observe_ns(seconds, INT64_C(1000) * i);
   }
   return NULL;
 }
