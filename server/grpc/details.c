@@ -1,0 +1,230 @@
+#include "server/grpc/details.h"
+
+#include <inttypes.h>
+
+#include "google/rpc/error_details.pb-c.h"
+#include "google/rpc/status.pb-c.h"
+#include "proto/codec/message.h"
+
+#define TYPE_PREFIX "type.googleapis.com/"
+/* ErrorInfo, BadRequest, RetryInfo */
+#define DETAIL_COUNT_MAX 3
+#define REVISION_COUNT 2
+#define KEY_OLDEST "oldest_revision"
+#define KEY_NEWEST "newest_revision"
+#define MS_PER_SECOND 1000
+#define NS_PER_MS 1000000
+
+struct packer {
+  struct jg_arena *arena;
+  Google__Protobuf__Any details[DETAIL_COUNT_MAX];
+  Google__Protobuf__Any *list[DETAIL_COUNT_MAX];
+  size_t count;
+  bool failed;
+};
+
+struct jg_str jg_grpc_details_message(struct jg_status status) {
+  struct jg_str message = jg_str_from_cstr(status.message);
+  if (message.len > JG_GRPC_MESSAGE_BYTES_MAX) {
+    message.len = JG_GRPC_MESSAGE_BYTES_MAX;
+    while (message.len > 0 && ((unsigned char)message.data[message.len] & 0xC0) == 0x80) {
+      message.len--;
+    }
+  }
+  return message;
+}
+
+static void add(struct packer *packer, const char *type_url, const ProtobufCMessage *message) {
+  struct jg_str bytes = jg_message_pack(message, packer->arena);
+  if (bytes.data == NULL) {
+    packer->failed = true;
+    return;
+  }
+  JG_ASSERT(packer->count < DETAIL_COUNT_MAX);
+  Google__Protobuf__Any *any = &packer->details[packer->count];
+  google__protobuf__any__init(any);
+  // The generated struct wants mutable pointers; packing only reads.
+  any->type_url = (char *)(uintptr_t)type_url;
+  any->value = (ProtobufCBinaryData){bytes.len, (uint8_t *)(uintptr_t)bytes.data};
+  packer->list[packer->count++] = any;
+}
+
+static void add_error_info(struct packer *packer, struct jg_status status) {
+  char texts[REVISION_COUNT][24];
+  Google__Rpc__ErrorInfo__MetadataEntry entries[REVISION_COUNT];
+  Google__Rpc__ErrorInfo__MetadataEntry *list[REVISION_COUNT];
+  Google__Rpc__ErrorInfo info = GOOGLE__RPC__ERROR_INFO__INIT;
+  info.reason = (char *)(uintptr_t)jg_reason_name(status.reason);
+  info.domain = JG_GRPC_DETAILS_DOMAIN;
+  if (status.reason == JG_REASON_HISTORY_LOST && status.details != NULL) {
+    int64_t revisions[REVISION_COUNT] = {status.details->oldest_revision, status.details->newest_revision};
+    for (size_t i = 0; i < REVISION_COUNT; i++) {
+      (void)snprintf(texts[i], sizeof(texts[i]), "%" PRId64, revisions[i]);  // 20 characters at most.
+      google__rpc__error_info__metadata_entry__init(&entries[i]);
+      entries[i].key = i == 0 ? KEY_OLDEST : KEY_NEWEST;
+      entries[i].value = texts[i];
+      list[i] = &entries[i];
+    }
+    info.metadata = list;
+    info.n_metadata = REVISION_COUNT;
+  }
+  add(packer, TYPE_PREFIX "google.rpc.ErrorInfo", &info.base);
+}
+
+static void add_retry_info(struct packer *packer, int64_t delay_ms) {
+  Google__Protobuf__Duration delay = GOOGLE__PROTOBUF__DURATION__INIT;
+  delay.seconds = delay_ms / MS_PER_SECOND;
+  delay.nanos = (int32_t)(delay_ms % MS_PER_SECOND * NS_PER_MS);
+  Google__Rpc__RetryInfo info = GOOGLE__RPC__RETRY_INFO__INIT;
+  info.retry_delay = &delay;
+  add(packer, TYPE_PREFIX "google.rpc.RetryInfo", &info.base);
+}
+
+/* As many of the first violations as fit into bytes_max. */
+static void add_violations(struct packer *packer, const struct jg_status_details *details, size_t bytes_max) {
+  size_t count = details->violation_count;
+  Google__Rpc__BadRequest__FieldViolation *violations = jg_arena_alloc(packer->arena, count * sizeof(*violations));
+  Google__Rpc__BadRequest__FieldViolation **list = jg_arena_alloc(packer->arena, count * sizeof(*list));
+  if (violations == NULL || list == NULL) {
+    packer->failed = true;
+    return;
+  }
+  Google__Rpc__BadRequest request = GOOGLE__RPC__BAD_REQUEST__INIT;
+  request.field_violations = list;
+  size_t bytes = 0;
+  while (request.n_field_violations < count) {
+    size_t i = request.n_field_violations;
+    google__rpc__bad_request__field_violation__init(&violations[i]);
+    violations[i].field = (char *)(uintptr_t)details->violations[i].field;
+    violations[i].description = (char *)(uintptr_t)details->violations[i].message;
+    list[i] = &violations[i];
+    // A tag and a length of at most three bytes stand before each.
+    bytes += google__rpc__bad_request__field_violation__get_packed_size(&violations[i]) + 4;
+    if (bytes > bytes_max) {
+      break;
+    }
+    request.n_field_violations++;
+  }
+  if (request.n_field_violations > 0) {
+    add(packer, TYPE_PREFIX "google.rpc.BadRequest", &request.base);
+  }
+}
+
+struct jg_str jg_grpc_details_pack(struct jg_status status, struct jg_arena *arena) {
+  JG_ASSERT(!jg_status_ok(status));
+  struct packer packer = {.arena = arena};
+  const struct jg_status_details *details = status.details;
+  if (status.reason != JG_REASON_NONE) {
+    add_error_info(&packer, status);
+  }
+  if (details != NULL && details->retry_delay_ms > 0) {
+    add_retry_info(&packer, details->retry_delay_ms);
+  }
+  if (packer.count == 0 && (details == NULL || details->violation_count == 0)) {
+    return JG_STR_NONE;
+  }
+  struct jg_str message = jg_arena_str(arena, jg_grpc_details_message(status));
+  if (packer.failed || message.data == NULL) {
+    return JG_STR_NONE;
+  }
+  Google__Rpc__Status packed = GOOGLE__RPC__STATUS__INIT;
+  packed.code = (int32_t)status.code;
+  packed.message = (char *)(uintptr_t)message.data;
+  packed.details = packer.list;
+  packed.n_details = packer.count;
+  // The fixed parts and the message are far below the limit; what they leave is for the violations and their own type name.
+  size_t used = google__rpc__status__get_packed_size(&packed) + 64;
+  JG_ASSERT(used < JG_GRPC_DETAILS_BYTES_MAX);
+  if (details != NULL && details->violation_count > 0) {
+    add_violations(&packer, details, JG_GRPC_DETAILS_BYTES_MAX - used);
+  }
+  packed.n_details = packer.count;
+  return packer.failed || packer.count == 0 ? JG_STR_NONE : jg_message_pack(&packed.base, arena);
+}
+
+static enum jg_reason reason_by_name(const char *name) {
+  static const enum jg_reason reasons[] = {
+#define REASON_VALUE(reason, http) JG_REASON_##reason,
+      JG_REASON_TABLE(REASON_VALUE)
+#undef REASON_VALUE
+  };
+  for (size_t i = 0; i < JG_COUNT(reasons); i++) {
+    if (strcmp(jg_reason_name(reasons[i]), name) == 0) {
+      return reasons[i];
+    }
+  }
+  return JG_REASON_NONE;
+}
+
+static void read_error_info(const Google__Rpc__ErrorInfo *info, struct jg_status *status,
+                            struct jg_status_details *details) {
+  status->reason = reason_by_name(info->reason);
+  for (size_t i = 0; i < info->n_metadata; i++) {
+    struct jg_str value = jg_str_from_cstr(info->metadata[i]->value);
+    bool oldest = strcmp(info->metadata[i]->key, KEY_OLDEST) == 0;
+    bool newest = strcmp(info->metadata[i]->key, KEY_NEWEST) == 0;
+    int64_t revision = 0;
+    if ((oldest || newest) && jg_parse_i64(value, &revision)) {
+      *(oldest ? &details->oldest_revision : &details->newest_revision) = revision;
+    }
+  }
+}
+
+static void read_violations(const Google__Rpc__BadRequest *request, struct jg_status_details *details,
+                            struct jg_arena *arena) {
+  size_t count = request->n_field_violations;
+  struct jg_violation *violations = jg_arena_alloc(arena, count * sizeof(*violations));
+  if (violations == NULL) {
+    return;
+  }
+  for (size_t i = 0; i < count; i++) {
+    violations[i] =
+        (struct jg_violation){request->field_violations[i]->field, request->field_violations[i]->description};
+  }
+  details->violations = violations;
+  details->violation_count = count;
+}
+
+/* One detail, if it is of a known type and well-formed. */
+static void read_detail(const Google__Protobuf__Any *any, struct jg_status *status, struct jg_status_details *details,
+                        struct jg_arena *arena) {
+  static const ProtobufCMessageDescriptor *const known[] = {
+      &google__rpc__error_info__descriptor, &google__rpc__retry_info__descriptor, &google__rpc__bad_request__descriptor};
+  struct jg_str type = jg_str_from_cstr(any->type_url);
+  struct jg_str value = jg_str_make((const char *)any->value.data, any->value.len);
+  for (size_t i = 0; i < JG_COUNT(known); i++) {
+    ProtobufCMessage *message = NULL;
+    if (!jg_str_starts_with(type, JG_STR(TYPE_PREFIX)) ||
+        !jg_str_equal(jg_str_sub(type, sizeof(TYPE_PREFIX) - 1, type.len), jg_str_from_cstr(known[i]->name)) ||
+        !jg_status_ok(jg_message_unpack(known[i], value, arena, &message))) {
+      continue;
+    }
+    if (known[i] == &google__rpc__error_info__descriptor) {
+      read_error_info((const Google__Rpc__ErrorInfo *)message, status, details);
+    } else if (known[i] == &google__rpc__bad_request__descriptor) {
+      read_violations((const Google__Rpc__BadRequest *)message, details, arena);
+    } else if (((const Google__Rpc__RetryInfo *)message)->retry_delay != NULL) {
+      const Google__Protobuf__Duration *delay = ((const Google__Rpc__RetryInfo *)message)->retry_delay;
+      bool sane = delay->seconds >= 0 && delay->seconds < INT32_MAX && delay->nanos >= 0;
+      details->retry_delay_ms = sane ? delay->seconds * MS_PER_SECOND + delay->nanos / NS_PER_MS : 0;
+    }
+  }
+}
+
+struct jg_status jg_grpc_details_unpack(enum jg_code code, struct jg_str message, struct jg_str bytes,
+                                        struct jg_arena *arena) {
+  struct jg_str text = jg_arena_str(arena, message);
+  struct jg_status status = jg_status_make(code, JG_REASON_NONE, text.data != NULL ? text.data : jg_code_name(code));
+  struct jg_status_details *details = jg_arena_alloc_zero(arena, sizeof(*details));
+  ProtobufCMessage *packed = NULL;
+  if (bytes.len == 0 || details == NULL ||
+      !jg_status_ok(jg_message_unpack(&google__rpc__status__descriptor, bytes, arena, &packed))) {
+    return status;
+  }
+  const Google__Rpc__Status *known = (const Google__Rpc__Status *)packed;
+  for (size_t i = 0; i < known->n_details; i++) {
+    read_detail(known->details[i], &status, details, arena);
+  }
+  status.details = details;
+  return status;
+}

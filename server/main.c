@@ -1,0 +1,70 @@
+/* jobgate: finds the command and runs it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "server/command/command.h"
+
+/* Settings and what a command keeps for its whole life. */
+#define PROCESS_ARENA_BYTES (256u << 20)
+
+static const struct jg_command *const commands[] = {
+    &jg_command_serve, &jg_command_import, &jg_command_export, &jg_command_get,
+    &jg_command_list,  &jg_command_watch,  &jg_command_sample, &jg_command_version,
+};
+
+static void print_usage(FILE *to) {
+  fputs("usage: jobgate COMMAND [FLAGS] [OPERANDS]\n\n", to);
+  for (size_t i = 0; i < JG_COUNT(commands); i++) {
+    fprintf(to, "  %-8s %-8s %s\n", commands[i]->name, commands[i]->operands, commands[i]->help);
+  }
+  fputs(
+      "\n`jobgate COMMAND --help` lists the flags. Each is also JOBGATE_... in the environment and a key of --config "
+      "FILE.\n",
+      to);
+}
+
+static void print_command(const struct jg_command *command, FILE *to) {
+  struct jg_buf text;
+  jg_buf_init(&text, 64u << 10);
+  jg_options_help(command->options, command->option_count, &text);
+  fprintf(to, "usage: jobgate %s [FLAGS] %s\n%s\n\n%.*s", command->name, command->operands, command->help,
+          JG_STR_ARG(jg_buf_str(&text)));
+  jg_buf_done(&text);
+}
+
+static int run(const struct jg_command *command, int argc, char **argv, char **environment) {
+  for (int i = 0; i < argc; i++) {
+    if (strcmp(argv[i], "--help") == 0) {
+      print_command(command, stdout);
+      return JG_EXIT_OK;
+    }
+  }
+  struct jg_arena arena;
+  jg_arena_init(&arena, PROCESS_ARENA_BYTES);
+  struct jg_options options;
+  int code;
+  struct jg_status status =
+      jg_options_parse(command->options, command->option_count, argc, argv, environment, &arena, &options);
+  if (!jg_status_ok(status)) {
+    code = jg_command_usage(status);
+  } else if (options.operand_count < command->operands_min || options.operand_count > command->operands_max) {
+    print_command(command, stderr);
+    code = JG_EXIT_USAGE;
+  } else {
+    code = command->run(&options, &arena);
+  }
+  jg_arena_done(&arena);
+  return code;
+}
+
+int main(int argc, char **argv, char **environment) {
+  const char *name = argc > 1 ? argv[1] : "";
+  for (size_t i = 0; i < JG_COUNT(commands); i++) {
+    if (strcmp(name, commands[i]->name) == 0) {
+      return run(commands[i], argc - 2, argv + 2, environment);
+    }
+  }
+  bool help = strcmp(name, "--help") == 0 || strcmp(name, "help") == 0;
+  print_usage(help ? stdout : stderr);
+  return help ? JG_EXIT_OK : JG_EXIT_USAGE;
+}
