@@ -1,6 +1,7 @@
 #include "server/grpc/details.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "google/rpc/error_details.pb-c.h"
 #include "google/rpc/status.pb-c.h"

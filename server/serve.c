@@ -1,0 +1,345 @@
+/* `jobgate serve`: wires the parts, opens the doors, says ready, drains on SIGTERM or SIGINT. */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "bridge/rest/rest.h"
+#include "server/admin.h"
+#include "server/app.h"
+#include "server/command/command.h"
+#include "server/grpc/server.h"
+#include "server/version.h"
+#include "services/changes/hub.h"
+#include "services/method.h"
+
+static const struct jg_option serve_options[] = {
+    {.name = "grpc", .type = JG_OPTION_ADDRESS, .value = "127.0.0.1:9090", .metavar = "H:P", .help = "gRPC address"},
+    {.name = "http", .type = JG_OPTION_ADDRESS, .value = "127.0.0.1:8080", .metavar = "H:P", .help = "REST address"},
+    {.name = "admin",
+     .type = JG_OPTION_ADDRESS,
+     .value = "127.0.0.1:9091",
+     .metavar = "H:P",
+     .help = "health and metrics address"},
+    {.name = "store", .type = JG_OPTION_TEXT, .value = "sqlite:jobgate.db", .metavar = "URL", .help = "the record"},
+    {.name = "cache", .type = JG_OPTION_TEXT, .value = "memory:", .metavar = "URL", .help = "the entity cache"},
+    {.name = "cache-bytes",
+     .type = JG_OPTION_INTEGER,
+     .value = "268435456",
+     .min = 1 << 20,
+     .max = INT64_C(1) << 40,
+     .metavar = "N",
+     .help = "memory of the in-process cache, bytes"},
+    {.name = "auth",
+     .type = JG_OPTION_CHOICE,
+     .choices = "on|off",
+     .help = "authentication; default: off if all addresses are loopback, else on"},
+    {.name = "insecure",
+     .type = JG_OPTION_FLAG,
+     .value = "false",
+     .help = "with --auth off: serve beyond loopback without authentication"},
+    {.name = "config", .type = JG_OPTION_TEXT, .metavar = "FILE", .help = "lines of `setting = value`"},
+    {.name = "log-format", .type = JG_OPTION_CHOICE, .value = "text", .choices = "text|json", .help = "log lines"},
+    {.name = "log-level",
+     .type = JG_OPTION_CHOICE,
+     .value = "info",
+     .choices = "debug|info|warn|error",
+     .help = "least level that is logged"},
+    {.name = "embed",
+     .type = JG_OPTION_CHOICE,
+     .value = "all",
+     .choices = "all|none",
+     .help = "entities in REST answers"},
+    {.name = "escape", .type = JG_OPTION_CHOICE, .value = "json", .choices = "json|odata", .help = "JSON escaping"},
+    {.name = "date-style", .type = JG_OPTION_CHOICE, .value = "offset", .choices = "offset|z", .help = "JSON dates"},
+    {.name = "page-size",
+     .type = JG_OPTION_INTEGER,
+     .value = "100",
+     .min = 1,
+     .max = JG_LIMIT_PAGE_SIZE,
+     .metavar = "N",
+     .help = "jobs a REST page"},
+    {.name = "public-url", .type = JG_OPTION_TEXT, .metavar = "URL", .help = "base of the links in REST answers"},
+    {.name = "grpc-threads",
+     .type = JG_OPTION_INTEGER,
+     .value = "2",
+     .min = 1,
+     .max = JG_GRPC_THREADS_MAX,
+     .metavar = "N",
+     .help = "threads that serve gRPC"},
+    {.name = "readers",
+     .type = JG_OPTION_INTEGER,
+     .value = "4",
+     .min = 1,
+     .max = 64,
+     .metavar = "N",
+     .help = "store reader threads"},
+    {.name = "drain-seconds",
+     .type = JG_OPTION_INTEGER,
+     .value = "20",
+     .min = 0,
+     .max = 3600,
+     .metavar = "N",
+     .help = "time that open calls get at the end"},
+};
+
+struct server {
+  const struct jg_options *options;
+  struct jg_arena *arena;
+  struct jg_log log;
+  struct jg_server_app app;
+  struct jg_admin admin;
+  struct jg_rest *rest;
+  struct jg_http_server *http, *admin_http;
+  struct jg_grpc_server *grpc;
+  int signals; /* signalfd */
+};
+
+static struct jg_str text(const struct server *server, const char *name) {
+  return jg_str_from_cstr(jg_options_text(server->options, name));
+}
+
+static bool is(const struct server *server, const char *name, const char *value) {
+  return jg_str_equal(text(server, name), jg_str_from_cstr(value));
+}
+
+/* Authentication is on unless every door is loopback; until there are users it cannot be on. */
+static struct jg_status check_exposure(const struct server *server) {
+  static const char *const doors[] = {"grpc", "http"};
+  const char *open_door = NULL;
+  for (size_t i = 0; i < JG_COUNT(doors); i++) {
+    struct jg_str host = JG_STR_NONE;
+    uint16_t port;
+    bool ok = jg_address_parse(text(server, doors[i]), &host, &port);
+    JG_ASSERT(ok); /* the setting's type */
+    open_door = jg_address_is_loopback(host) ? open_door : doors[i];
+  }
+  bool given = jg_options_get(server->options, "auth")->given;
+  bool off = given && is(server, "auth", "off");
+  if ((given && !off) || (!given && open_door != NULL)) {
+    return jg_status_printf(server->arena, JG_INVALID_ARGUMENT, JG_REASON_NOT_BUILT,
+                            "--auth on needs users, which this version does not have%s",
+                            open_door != NULL ? "; keep to loopback addresses, or give --auth off --insecure" : "");
+  }
+  if (open_door != NULL && jg_options_integer(server->options, "insecure") == 0) {
+    return jg_status_printf(server->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                            "--%s is not loopback: without authentication it needs --insecure", open_door);
+  }
+  struct jg_str url = text(server, "public-url");
+  if (url.len > 0 && !jg_rest_public_url_valid(url)) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                          "--public-url must be http[s]://host[:port][/path] without a slash at its end");
+  }
+  return JG_STATUS_OK;
+}
+
+static enum jg_log_level log_level(const struct server *server) {
+  return is(server, "log-level", "debug")   ? JG_LOG_DEBUG
+         : is(server, "log-level", "warn")  ? JG_LOG_WARN
+         : is(server, "log-level", "error") ? JG_LOG_ERROR
+                                            : JG_LOG_INFO;
+}
+
+static struct jg_status open_record(struct server *server) {
+  const struct jg_server_app_options options = {
+      .store_url = text(server, "store"),
+      .cache_url = text(server, "cache"),
+      .create = true,
+      .exclusive = true,
+      .reader_count = (unsigned)jg_options_integer(server->options, "readers"),
+      .cache_bytes_max = (size_t)jg_options_integer(server->options, "cache-bytes"),
+      .style = {.escape = is(server, "escape", "odata") ? JG_JSON_ESCAPE_ODATA : JG_JSON_ESCAPE_JSON,
+                .date = is(server, "date-style", "z") ? JG_DATE_Z : JG_DATE_OFFSET},
+      .log = &server->log,
+  };
+  JG_RETURN_IF_ERROR(jg_server_app_open(&options, server->arena, &server->app));
+  const struct jg_hub_options hub = {
+      .store = server->app.app.store,
+      .expander = server->app.app.expander,
+      .clock = server->app.app.clock,
+      .log = &server->log,
+      .metrics = server->app.metrics,
+      .ring_bytes_max = JG_LIMIT_HUB_RING_BYTES,
+      .streams_max = JG_LIMIT_WATCH_STREAMS,
+  };
+  server->app.app.hub = jg_hub_create(&hub);
+  jg_store_listen(server->app.app.store, jg_hub_hint, server->app.app.hub);
+  return JG_STATUS_OK;
+}
+
+static struct jg_status open_http(struct server *server) {
+  const struct jg_rest_options rest = {
+      .app = &server->app.app,
+      .methods = jg_methods,
+      .style = &server->app.style,
+      .public_url = text(server, "public-url"),
+      .page_size = (size_t)jg_options_integer(server->options, "page-size"),
+      .embed = is(server, "embed", "all"),
+      .tenant = server->app.tenant,
+  };
+  server->rest = jg_rest_create(&rest);
+  struct jg_http_server_options options = {
+      .name = "http",
+      .address = text(server, "http"),
+      .handler = jg_rest_handle,
+      .refuse = jg_rest_refuse,
+      .done = jg_rest_done,
+      .data = server->rest,
+      .clock = server->app.app.clock,
+      .metrics = server->app.metrics,
+      .log = &server->log,
+  };
+  server->http = jg_http_server_create(&options);
+  JG_RETURN_IF_ERROR(jg_http_server_start(server->http, server->arena));
+  options.name = "admin";
+  options.address = text(server, "admin");
+  options.handler = jg_admin_handle;
+  options.refuse = NULL;
+  options.done = NULL;
+  options.data = &server->admin;
+  server->admin.metrics = server->app.metrics;
+  server->admin_http = jg_http_server_create(&options);
+  return jg_http_server_start(server->admin_http, server->arena);
+}
+
+static struct jg_status open_grpc(struct server *server) {
+  const struct jg_grpc_server_options options = {
+      .app = &server->app.app,
+      .address = text(server, "grpc"),
+      .threads = (unsigned)jg_options_integer(server->options, "grpc-threads"),
+      .tenant = server->app.tenant,
+      .methods = jg_methods,
+      .method_count = JG_METHOD_COUNT,
+      .descriptor_set = jg_schema_descriptor_set(),
+  };
+  return jg_grpc_server_start(&options, server->arena, &server->grpc);
+}
+
+/* "127.0.0.1:43211": the host as set, the port as bound. */
+static const char *grpc_address(struct server *server) {
+  struct jg_str set = text(server, "grpc");
+  size_t colon = set.len;
+  while (set.data[colon - 1] != ':') {
+    colon--;
+  }
+  const char *address =
+      jg_arena_printf(server->arena, "%.*s%u", (int)colon, set.data, jg_grpc_server_port(server->grpc));
+  return address != NULL ? address : "";
+}
+
+static void say_ready(struct server *server) {
+  const char *grpc = grpc_address(server);
+  struct jg_str http = jg_http_server_address(server->http);
+  struct jg_str admin = jg_http_server_address(server->admin_http);
+  jg_log(&server->log, JG_LOG_INFO, "ready", JG_LOG_C("grpc", grpc), JG_LOG_S("http", http), JG_LOG_S("admin", admin),
+         JG_LOG_C("version", JG_VERSION));
+  printf("{\"event\":\"ready\",\"grpc\":\"%s\",\"http\":\"%.*s\",\"admin\":\"%.*s\"}\n", grpc, JG_STR_ARG(http),
+         JG_STR_ARG(admin));
+  fflush(stdout);
+}
+
+/* Signals come by a descriptor; blocked before any thread is made, so that all inherit the mask. */
+static void block_signals(struct server *server) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  (void)signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of its write
+  server->signals = signalfd(-1, &set, SFD_CLOEXEC);
+  JG_ASSERT(server->signals >= 0);
+}
+
+static int wait_signal(struct server *server) {
+  struct signalfd_siginfo info;
+  ssize_t n;
+  do {
+    n = read(server->signals, &info, sizeof info);
+  } while (n != (ssize_t)sizeof info);
+  return (int)info.ssi_signo;
+}
+
+/* A second signal while draining ends the process at once. */
+static void *watch_second_signal(void *data) {
+  struct server *server = data;
+  (void)wait_signal(server);  // whichever it is
+  _exit(JG_EXIT_FAILURE);
+}
+
+static void drain(struct server *server) {
+  int64_t grace_ms = jg_options_integer(server->options, "drain-seconds") * 1000;
+  atomic_store(&server->admin.ready, false);
+  pthread_t second;
+  if (pthread_create(&second, NULL, watch_second_signal, server) == 0) {
+    pthread_detach(second);
+  }
+  if (server->grpc != NULL) {
+    jg_grpc_server_set_serving(server->grpc, false);
+  }
+  if (server->http != NULL) {
+    jg_http_server_drain(server->http, grace_ms);
+  }
+  if (server->app.app.hub != NULL) {
+    jg_hub_drain(server->app.app.hub);
+  }
+  if (server->grpc != NULL) {
+    jg_grpc_server_stop(server->grpc, grace_ms);
+  }
+  if (server->http != NULL) {
+    jg_http_server_stop(server->http);
+  }
+  if (server->admin_http != NULL) {
+    jg_http_server_stop(server->admin_http);
+  }
+}
+
+static void close_all(struct server *server) {
+  jg_grpc_server_destroy(server->grpc);
+  jg_http_server_destroy(server->http);
+  jg_http_server_destroy(server->admin_http);
+  jg_rest_destroy(server->rest);
+  jg_server_app_close(&server->app);
+}
+
+static int run_serve(const struct jg_options *options, struct jg_arena *arena) {
+  struct server server = {.options = options, .arena = arena};
+  struct jg_status status = check_exposure(&server);
+  if (!jg_status_ok(status)) {
+    return jg_command_usage(status);
+  }
+  server.log = (struct jg_log){.format = is(&server, "log-format", "json") ? JG_LOG_JSON : JG_LOG_TEXT,
+                               .level_min = log_level(&server),
+                               .fd = STDERR_FILENO,
+                               .clock = jg_clock_system()};
+  block_signals(&server);
+  status = open_record(&server);
+  if (jg_status_ok(status)) {
+    status = open_http(&server);
+  }
+  if (jg_status_ok(status)) {
+    status = open_grpc(&server);
+  }
+  if (jg_status_ok(status)) {
+    jg_grpc_server_set_serving(server.grpc, true);
+    atomic_store(&server.admin.ready, true);
+    say_ready(&server);
+    int signal_number = wait_signal(&server);
+    jg_log(&server.log, JG_LOG_INFO, "draining", JG_LOG_I("signal", signal_number));
+  }
+  drain(&server);
+  close_all(&server);
+  if (!jg_status_ok(status)) {
+    return jg_command_fail(status);
+  }
+  jg_log(&server.log, JG_LOG_INFO, "stopped", JG_LOG_I("code", JG_EXIT_OK));
+  return JG_EXIT_OK;
+}
+
+const struct jg_command jg_command_serve = {
+    .name = "serve",
+    .operands = "",
+    .help = "serve gRPC, REST and the admin port until SIGTERM",
+    .options = serve_options,
+    .option_count = JG_COUNT(serve_options),
+    .run = run_serve,
+};
