@@ -1,4 +1,4 @@
-#include "server/sample/sample.h"
+#include "services/sample/sample.h"
 
 #include <unistd.h>
 

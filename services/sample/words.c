@@ -1,4 +1,4 @@
-#include "server/sample/words.h"
+#include "services/sample/words.h"
 
 #define LIST(...) \
   { (const char *const[]){__VA_ARGS__}, JG_COUNT(((const char *const[]){__VA_ARGS__})) }

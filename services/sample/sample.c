@@ -1,4 +1,4 @@
-#include "server/sample/sample.h"
+#include "services/sample/sample.h"
 
 #include <stdio.h>
 
@@ -8,7 +8,7 @@
 #include "proto/codec/date.h"
 #include "proto/codec/json_message.h"
 #include "proto/codec/message.h"
-#include "server/sample/words.h"
+#include "services/sample/words.h"
 
 #define ARENA_BYTES (8u << 20)
 /* A relation inside a relation inside a job: project -> model -> brand -> sales organization. */

@@ -1,6 +1,6 @@
-/* Private to server/sample: the words of generated text. */
-#ifndef JG_SERVER_SAMPLE_WORDS_H
-#define JG_SERVER_SAMPLE_WORDS_H
+/* Private to services/sample: the words of generated text. */
+#ifndef JG_SERVICES_SAMPLE_WORDS_H
+#define JG_SERVICES_SAMPLE_WORDS_H
 
 #include "base/str.h"
 

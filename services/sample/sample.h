@@ -1,8 +1,8 @@
 /* Generated jobs: deterministic, realistic legacy JSON for trying, testing and measuring.
  * Job `index` of a seed is the same whatever the number of jobs asked for; entities are shared by many jobs, as in life.
  * All statuses, Unicode, empty and maximal lengths, dates of several precisions occur. Thread: any. */
-#ifndef JG_SERVER_SAMPLE_SAMPLE_H
-#define JG_SERVER_SAMPLE_SAMPLE_H
+#ifndef JG_SERVICES_SAMPLE_SAMPLE_H
+#define JG_SERVICES_SAMPLE_SAMPLE_H
 
 #include "base/buf.h"
 #include "proto/schema/schema.h"

@@ -1,0 +1,152 @@
+/* For server.c, slots.c, call.c, health.c and reflection.c only: the structs of the server and the life of a call. */
+#ifndef JG_SERVER_GRPC_SERVER_INTERNAL_H
+#define JG_SERVER_GRPC_SERVER_INTERNAL_H
+
+#include <grpc/grpc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "server/grpc/descriptors.h"
+#include "server/grpc/observe.h"
+#include "server/grpc/server.h"
+
+struct jg_grpc_call;
+struct jg_grpc_queue;
+struct jg_grpc_slot;
+
+/* What a completion queue's event is about. */
+enum jg_grpc_event {
+  JG_GRPC_ARRIVED, /* a slot was filled: owner is the slot; of the others the call */
+  JG_GRPC_DONE,    /* unary: everything */
+  JG_GRPC_STATUS,  /* stream: the status left */
+  JG_GRPC_CLOSED,  /* stream: both sides are closed, or it broke off */
+  JG_GRPC_SENT,
+  JG_GRPC_RECEIVED,
+  JG_GRPC_WOKEN, /* jg_grpc_call_wake */
+  JG_GRPC_EVENT_COUNT
+};
+
+#define JG_GRPC_TAG_MAGIC 0x4a475447u /* "JGTG" */
+struct jg_grpc_tag {
+  uint32_t magic;
+  enum jg_grpc_event event;
+  void *owner;
+};
+
+/* A row of the table, or of health and reflection, or the one that all unknown methods share. */
+struct jg_grpc_method {
+  const struct jg_method *method;
+  void *registered; /* the core's handle; NULL: unknown methods */
+  struct jg_grpc_series series;
+};
+
+/* Where the next call of one method arrives. Thread: its queue's. */
+struct jg_grpc_slot {
+  struct jg_grpc_tag tag;
+  struct jg_grpc_queue *queue;
+  struct jg_grpc_method *method;
+  grpc_call *core;
+  gpr_timespec deadline;
+  grpc_metadata_array metadata;
+  grpc_byte_buffer *payload; /* the first message, unless the client streams */
+  grpc_call_details details; /* unknown methods */
+};
+
+/* A call. Thread: that of its queue for all events; finish, send and receive come from any, ordered by the handler (G3).
+ * `refs` counts what may still touch a stream: its handler until finish (then the status under way), the close, each send,
+ * receive or wake under way. All are given up in events, so the last one is given up on the queue's thread. */
+struct jg_grpc_call {
+  struct jg_call call; /* first: the handler's view */
+  struct jg_grpc_queue *queue;
+  struct jg_grpc_method *method;
+  grpc_call *core;
+  grpc_metadata_array metadata;
+  grpc_byte_buffer *payload;
+  grpc_byte_buffer *sending;  /* stream: the message under way */
+  grpc_byte_buffer *answer;   /* the last message */
+  grpc_byte_buffer *received; /* client stream: filled by the core */
+  int core_cancelled;         /* filled by the core */
+  _Atomic uint32_t refs;
+  _Atomic bool finished;
+  bool headers_sent;
+  bool broken; /* on_cancelled was called */
+  bool too_large;
+  size_t metadata_bytes;
+  enum jg_code code; /* how it ended */
+  enum jg_reason reason;
+  const char *fault; /* for the log: the message of an error of ours */
+  struct jg_grpc_tag tags[JG_GRPC_EVENT_COUNT];
+  struct jg_grpc_call *next_free;
+  /* Streams of health and reflection: on the list of those that set_serving and stop must reach. */
+  void (*on_woken)(struct jg_grpc_call *call);
+  _Atomic bool waking;
+  struct jg_grpc_call *next_open, *previous_open;
+};
+
+/* A completion queue and its one thread. */
+struct jg_grpc_queue {
+  struct jg_grpc_server *server;
+  grpc_completion_queue *core;
+  pthread_t thread;
+  struct jg_grpc_slot *slots;
+  size_t slot_count;
+  struct jg_grpc_call *free_calls;
+  size_t free_count;
+  size_t outstanding; /* filled-in-future slots and living calls: at 0 nothing more can come */
+};
+
+#define JG_GRPC_SERVER_MAGIC 0x4a475356u /* "JGSV" */
+struct jg_grpc_server {
+  uint32_t magic;
+  const struct jg_app *app;
+  int64_t tenant;
+  size_t metadata_bytes_max;
+  bool loopback; /* only loopback peers reach the address */
+  unsigned port;
+  grpc_server *core;
+  grpc_completion_queue *shutdown_queue;
+  struct jg_grpc_method *methods; /* the table's, then health's and reflection's, the last one: unknown */
+  size_t method_count;
+  size_t table_count; /* of the table's */
+  struct jg_grpc_queue *queues;
+  unsigned queue_count;
+  struct jg_grpc_descriptors *descriptors; /* NULL: no reflection */
+  _Atomic bool serving, stopping;
+  pthread_mutex_t open_mutex; /* guards the list, taken when a stream of health or reflection opens, ends or must be woken */
+  struct jg_grpc_call *open;
+};
+
+/* slots.c */
+/* Makes the queue's slots and asks the core to fill them. Thread: main, before the queue's thread starts. */
+void jg_grpc_slots_arm(struct jg_grpc_queue *queue);
+/* Thread: the queue's, or main when that has ended. */
+void jg_grpc_slots_free(struct jg_grpc_queue *queue);
+/* A slot was filled (ok), or will never be. */
+void jg_grpc_slot_filled(struct jg_grpc_slot *slot, bool ok);
+
+/* call.c. Thread: the call's queue's. */
+/* Takes what arrived in the slot, checks it and calls the handler. The call may be gone afterwards. */
+void jg_grpc_call_begin(struct jg_grpc_slot *slot);
+void jg_grpc_call_event(struct jg_grpc_call *call, enum jg_grpc_event event, bool ok);
+void jg_grpc_calls_free(struct jg_grpc_queue *queue);
+static inline struct jg_grpc_call *jg_grpc_call_of(struct jg_call *call) {
+  JG_ASSERT(call->magic == JG_CALL_MAGIC);
+  return (struct jg_grpc_call *)call; /* its first member */
+}
+
+/* open.c. A stream of health or reflection enters the list in its handler, and leaves it before it finishes; on_woken then runs
+ * on the call's own thread after each jg_grpc_open_wake. Thread: the call's queue's; wake: any. */
+void jg_grpc_open_add(struct jg_grpc_call *call, void (*on_woken)(struct jg_grpc_call *call));
+void jg_grpc_open_remove(struct jg_grpc_call *call);
+void jg_grpc_open_wake(struct jg_grpc_server *server);
+
+/* health.c, reflection.c: rows of grpc.health.v1 and of both reflection services. */
+#define JG_GRPC_HEALTH_METHODS 2
+extern const struct jg_method jg_grpc_health_methods[JG_GRPC_HEALTH_METHODS];
+#define JG_GRPC_REFLECTION_METHODS 2
+extern const struct jg_method jg_grpc_reflection_methods[JG_GRPC_REFLECTION_METHODS];
+
+/* server.c: the service of a path, "/jobgate.v1.JobService/GetJob" -> "jobgate.v1.JobService". */
+struct jg_str jg_grpc_service_of(const char *path);
+
+#endif
