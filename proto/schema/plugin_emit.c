@@ -13,10 +13,16 @@ static bool is_lower(char c) {
   return c >= 'a' && c <= 'z';
 }
 static char to_upper(char c) {
-  return is_lower(c) ? (char)(c - 'a' + 'A') : c;
+  if (is_lower(c)) {
+    return (char)(c - 'a' + 'A');
+  }
+  return c;
 }
 static char to_lower(char c) {
-  return is_upper(c) ? (char)(c - 'A' + 'a') : c;
+  if (is_upper(c)) {
+    return (char)(c - 'A' + 'a');
+  }
+  return c;
 }
 
 static void put_upper(struct jg_buf *out, struct jg_str name) {
@@ -33,9 +39,12 @@ static void put_struct_name(struct jg_buf *out, struct jg_str full_name) {
     if (c == '.') {
       jg_buf_append_str(out, JG_STR("__"));
     } else if (c != '_') {
-      jg_buf_append_char(out, starts_word ? to_upper(c) : c);
+      if (starts_word) {
+        c = to_upper(c);
+      }
+      jg_buf_append_char(out, c);
     }
-    starts_word = c == '.' || c == '_';
+    starts_word = full_name.data[i] == '.' || full_name.data[i] == '_';
   }
 }
 
@@ -56,13 +65,13 @@ static void put_lower_name(struct jg_buf *out, struct jg_str full_name) {
 
 /* "job_type" of jobgate.v1.JobType, in capitals if so asked: the middle of our own names. */
 static void put_short_name(struct jg_buf *out, const struct jg_plugin_entity *entity, bool capitals) {
-  struct jg_str rest = entity->table.message_name;
-  struct jg_str last = rest;
-  while (rest.data != NULL) {
-    last = jg_str_cut(rest, '.', &rest);
+  struct jg_str name = entity->table.message_name;
+  size_t start = 0;
+  for (size_t i = 0; i < name.len; i++) {
+    start = name.data[i] == '.' ? i + 1 : start;
   }
   size_t from = out->len;
-  put_lower_name(out, last);
+  put_lower_name(out, jg_str_make(name.data + start, name.len - start));
   for (size_t i = from; capitals && i < out->len; i++) {
     out->data[i] = to_upper(out->data[i]);
   }

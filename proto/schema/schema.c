@@ -6,15 +6,16 @@
 _Static_assert(JG_MEMBERS_MAX < JG_NO_INDEX, "an index is never JG_NO_INDEX");
 _Static_assert(JG_KIND_COUNT < JG_NO_INDEX, "a kind fits jg_member.target");
 
-static char lower_ascii(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+static unsigned char lower_ascii(char c) {
+  unsigned char byte = (unsigned char)c;
+  return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte - 'A' + 'a') : byte;
 }
 
 /* As jg_str_compare(lower-case a, b). */
 static int compare_folded(struct jg_str a, struct jg_str b) {
   size_t common = a.len < b.len ? a.len : b.len;
   for (size_t i = 0; i < common; i++) {
-    unsigned char left = (unsigned char)lower_ascii(a.data[i]);
+    unsigned char left = lower_ascii(a.data[i]);
     unsigned char right = (unsigned char)b.data[i];
     if (left != right) {
       return left < right ? -1 : 1;

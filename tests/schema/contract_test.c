@@ -108,26 +108,31 @@ static void every_member_in_order(void **state) {
   open_table(&table, "tests/schema/entities.tsv");
   const struct jg_entity *entity = NULL;
   size_t next = 0;
+  size_t expected = 0; /* members of entity */
   size_t members = 0;
   size_t entities = 0;
   while (next_row(&table)) {
     assert_int_equal(table.cell_count, 4);
     const struct jg_entity *owner = entity_named(table.cells[0]);
-    assert_non_null(owner);
+    if (owner == NULL) {
+      fail_msg("no entity %.*s", JG_STR_ARG(table.cells[0]));
+      return;
+    }
     if (owner != entity) {
-      assert_true(entity == NULL || next == entity->member_count);
+      assert_int_equal(next, expected);
       entity = owner;
+      expected = entity->member_count;
       next = 0;
       entities++;
     }
-    if (next < entity->member_count && (entity->members[next].flags & JG_MEMBER_EXPAND_ONLY) != 0) {
+    if (next < expected && (owner->members[next].flags & JG_MEMBER_EXPAND_ONLY) != 0) {
       next++;
     }
-    assert_true(next < entity->member_count);
-    const struct jg_member *member = &entity->members[next];
+    assert_true(next < expected);
+    const struct jg_member *member = &owner->members[next];
     int64_t position = 0;
     assert_true(jg_parse_i64(table.cells[1], &position));
-    assert_int_equal(position, entity->kind == JG_KIND_JOB && next > JG_JOB_PARENT_JOB ? next : next + 1);
+    assert_int_equal(position, owner->kind == JG_KIND_JOB && next > JG_JOB_PARENT_JOB ? next : next + 1);
     assert_int_equal(member->number, next + 1);
     assert_int_equal(member->index, next);
     assert_str(member->name, table.cells[2]);
@@ -135,7 +140,7 @@ static void every_member_in_order(void **state) {
     next++;
     members++;
   }
-  assert_int_equal(next, entity->member_count);
+  assert_int_equal(next, expected);
   assert_int_equal(members, CONTRACT_MEMBERS);
   assert_int_equal(entities, CONTRACT_ENTITIES);
   close_table(&table);
