@@ -99,6 +99,8 @@ struct jg_tenant_state {
   int64_t entity_revision; /* newest revision that changed an embedded entity: heads are valid while it stands */
   int64_t oldest_revision; /* oldest kept in the log; 1 while nothing was compacted */
   int64_t id2_last;
+  /* Newest revision that is committed: in a write's run what is newer may still be undone, and its number given away again. */
+  int64_t committed_revision;
 };
 JG_MUST_CHECK struct jg_status jg_txn_tenant_state(struct jg_txn *txn, struct jg_arena *arena,
                                                    struct jg_tenant_state *ret_state);
