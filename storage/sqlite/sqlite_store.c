@@ -1,0 +1,181 @@
+#include <unistd.h>
+
+#include "storage/sqlite/sqlite.h"
+#include "storage/sqlite/sqlite_internal.h"
+
+/* Names come from a credential's domain. */
+#define TENANT_NAME_BYTES_MAX 255
+/* Statements of a write keep what they may have to undo in memory up to here; SQLite's default is 64 KiB, then a file. */
+#define STATEMENT_JOURNAL_BYTES (4 << 20)
+
+static struct jg_sqlite_store *store_of(struct jg_store *store) {
+  JG_ASSERT(store->magic == JG_STORE_MAGIC && store->ops == &jg_sqlite_ops);
+  return (struct jg_sqlite_store *)store;
+}
+
+static struct jg_status read_only_store(void) {
+  return jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_STORE_READ_ONLY, "the record was opened for reading alone");
+}
+
+/* ---- open and close ---- */
+
+static void register_metrics(struct jg_metrics *registry, struct jg_sqlite_metrics *metrics) {
+  *metrics = (struct jg_sqlite_metrics){
+      .writes = jg_metrics_counter(registry, "jobgate_store_writes_total", "Writes run by the store's writer.", ""),
+      .writes_failed =
+          jg_metrics_counter(registry, "jobgate_store_writes_failed_total", "Writes that failed and left nothing.", ""),
+      .commits = jg_metrics_counter(registry, "jobgate_store_commits_total", "Transactions of the store's writer.", ""),
+      .reruns = jg_metrics_counter(registry, "jobgate_store_batch_reruns_total",
+                                   "Group commits that were rolled back and run again one by one.", ""),
+      .wal_pages = jg_metrics_gauge(registry, "jobgate_store_wal_pages", "Pages in the write-ahead log.", ""),
+      .commit = jg_metrics_histogram(registry, "jobgate_store_commit_seconds", "Time of a group's commit.", ""),
+      .checkpoint = jg_metrics_histogram(registry, "jobgate_store_checkpoint_seconds", "Time of a checkpoint.", ""),
+  };
+}
+
+static void close_store(struct jg_store *base) {
+  struct jg_sqlite_store *store = store_of(base);
+  // The writer last: its close is the one that checkpoints and removes the WAL.
+  jg_sqlite_pool_stop(store->pool);
+  jg_sqlite_writer_stop(store->writer);
+  if (store->lock_fd >= 0) {
+    (void)close(store->lock_fd);  // nothing to lose
+  }
+  jg_free(store->path);
+  store->base.magic = 0;
+  jg_free(store);
+}
+
+struct jg_status jg_sqlite_store_open(const struct jg_store_options *options, struct jg_str path,
+                                      struct jg_arena *arena, struct jg_store **ret_store) {
+  // Fails once SQLite is in use, and is then in force already. Statistics would take a global lock at each allocation.
+  (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  (void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, STATEMENT_JOURNAL_BYTES);
+  struct jg_sqlite_store *store = jg_alloc_zero(1, sizeof(*store));
+  store->base = (struct jg_store){JG_STORE_MAGIC, &jg_sqlite_ops};
+  store->clock = options->clock;
+  store->log = options->log;
+  store->lock_fd = -1;
+  store->read_only = options->read_only;
+  register_metrics(options->metrics, &store->metrics);
+  struct jg_sqlite_conn *conn = NULL;
+  struct jg_status status = jg_sqlite_open_file(options, path, arena, store, &conn);
+  if (jg_status_ok(status)) {
+    store->writer = conn != NULL ? jg_sqlite_writer_start(store, conn) : NULL;
+    status = jg_sqlite_pool_start(store, options->reader_count, &store->pool);
+  }
+  if (!jg_status_ok(status)) {
+    close_store(&store->base);
+    return status;
+  }
+  *ret_store = &store->base;
+  return JG_STATUS_OK;
+}
+
+/* ---- tenants: the one call that waits for its answer ---- */
+
+struct tenant_call {
+  struct jg_queue_node node; /* in `done` when answered */
+  struct jg_queue done;
+  struct jg_str name;
+  struct jg_status status;
+  int64_t tenant;
+};
+
+static void tenant_answer(struct tenant_call *call, struct jg_status status) {
+  call->status = status;
+  JG_ASSERT(jg_status_ok(jg_queue_post(&call->done, &call->node)));
+}
+
+static void tenant_read(struct jg_txn *txn, struct jg_status begun, void *data) {
+  struct tenant_call *call = data;
+  tenant_answer(call,
+                jg_status_ok(begun) ? jg_sqlite_tenant_find(jg_sqlite_txn(txn), call->name, &call->tenant) : begun);
+}
+
+static struct jg_status tenant_write(struct jg_txn *txn, void *data) {
+  struct tenant_call *call = data;
+  return jg_sqlite_tenant_make(jg_sqlite_txn(txn), call->name, &call->tenant);
+}
+
+static void tenant_written(struct jg_status status, void *data) {
+  tenant_answer(data, status);
+}
+
+static struct jg_status tenant(struct jg_store *base, struct jg_str name, bool create, struct jg_arena *arena,
+                               int64_t *ret_tenant) {
+  struct jg_sqlite_store *store = store_of(base);
+  if (name.len == 0 || name.len > TENANT_NAME_BYTES_MAX) {
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "a tenant's name has 1 to %d bytes",
+                            TENANT_NAME_BYTES_MAX);
+  }
+  struct tenant_call call = {.name = name};
+  jg_queue_init(&call.done, 1, NULL, NULL);
+  struct jg_store_read read = {.run = tenant_read, .data = &call};
+  struct jg_store_write write = {.run = tenant_write, .done = tenant_written, .data = &call};
+  struct jg_status status = jg_sqlite_pool_submit(store->pool, &read);
+  if (jg_status_ok(status)) {
+    JG_ASSERT(jg_queue_take(&call.done, -1) == &call.node);
+    status = call.status;
+  }
+  if (status.code == JG_NOT_FOUND && create) {
+    status = store->writer != NULL ? jg_sqlite_writer_submit(store->writer, &write) : read_only_store();
+    if (jg_status_ok(status)) {
+      JG_ASSERT(jg_queue_take(&call.done, -1) == &call.node);
+      status = call.status;
+    }
+  }
+  jg_queue_done(&call.done);
+  JG_RETURN_IF_ERROR(status);
+  *ret_tenant = call.tenant;
+  return JG_STATUS_OK;
+}
+
+/* ---- the table ---- */
+
+static void listen(struct jg_store *store, jg_store_committed committed, void *data) {
+  struct jg_sqlite_writer *writer = store_of(store)->writer;
+  if (writer != NULL) {
+    jg_sqlite_writer_listen(writer, committed, data);
+  }
+}
+
+static struct jg_status submit(struct jg_store *store, struct jg_store_write *write) {
+  struct jg_sqlite_writer *writer = store_of(store)->writer;
+  JG_ASSERT(write->tenant > 0);
+  return writer != NULL ? jg_sqlite_writer_submit(writer, write) : read_only_store();
+}
+
+static struct jg_status submit_read(struct jg_store *store, struct jg_store_read *read) {
+  return jg_sqlite_pool_submit(store_of(store)->pool, read);
+}
+
+static struct jg_status read_inline(struct jg_store *store, int64_t tenant_number,
+                                    struct jg_status (*run)(struct jg_txn *txn, void *data), void *data) {
+  return jg_sqlite_pool_read_inline(store_of(store)->pool, tenant_number, run, data);
+}
+
+const struct jg_store_ops jg_sqlite_ops = {
+    .close = close_store,
+    .tenant = tenant,
+    .listen = listen,
+    .submit = submit,
+    .submit_read = submit_read,
+    .read_inline = read_inline,
+    .tenant_state = jg_sqlite_tenant_state,
+    .job_get = jg_sqlite_job_get,
+    .job_find = jg_sqlite_job_find,
+    .job_is_parent = jg_sqlite_job_is_parent,
+    .job_list = jg_sqlite_job_list,
+    .entity_get = jg_sqlite_entity_get,
+    .entity_find = jg_sqlite_entity_find,
+    .entity_head = jg_sqlite_entity_head,
+    .changes = jg_sqlite_changes,
+    .stamp = jg_sqlite_stamp,
+    .id2_next = jg_sqlite_id2_next,
+    .id2_raise = jg_sqlite_id2_raise,
+    .set_trace = jg_sqlite_set_trace,
+    .job_put = jg_sqlite_job_put,
+    .job_delete = jg_sqlite_job_delete,
+    .entity_put = jg_sqlite_entity_put,
+};

@@ -1,0 +1,151 @@
+#include "storage/store.h"
+
+#include "storage/engine.h"
+#include "storage/sqlite/sqlite.h"
+
+#define READERS_MAX 64
+
+static const struct jg_store_ops *store_ops(const struct jg_store *store) {
+  JG_ASSERT(store != NULL && store->magic == JG_STORE_MAGIC);
+  return store->ops;
+}
+
+static const struct jg_store_ops *txn_ops(const struct jg_txn *txn) {
+  JG_ASSERT(txn != NULL && txn->magic == JG_TXN_MAGIC);
+  return txn->ops;
+}
+
+struct jg_status jg_store_open(const struct jg_store_options *options, struct jg_arena *arena,
+                               struct jg_store **ret_store) {
+  JG_ASSERT(options->clock != NULL);
+  JG_ASSERT(options->reader_count >= 1 && options->reader_count <= READERS_MAX);
+  JG_ASSERT(!options->read_only || (!options->exclusive && !options->create));
+  const struct jg_str sqlite = JG_STR("sqlite:");
+  if (jg_str_starts_with(options->url, sqlite)) {
+    struct jg_str path = jg_str_sub(options->url, sqlite.len, options->url.len);
+    return jg_sqlite_store_open(options, path, arena, ret_store);
+  }
+  // The URL itself may hold a password: it is not repeated.
+  if (jg_str_starts_with(options->url, JG_STR("postgresql:")) ||
+      jg_str_starts_with(options->url, JG_STR("postgres:"))) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NOT_BUILT,
+                          "PostgreSQL is not built into this program; use a store of the form sqlite:PATH");
+  }
+  return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE, "a store has the form sqlite:PATH");
+}
+
+void jg_store_close(struct jg_store *store) {
+  if (store != NULL) {
+    store_ops(store)->close(store);
+  }
+}
+
+struct jg_status jg_store_tenant(struct jg_store *store, struct jg_str name, bool create, struct jg_arena *arena,
+                                 int64_t *ret_tenant) {
+  return store_ops(store)->tenant(store, name, create, arena, ret_tenant);
+}
+
+void jg_store_listen(struct jg_store *store, jg_store_committed committed, void *data) {
+  store_ops(store)->listen(store, committed, data);
+}
+
+struct jg_status jg_store_submit(struct jg_store *store, struct jg_store_write *write) {
+  JG_ASSERT(write->run != NULL && write->done != NULL);
+  return store_ops(store)->submit(store, write);
+}
+
+struct jg_status jg_store_submit_read(struct jg_store *store, struct jg_store_read *read) {
+  JG_ASSERT(read->run != NULL);
+  return store_ops(store)->submit_read(store, read);
+}
+
+struct jg_status jg_store_read_inline(struct jg_store *store, int64_t tenant,
+                                      struct jg_status (*run)(struct jg_txn *txn, void *data), void *data) {
+  JG_ASSERT(run != NULL);
+  return store_ops(store)->read_inline(store, tenant, run, data);
+}
+
+struct jg_status jg_txn_tenant_state(struct jg_txn *txn, struct jg_arena *arena, struct jg_tenant_state *ret_state) {
+  return txn_ops(txn)->tenant_state(txn, arena, ret_state);
+}
+
+struct jg_status jg_txn_job_get(struct jg_txn *txn, struct jg_uuid id, struct jg_arena *arena,
+                                struct jg_job_row *ret_row) {
+  return txn_ops(txn)->job_get(txn, id, arena, ret_row);
+}
+
+struct jg_status jg_txn_job_find(struct jg_txn *txn, struct jg_str reference, struct jg_arena *arena,
+                                 struct jg_job_row *ret_row) {
+  JG_ASSERT(reference.len > 0);
+  return txn_ops(txn)->job_find(txn, reference, arena, ret_row);
+}
+
+struct jg_status jg_txn_job_is_parent(struct jg_txn *txn, struct jg_uuid id, bool *ret_is_parent) {
+  return txn_ops(txn)->job_is_parent(txn, id, ret_is_parent);
+}
+
+struct jg_status jg_txn_job_list(struct jg_txn *txn, const struct jg_job_query *query, struct jg_arena *arena,
+                                 struct jg_job_rows *ret_rows) {
+  JG_ASSERT(query->limit > 0 && query->skip >= 0);
+  JG_ASSERT(query->order == JG_ORDER_ID || query->order == JG_ORDER_MODIFIED);
+  return txn_ops(txn)->job_list(txn, query, arena, ret_rows);
+}
+
+struct jg_status jg_txn_entity_get(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id, struct jg_arena *arena,
+                                   struct jg_entity_row *ret_row) {
+  return txn_ops(txn)->entity_get(txn, kind, id, arena, ret_row);
+}
+
+struct jg_status jg_txn_entity_find(struct jg_txn *txn, enum jg_kind kind, struct jg_str key, struct jg_arena *arena,
+                                    struct jg_entity_row *ret_row) {
+  JG_ASSERT(key.len > 0);
+  return txn_ops(txn)->entity_find(txn, kind, key, arena, ret_row);
+}
+
+struct jg_status jg_txn_entity_head(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id,
+                                    int64_t *ret_tree_revision) {
+  return txn_ops(txn)->entity_head(txn, kind, id, ret_tree_revision);
+}
+
+struct jg_status jg_txn_changes(struct jg_txn *txn, int64_t after_revision, size_t count_max, size_t bytes_max,
+                                struct jg_arena *arena, struct jg_changes *ret_changes) {
+  JG_ASSERT(count_max > 0);
+  return txn_ops(txn)->changes(txn, after_revision, count_max, bytes_max, arena, ret_changes);
+}
+
+int64_t jg_txn_stamp(struct jg_txn *txn, int64_t job_modified_ticks) {
+  return txn_ops(txn)->stamp(txn, job_modified_ticks);
+}
+
+struct jg_status jg_txn_id2_next(struct jg_txn *txn, int32_t *ret_id2) {
+  return txn_ops(txn)->id2_next(txn, ret_id2);
+}
+
+struct jg_status jg_txn_id2_raise(struct jg_txn *txn, int32_t id2) {
+  return txn_ops(txn)->id2_raise(txn, id2);
+}
+
+void jg_txn_set_trace(struct jg_txn *txn, struct jg_str traceparent) {
+  txn_ops(txn)->set_trace(txn, traceparent);
+}
+
+struct jg_status jg_txn_job_put(struct jg_txn *txn, const struct jg_job_put *put, struct jg_arena *arena,
+                                int64_t *ret_revision) {
+  JG_ASSERT(put->rid >= 0);
+  JG_ASSERT(put->rid != 0 || (put->changed == 0 && put->old.len == 0));
+  return txn_ops(txn)->job_put(txn, put, arena, ret_revision);
+}
+
+struct jg_status jg_txn_job_delete(struct jg_txn *txn, const struct jg_job_row *row, int64_t commit_ticks,
+                                   int64_t *ret_revision) {
+  JG_ASSERT(row->rid > 0);
+  return txn_ops(txn)->job_delete(txn, row, commit_ticks, ret_revision);
+}
+
+struct jg_status jg_txn_entity_put(struct jg_txn *txn, const struct jg_entity_put *put, struct jg_arena *arena,
+                                   int64_t *ret_revision) {
+  JG_ASSERT(put->kind > JG_KIND_JOB && put->kind < JG_KIND_COUNT);
+  JG_ASSERT(!put->create || (put->changed == 0 && put->old.len == 0));
+  JG_ASSERT(put->embed_count == 0 || put->embeds != NULL);
+  return txn_ops(txn)->entity_put(txn, put, arena, ret_revision);
+}
