@@ -38,7 +38,7 @@ def violations(error):
 
 
 def test_get_equals_rest_for_every_member(loaded, loaded_stub):
-    """100, on the sample; tests/conformance has the generated test of every field."""
+    """100, on the sample; test_every_member.py has every member."""
     job = loaded_stub.GetJob(api.GetJobRequest(id=SAMPLE_ID))
     rest = loaded.get(f"/api/Jobs({SAMPLE_ID})").json()
     assert job.name == rest["name"] and job.project.name == rest["project"]["name"]
