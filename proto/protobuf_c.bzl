@@ -17,9 +17,9 @@ def _stem(f, root):
 def _protobuf_c_gen_impl(ctx):
     root = ctx.label.package
     srcs, hdrs = [], []
-    jobs = [(_stem(f, root), f.path, ctx.files.srcs) for f in ctx.files.srcs]
-    jobs += [(p[:-len(".proto")], p, []) for p in ctx.attr.system_protos]
-    for stem, path, inputs in jobs:
+    jobs = [(_stem(f, root), f.path) for f in ctx.files.srcs]
+    jobs += [(p[:-len(".proto")], p) for p in ctx.attr.system_protos]
+    for stem, path in jobs:
         c = ctx.actions.declare_file(stem + ".pb-c.c")
         h = ctx.actions.declare_file(stem + ".pb-c.h")
         out_root = c.path[:-len(stem + ".pb-c.c") - 1]

@@ -15,12 +15,14 @@ check() { # files; prints FILE:LINE: what, returns 1 if there is any
       (map { $_ => "gmtime_r, or ticks" } qw(gmtime localtime ctime asctime)),
       (map { $_ => "jg_parse_i64 or jg_parse_u64" } qw(atoi atol atoll atof strtol strtoll strtoul strtoull)),
       (map { $_ => "an arena" } qw(alloca)),
+      (map { $_ => "an arena, or jg_alloc and jg_free" } qw(malloc calloc realloc free strdup strndup asprintf)),
       (map { $_ => "a status (cmocka needs it in tests)" } qw(setjmp sigsetjmp longjmp siglongjmp)),
     );
+    my $heap = qr/^(?:(?:m|c|re)alloc|free|strn?dup|asprintf)$/;
     my $names = join "|", sort keys %instead;
     my $failed = 0;
     for my $file (@ARGV) {
-      open(my $in, "<", $file) or die "$file: $!\n";
+      open(my $in, "<", $file) or do { print "$file:0: cannot read: $!\n"; $failed = 1; next; };
       local $/;
       my $text = <$in>;
       # Comments and literals become blanks; line ends stay, so that line numbers hold.
@@ -28,6 +30,8 @@ check() { # files; prints FILE:LINE: what, returns 1 if there is any
       while ($text =~ /(?<![\w.])(?<!->)($names)\s*\(/g) {
         my ($name, $at) = ($1, $-[1]);
         next if $file =~ /_test\.c$/ && $name =~ /jmp$/;
+        # base/ is where the heap is; tests and the generator, which runs at build time, have their own lives.
+        next if $name =~ $heap && $file =~ m{^(?:base|tests|proto/schema/plugin\w*\.c)|_test\.c$};
         my $line = 1 + (substr($text, 0, $at) =~ tr/\n//);
         print "$file:$line: $name is banned: use $instead{$name}\n";
         $failed = 1;
@@ -51,8 +55,9 @@ int y = table.atoi(1) + table->atoi(2);
 void f(void) { strcpy(a, b); }
 int z = atoi (text); /* strcat( */ char *t = strtok(a, b);
 int w = quote == '\'' || snprintf(a, 1, "%s", "") || gmtime_r(a, b);
+void g(void) { allocator->free(a); jg_free(b); free(c); }
 SOURCE
-  expected="8 strcpy 9 atoi 9 strtok"
+  expected="8 strcpy 9 atoi 9 strtok 11 free"
   found=$(check "$file" | sed -E 's/^[^:]*:([0-9]+): (\w+).*/\1 \2/' | tr '\n' ' ')
   if [ "$found" = "$expected " ]; then
     echo "banned_calls: 1 passed, 0 failed, 0 skipped"
@@ -67,12 +72,13 @@ fi
 if [ $# -gt 0 ]; then
   files=("$@")
 else
-  mapfile -t files < <(git ls-files -- '*.c' '*.h' ':!third_party')
+  files=()
+  while read -r file; do
+    [ -e "$file" ] && files+=("$file") # else deleted, not yet committed
+  done < <(git ls-files -- '*.c' '*.h' ':!third_party')
 fi
-failures=0
-for file in "${files[@]}"; do
-  [ -e "$file" ] || continue # deleted, not yet committed
-  check "$file" || failures=$((failures + 1))
-done
+findings=$(check "${files[@]}")
+failures=$(sed '/^$/d' <<<"$findings" | cut -d: -f1 | sort -u | wc -l)
+[ -z "$findings" ] || echo "$findings"
 echo "banned_calls: $((${#files[@]} - failures)) passed, $failures failed, 0 skipped"
 [ "${#files[@]}" -gt 0 ] && [ "$failures" -eq 0 ]

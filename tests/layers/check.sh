@@ -1,30 +1,28 @@
 #!/usr/bin/env bash
 # The layers, proven on the build graph: server -> bridge -> services -> {storage, cache} -> proto -> base.
 # No path may lead from a layer to one above it, or sideways between storage and cache. Also: only server/grpc includes gRPC,
-# only the engine includes its library, and no header is included from outside its layer by a way around Bazel.
-# Ends on "layers: N passed, N failed, 0 skipped".
+# only an engine includes its library, sources include only headers of direct deps, each header compiles alone, and all that
+# the program exports is named jg_.
+# Ends on "layers: N passed, N failed, N skipped".
 set -uo pipefail
 cd "$(dirname "$0")/../.."
+. tests/support/counts.sh
+mkdir -p out
 bazel_() { /usr/bin/bazel ${BAZEL_OUTPUT_ROOT:+--output_user_root="$BAZEL_OUTPUT_ROOT"} "$@"; }
-passed=0 failed=0
-verdict() { # name, output that must be empty
-  if [ -z "$2" ]; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    echo "FAIL $1"
-    head -5 <<<"$2"
-  fi
+query() { # arguments of bazel query; its errors where the answer would stand
+  bazel_ query --noshow_progress "$@" 2>out/layers.err || cat out/layers.err
 }
 
+if ! bazel_ query --noshow_progress 'deps(//...)' >/dev/null 2>out/layers.err; then
+  verdict "the build graph loads" "$(sort -u out/layers.err)"
+  finish layers
+  exit
+fi
 no_path() { # from, to...
   local from=$1 to
   shift
   for to in "$@"; do
-    if ! out=$(bazel_ query --noshow_progress "somepath(//$from/..., //$to/...)" 2>out/layers.err); then
-      out=$(cat out/layers.err)
-    fi
-    verdict "$from must not reach $to" "$out"
+    verdict "$from must not reach $to" "$(query "somepath(//$from/..., //$to/...)")"
   done
 }
 no_path base proto storage cache services bridge server
@@ -33,24 +31,34 @@ no_path storage cache services bridge server
 no_path cache storage services bridge server
 no_path services bridge server
 no_path bridge server
+verdict "deps name what is included" \
+  "$(query 'kind("cc_(library|binary|test) rule", //...)' --output=xml | python3 tests/layers/deps.py 2>&1)"
 
 includes() { # pattern, allowed folders (regular expression)
-  git grep -nE "^#include <($1)" -- '*.c' '*.h' | grep -vE "^($2)/" || true
+  git grep -nE "^# *include [<\"]($1)" -- '*.c' '*.h' ':!third_party' | grep -vE "^($2)/" || true
 }
-verdict "only server/grpc includes gRPC" "$(includes 'grpc/' 'server/grpc')"
+verdict "only server/grpc includes gRPC" "$(includes 'grpc/' 'server/grpc|tests')"
 verdict "only storage/sqlite includes SQLite" "$(includes 'sqlite3' 'storage/sqlite|tests')"
-verdict "only cache/redis includes hiredis" "$(includes 'hiredis/' 'cache/redis')"
-verdict "only bridge/http and server include libuv" "$(includes 'uv\.h' 'bridge/http|server')"
-verdict "only bridge/http includes llhttp" "$(includes 'llhttp' 'bridge/http')"
-verdict "no malloc outside base" \
-  "$(git grep -nE '\b(malloc|calloc|realloc|free|strdup)\(' -- '*.c' ':!base' ':!*_test.c' ':!proto/schema/plugin*' | grep -vE 'jg_|//|\*' || true)"
+verdict "only storage/postgres includes libpq" "$(includes '(postgresql/)?libpq' 'storage/postgres|tests')"
+verdict "only cache/redis includes hiredis" "$(includes 'hiredis/' 'cache/redis|tests')"
+verdict "only bridge/http and server include libuv" "$(includes 'uv\.h' 'bridge/http|server|tests')"
+verdict "only bridge/http includes llhttp" "$(includes '(llhttp/)?llhttp\.h' 'bridge/http|tests')"
+verdict "no header from around the root" "$(git grep -nE '^# *include "\.\.?/' -- '*.c' '*.h')"
 
-for header in $(git ls-files '*.h'); do
-  if ! bazel_bin=${bazel_bin:-$(bazel_ info bazel-bin 2>/dev/null)}; then
-    break
-  fi
-  out=$(gcc -std=c17 -D_GNU_SOURCE -I. -I"$bazel_bin" -I"$bazel_bin/proto" -fsyntax-only -x c "$header" 2>&1)
-  verdict "$header compiles alone" "$out"
-done
-echo "layers: $passed passed, $failed failed, 0 skipped"
-[ "$failed" -eq 0 ]
+if bin=$(tests/support/generated.sh 2>out/layers.err); then
+  while read -r header; do
+    [ -e "$header" ] && verdict "$header compiles alone" "$(gcc -std=c17 -D_GNU_SOURCE -I. -isystem "$bin" -isystem "$bin/proto" \
+      -isystem /usr/share/include -isystem /usr/share/include/llhttp -Wall -Wextra -fsyntax-only -x c "$header" 2>&1)"
+  done < <(git ls-files -- '*.h' ':!third_party')
+else
+  verdict "generated headers" "$(tail -20 out/layers.err)"
+fi
+
+# What protoc-c, llhttp and the linker make keeps its own names.
+if [ -x out/jobgate ]; then
+  verdict "exported names begin with jg_" \
+    "$(nm -g --defined-only out/jobgate | awk '{ print $3 }' | grep -vE '^(jg_|jobgate__|google__|grpc__|llhttp_|main$|_|data_start$)')"
+else
+  skip "exported names" "no out/jobgate: see ./dev build"
+fi
+finish layers
