@@ -1,0 +1,71 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "cache/cache.h"
+
+static void test_urls(void **state) {
+  (void)state;
+  static const struct {
+    const char *url;
+    enum jg_code code;
+  } rows[] = {
+      {"memory:", JG_OK},
+      {"", JG_INVALID_ARGUMENT},
+      {"memory", JG_INVALID_ARGUMENT},
+      {"memory:x", JG_INVALID_ARGUMENT},
+      {"redis://127.0.0.1:6379", JG_INVALID_ARGUMENT},
+  };
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    struct jg_arena arena;
+    jg_arena_init(&arena, 4096);
+    struct jg_cache *cache = NULL;
+    struct jg_cache_options options = {.url = jg_str_from_cstr(rows[i].url), .bytes_max = 1 << 20};
+    struct jg_status status = jg_cache_create(&options, &arena, &cache);
+    assert_int_equal(status.code, rows[i].code);
+    assert_true((cache != NULL) == jg_status_ok(status));
+    jg_cache_destroy(cache);
+    jg_arena_done(&arena);
+  }
+  jg_cache_destroy(NULL);
+}
+
+static void test_values_outlive_the_cache(void **state) {
+  (void)state;
+  struct jg_arena arena;
+  jg_arena_init(&arena, 4096);
+  struct jg_cache *cache = NULL;
+  struct jg_cache_options options = {.url = JG_STR("memory:"), .bytes_max = 1 << 20};
+  assert_true(jg_status_ok(jg_cache_create(&options, &arena, &cache)));
+  struct jg_cache_key keys[2] = {{.tenant = 1, .tree_revision = 7, .kind = JG_KIND_SKILL}, {.tenant = 1}};
+  struct jg_expanded expanded = {JG_STR("proto"), JG_STR("{}"), JG_STR("")};
+  struct jg_cache_value *value = jg_cache_value_create(&keys[0], &expanded);
+  jg_cache_put(cache, value);
+  jg_cache_value_unref(value);
+
+  struct jg_cache_value *found[2];
+  assert_int_equal(jg_cache_peek(cache, keys, 2, found), 1);
+  assert_null(found[1]);
+  struct jg_cache_value *again[1];
+  assert_int_equal(jg_cache_get(cache, keys, 1, again), 1);
+  assert_ptr_equal(found[0], again[0]);
+  jg_cache_destroy(cache);
+
+  assert_true(jg_str_equal(found[0]->expanded.proto, JG_STR("proto")));
+  assert_true(jg_str_equal(found[0]->expanded.json, JG_STR("{}")));
+  assert_int_equal(found[0]->expanded.key.len, 0);
+  jg_cache_value_unref(found[0]);
+  jg_cache_value_unref(again[0]);
+  jg_cache_value_unref(NULL);
+  jg_arena_done(&arena);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_urls),
+      cmocka_unit_test(test_values_outlive_the_cache),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

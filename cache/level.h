@@ -1,0 +1,23 @@
+/* One level of the cache: the table of functions that memory/ implements now and a shared level implements later. Included by
+ * cache.c and the levels alone. */
+#ifndef JG_CACHE_LEVEL_H
+#define JG_CACHE_LEVEL_H
+
+#include "cache/cache.h"
+
+struct jg_cache_level;
+
+/* Each does what the function of its name in cache.h says, for its level alone. */
+struct jg_cache_level_ops {
+  void (*destroy)(struct jg_cache_level *level);
+  size_t (*get)(struct jg_cache_level *level, const struct jg_cache_key *keys, size_t count,
+                struct jg_cache_value **ret_values);
+  void (*put)(struct jg_cache_level *level, struct jg_cache_value *value);
+};
+
+/* First member of a level's struct. */
+struct jg_cache_level {
+  const struct jg_cache_level_ops *ops;
+};
+
+#endif
