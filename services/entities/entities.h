@@ -28,6 +28,7 @@ struct jg_entities_options {
   const struct jg_clock *clock; /* for new ids */
   struct jg_arena *arena;       /* everything made here, statuses too */
   enum jg_entities_mode mode;
+  bool proto_names; /* paths as gRPC names them ("parent_id"), else as the legacy JSON does ("_parent_id") */
   /* IMPORT: called for each warning; NULL allowed. field: path of the member; both texts live in the arena. */
   void (*warn)(const char *field, const char *message, void *data);
   void *data;
@@ -62,8 +63,10 @@ JG_MUST_CHECK struct jg_status jg_entities_resolve(struct jg_entities *entities,
                                                    ProtobufCMessage *message, uint64_t touched, const char *path,
                                                    uint64_t *ret_resolved);
 
-/* One entity by id, as it is in this write. NOT_FOUND. */
+/* One entity by id or by its key (not empty), as it is in this write; tree_revision may be an older one. NOT_FOUND. */
 JG_MUST_CHECK struct jg_status jg_entities_get(struct jg_entities *entities, enum jg_kind kind, struct jg_uuid id,
                                                struct jg_entity_row *ret_row);
+JG_MUST_CHECK struct jg_status jg_entities_find(struct jg_entities *entities, enum jg_kind kind, struct jg_str key,
+                                                struct jg_entity_row *ret_row);
 
 #endif

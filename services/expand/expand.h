@@ -17,8 +17,8 @@ void jg_expander_destroy(struct jg_expander *expander); /* NULL is allowed */
 
 /* Fills ret_parts[i] (payload, revision, etag, relations) for rows[i]. Values live until the arena ends (a hook drops the
  * references). memory_only: never load an entity or ask a shared cache level; what is missing then makes it UNAVAILABLE, and
- * the caller goes to a reader. Other statuses: the record's. In a write's run, heads are read from the record and what is
- * built is not offered to the cache (C1: committed data only): pass in_write. */
+ * the caller goes to a reader. Other statuses: the record's. In a write's run pass in_write: only what was committed before
+ * it is then offered to the cache (C1). */
 struct jg_expand_options {
   int64_t tenant;
   bool memory_only;

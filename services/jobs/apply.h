@@ -29,6 +29,7 @@ struct jg_job_apply {
   uint64_t present;
   const struct jg_job_row *existing; /* UPDATE: the job's row, read in this run; else not read */
   const char *path_prefix;           /* of members named in a status: "" or "job" */
+  bool proto_names;                  /* paths as gRPC names them ("parent_id"), else as the legacy JSON does */
   /* IMPORT: called for each warning; NULL allowed. */
   void (*warn)(const char *field, const char *message, void *data);
   void *data;

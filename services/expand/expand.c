@@ -1,0 +1,236 @@
+#include "services/expand/expand.h"
+
+#include <xxhash.h>
+
+#include "base/compiler.h"
+#include "proto/schema/members.h"
+#include "services/expand/expand_internal.h"
+
+/* 48 bytes each; touched as it fills. */
+#define HEADS_MAX ((size_t)1 << 18)
+#define NO_REF UINT32_MAX
+
+/* The entities that a batch of jobs refers to, each once. */
+struct batch {
+  struct jg_head_key *refs;
+  size_t ref_count;
+  uint32_t (*of_row)[JG_JOB_REL_COUNT]; /* index into refs, or NO_REF */
+};
+
+/* References to be dropped when the arena ends. */
+struct held {
+  size_t count;
+  struct jg_cache_value *values[];
+};
+
+static struct jg_status view_init(struct jg_expander *expander, struct jg_txn *txn,
+                                  const struct jg_expand_options *options, struct jg_arena *arena,
+                                  struct jg_expand_view *view);
+static struct jg_status collect(struct jg_arena *arena, const struct jg_job_row *rows, size_t count,
+                                struct batch *batch);
+static struct jg_status load(struct jg_expand_view *view, const struct batch *batch, struct held **ret_held);
+
+struct jg_expander *jg_expander_create(struct jg_cache *cache, const struct jg_json_style *style,
+                                       struct jg_metrics *metrics) {
+  struct jg_expander *expander = jg_alloc(sizeof(*expander));
+  *expander = (struct jg_expander){
+      .cache = cache,
+      .heads = jg_heads_create(HEADS_MAX),
+      .style = *style,
+      .builds = jg_metrics_counter(metrics, "jobgate_expand_builds_total", "Embedded entities expanded anew.", ""),
+  };
+  // The scan for ids goes through a payload once: relations must come in the order of their id members.
+  for (unsigned kind = 1; kind < JG_KIND_COUNT; kind++) {
+    const struct jg_entity *entity = jg_entity((enum jg_kind)kind);
+    for (size_t i = 1; entity != NULL && i < entity->relation_count; i++) {
+      JG_ASSERT(entity->relations[i - 1].id_member < entity->relations[i].id_member);
+    }
+  }
+  return expander;
+}
+
+void jg_expander_destroy(struct jg_expander *expander) {
+  if (expander == NULL) {
+    return;
+  }
+  jg_heads_destroy(expander->heads);
+  jg_free(expander);
+}
+
+struct jg_status jg_expand_jobs(struct jg_expander *expander, struct jg_txn *txn,
+                                const struct jg_expand_options *options, const struct jg_job_row *rows, size_t count,
+                                struct jg_arena *arena, struct jg_parts *ret_parts) {
+  if (count == 0) {
+    return JG_STATUS_OK;
+  }
+  struct jg_expand_view view;
+  struct batch batch;
+  struct held *held = NULL;
+  JG_RETURN_IF_ERROR(view_init(expander, txn, options, arena, &view));
+  JG_RETURN_IF_ERROR(collect(arena, rows, count, &batch));
+  JG_RETURN_IF_ERROR(load(&view, &batch, &held));
+  const struct jg_entity *job = jg_entity(JG_KIND_JOB);
+  for (size_t i = 0; i < count; i++) {
+    struct jg_parts *parts = &ret_parts[i];
+    *parts = (struct jg_parts){.entity = job, .payload = rows[i].payload, .revision = rows[i].revision};
+    parts->etag = jg_expand_etag(arena, rows[i].id, rows[i].revision);
+    if (parts->etag.data == NULL) {
+      return jg_expand_out_of_arena();
+    }
+    for (size_t r = 0; r < JG_JOB_REL_COUNT; r++) {
+      uint32_t ref = batch.of_row[i][r];
+      // A relation whose entity is not in the record counts as not set.
+      parts->relations[r] = ref != NO_REF && held->values[ref] != NULL ? &held->values[ref]->expanded : NULL;
+    }
+  }
+  return JG_STATUS_OK;
+}
+
+static struct jg_status view_init(struct jg_expander *expander, struct jg_txn *txn,
+                                  const struct jg_expand_options *options, struct jg_arena *arena,
+                                  struct jg_expand_view *view) {
+  struct jg_tenant_state state;
+  JG_RETURN_IF_ERROR(jg_txn_tenant_state(txn, arena, &state));
+  *view = (struct jg_expand_view){
+      .expander = expander,
+      .txn = txn,
+      .arena = arena,
+      .tenant = options->tenant,
+      .entity_revision = state.entity_revision,
+      .committed_revision = options->in_write ? state.committed_revision : state.revision,
+      .memory_only = options->memory_only,
+  };
+  return jg_uuid_parse(state.epoch, &view->epoch)
+             ? JG_STATUS_OK
+             : jg_status_make(JG_DATA_LOSS, JG_REASON_STORE_CORRUPT, "the tenant's epoch is unreadable");
+}
+
+/* Finds a reference among those of the batch, or adds it. slots: hash table of indexes + 1, a power of two. */
+static uint32_t add_ref(struct batch *batch, uint32_t *slots, size_t slot_mask, const struct jg_head_key *key) {
+  size_t at = XXH3_64bits_withSeed(key->id.bytes, sizeof(key->id.bytes), key->kind) & slot_mask;
+  for (; slots[at] != 0; at = (at + 1) & slot_mask) {
+    const struct jg_head_key *other = &batch->refs[slots[at] - 1];
+    if (other->kind == key->kind && jg_uuid_equal(other->id, key->id)) {
+      return slots[at] - 1;
+    }
+  }
+  batch->refs[batch->ref_count] = *key;
+  slots[at] = (uint32_t)++batch->ref_count;
+  return slots[at] - 1;
+}
+
+static struct jg_status collect(struct jg_arena *arena, const struct jg_job_row *rows, size_t count,
+                                struct batch *batch) {
+  size_t ref_max = count * JG_JOB_REL_COUNT;
+  *batch = (struct batch){
+      .refs = jg_arena_alloc(arena, ref_max * sizeof(batch->refs[0])),
+      .of_row = jg_arena_alloc(arena, count * sizeof(batch->of_row[0])),
+  };
+  // The relations of one job are of different kinds: nothing to find twice.
+  uint32_t *slots = NULL;
+  size_t slot_count = 1;
+  if (count > 1) {
+    while (slot_count < ref_max * 2) {
+      slot_count *= 2;
+    }
+    slots = jg_arena_alloc_zero(arena, slot_count * sizeof(slots[0]));
+  }
+  if (batch->refs == NULL || batch->of_row == NULL || (count > 1 && slots == NULL)) {
+    return jg_expand_out_of_arena();
+  }
+  const struct jg_entity *job = jg_entity(JG_KIND_JOB);
+  for (size_t i = 0; i < count; i++) {
+    struct jg_head_key ids[JG_RELATIONS_MAX];
+    JG_RETURN_IF_ERROR(jg_expand_ids(job, rows[i].payload, ids));
+    for (size_t r = 0; r < JG_JOB_REL_COUNT; r++) {
+      if (ids[r].kind == JG_KIND_NONE) {
+        batch->of_row[i][r] = NO_REF;
+      } else if (slots != NULL) {
+        batch->of_row[i][r] = add_ref(batch, slots, slot_count - 1, &ids[r]);
+      } else {
+        batch->of_row[i][r] = (uint32_t)batch->ref_count;
+        batch->refs[batch->ref_count++] = ids[r];
+      }
+    }
+  }
+  return JG_STATUS_OK;
+}
+
+static void drop_held(void *data) {
+  struct held *held = data;
+  for (size_t i = 0; i < held->count; i++) {
+    jg_cache_value_unref(held->values[i]);
+  }
+}
+
+/* Moves the values found to their places, and builds what is missing. keys[0..key_count) belong to refs places[i]. */
+static struct jg_status fill(struct jg_expand_view *view, const struct jg_cache_key *keys, const uint32_t *places,
+                             size_t key_count, struct held *held) {
+  struct jg_expander *expander = view->expander;
+  struct jg_cache_value **found = jg_arena_alloc(view->arena, key_count * sizeof(found[0]));
+  if (found == NULL) {
+    return jg_expand_out_of_arena();
+  }
+  size_t found_count = view->memory_only ? jg_cache_peek(expander->cache, keys, key_count, found)
+                                         : jg_cache_get(expander->cache, keys, key_count, found);
+  for (size_t i = 0; i < key_count; i++) {
+    held->values[places[i]] = found[i];
+  }
+  if (found_count == key_count) {
+    return JG_STATUS_OK;
+  }
+  if (view->memory_only) {
+    return jg_status_make(JG_UNAVAILABLE, JG_REASON_NONE, "an entity is not in memory");
+  }
+  for (size_t i = 0; i < key_count; i++) {
+    if (held->values[places[i]] == NULL) {
+      JG_RETURN_IF_ERROR(jg_expand_build(view, &keys[i], &held->values[places[i]]));
+    }
+  }
+  return JG_STATUS_OK;
+}
+
+static struct jg_status load(struct jg_expand_view *view, const struct batch *batch, struct held **ret_held) {
+  size_t count = batch->ref_count;
+  int64_t *heads = jg_arena_alloc(view->arena, count * sizeof(heads[0]));
+  struct jg_cache_key *keys = jg_arena_alloc(view->arena, count * sizeof(keys[0]));
+  uint32_t *places = jg_arena_alloc(view->arena, count * sizeof(places[0]));
+  struct held *held = jg_arena_alloc_zero(view->arena, sizeof(*held) + count * sizeof(held->values[0]));
+  if (heads == NULL || keys == NULL || places == NULL || held == NULL) {
+    return jg_expand_out_of_arena();
+  }
+  held->count = count;
+  if (!jg_arena_defer(view->arena, drop_held, held)) {
+    return jg_expand_out_of_arena();  // nothing is held yet
+  }
+  JG_RETURN_IF_ERROR(jg_expand_heads(view, batch->refs, count, heads));
+  size_t key_count = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (heads[i] != JG_HEAD_MISSING) {
+      places[key_count] = (uint32_t)i;
+      keys[key_count++] = jg_expand_cache_key(view, batch->refs[i], heads[i]);
+    }
+  }
+  JG_RETURN_IF_ERROR(fill(view, keys, places, key_count, held));
+  *ret_held = held;
+  return JG_STATUS_OK;
+}
+
+/* A bijection (splitmix64's), so that two revisions of a job never share an etag; the id keeps jobs apart. */
+struct jg_str jg_expand_etag(struct jg_arena *arena, struct jg_uuid id, int64_t revision) {
+  uint64_t x = 0;
+  memcpy(&x, id.bytes + 8, sizeof(x));
+  x ^= (uint64_t)revision;
+  x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+  x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+  x ^= x >> 31;
+  char *text = jg_arena_alloc(arena, 17);
+  if (text == NULL) {
+    return JG_STR_NONE;
+  }
+  for (size_t i = 0; i < 16; i++) {
+    text[i] = "0123456789abcdef"[(x >> (60 - 4 * i)) & 15];
+  }
+  text[16] = '\0';
+  return jg_str_make(text, 16);
+}

@@ -1,0 +1,65 @@
+/* Included by services/jobs/apply*.c alone: one job on its way into the record. */
+#ifndef JG_SERVICES_JOBS_APPLY_INTERNAL_H
+#define JG_SERVICES_JOBS_APPLY_INTERNAL_H
+
+#include "proto/schema/members.h"
+#include "services/entities/entities.h"
+#include "services/jobs/apply.h"
+
+#define JG_JOB_BIT(member) (UINT64_C(1) << (member))
+
+struct jg_job_work {
+  const struct jg_job_apply *apply;
+  struct jg_entities *entities; /* shared by a job and its parent */
+  enum jg_job_mode mode;
+  const char *path;
+  ProtobufCMessage *given;      /* a copy: relations are resolved in it */
+  uint64_t present;             /* members of `given` that count */
+  const struct jg_job_row *row; /* what stands there; NULL: nothing */
+  ProtobufCMessage *before;     /* the same, decoded */
+  ProtobufCMessage *after;
+  struct jg_uuid id;
+  bool completes; /* strict: the status becomes Completed */
+  bool lazy;      /* UPDATE: no revision if nothing differs (a parent's node) */
+};
+
+static inline const struct jg_member *jg_job_member(size_t index) {
+  return &jg_entity(JG_KIND_JOB)->members[index];
+}
+static inline bool jg_job_given(const struct jg_job_work *work, size_t member) {
+  return (work->present >> member & 1) != 0;
+}
+/* Path of a member in the arena. */
+const char *jg_job_path(const struct jg_job_work *work, const struct jg_member *member);
+/* A GUID member as an id, zero if it is not filled. INVALID_ARGUMENT naming it. */
+JG_MUST_CHECK struct jg_status jg_job_id(const struct jg_job_work *work, const ProtobufCMessage *message, size_t member,
+                                         struct jg_uuid *ret_id);
+JG_MUST_CHECK struct jg_status jg_job_set_id(const struct jg_job_work *work, ProtobufCMessage *message, size_t member,
+                                             struct jg_uuid id);
+struct jg_status jg_job_unresolved(const struct jg_job_work *work, size_t member, const char *what);
+
+/* apply_check.c: strict. Before anything is resolved: required members and groups (56, 58, 59). */
+JG_MUST_CHECK struct jg_status jg_job_check_required(const struct jg_job_work *work);
+/* After: the address on mobile equipment (83). */
+JG_MUST_CHECK struct jg_status jg_job_check_address(const struct jg_job_work *work);
+
+/* apply_status.c: strict. job_status_id of `given` from what was given, and the transition (72, 77, 80, 81). */
+JG_MUST_CHECK struct jg_status jg_job_resolve_status(struct jg_job_work *work);
+
+/* apply_parent.c: strict. _parent_id of `given` from what was given (E1). *ret_node: the node if it decides, else NULL. */
+JG_MUST_CHECK struct jg_status jg_job_resolve_parent(struct jg_job_work *work, const ProtobufCMessage **ret_node);
+/* A ParentJob as the Job that it is, and the row that it means, if there is one. */
+JG_MUST_CHECK struct jg_status jg_job_look_up_parent(struct jg_job_work *child, const ProtobufCMessage *node,
+                                                     struct jg_job_work *ret_parent, struct jg_job_row *ret_row);
+/* The parent's key beside _parent_id, in `after`. */
+JG_MUST_CHECK struct jg_status jg_job_copy_parent(struct jg_job_work *work);
+
+/* What a job copies from its project. */
+struct jg_job_project {
+  struct jg_str company_id, company_code; /* borrowed from the row */
+  bool is_mobile_installation;
+};
+/* Of the project that `after` names; zero if it names none. */
+JG_MUST_CHECK struct jg_status jg_job_read_project(const struct jg_job_work *work, struct jg_job_project *ret_project);
+
+#endif

@@ -1,0 +1,155 @@
+#include "base/compiler.h"
+#include "proto/codec/message.h"
+#include "services/entities/diff.h"
+#include "services/jobs/apply_internal.h"
+
+#define PARENT_BITS \
+  (JG_JOB_BIT(JG_JOB_PARENT_ID) | JG_JOB_BIT(JG_JOB_PARENT_JOB) | JG_JOB_BIT(JG_JOB_PARENT_JOBS_REFERENCE_BACK_OFFICE))
+
+static struct jg_status set_parent(struct jg_job_work *work, struct jg_uuid id, size_t member) {
+  if (!jg_uuid_is_zero(id) && jg_uuid_equal(id, work->id)) {
+    return jg_status_field(work->apply->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                           jg_job_path(work, jg_job_member(member)), "must not name the job itself");
+  }
+  work->present |= JG_JOB_BIT(JG_JOB_PARENT_ID);
+  return jg_job_set_id(work, work->given, JG_JOB_PARENT_ID, id);
+}
+
+static struct jg_status resolve_id(struct jg_job_work *work, struct jg_uuid id) {
+  struct jg_uuid old = JG_UUID_ZERO;
+  if (work->before != NULL) {
+    JG_RETURN_IF_ERROR(jg_job_id(work, work->before, JG_JOB_PARENT_ID, &old));
+  }
+  // An imported job's parent may be outside the record: what stands there may stay.
+  if (!jg_uuid_equal(id, old) && !jg_uuid_equal(id, work->id)) {
+    struct jg_job_row row;
+    struct jg_status status = jg_txn_job_get(work->apply->txn, id, work->apply->arena, &row);
+    if (status.code == JG_NOT_FOUND) {
+      return jg_job_unresolved(work, JG_JOB_PARENT_ID, "job");
+    }
+    JG_RETURN_IF_ERROR(status);
+  }
+  return set_parent(work, id, JG_JOB_PARENT_ID);
+}
+
+static struct jg_status resolve_reference(struct jg_job_work *work, struct jg_str reference) {
+  const size_t member = JG_JOB_PARENT_JOBS_REFERENCE_BACK_OFFICE;
+  const struct jg_member *text = jg_job_member(member);
+  struct jg_job_row row;
+  struct jg_status status = jg_txn_job_find(work->apply->txn, reference, work->apply->arena, &row);
+  if (status.code != JG_NOT_FOUND) {
+    JG_RETURN_IF_ERROR(status);
+    return set_parent(work, row.id, member);
+  }
+  if (work->before != NULL && jg_str_equal(jg_member_str(work->before, text), reference)) {
+    work->present &= ~PARENT_BITS;  // As above.
+    return JG_STATUS_OK;
+  }
+  return jg_job_unresolved(work, member, "job");
+}
+
+struct jg_status jg_job_resolve_parent(struct jg_job_work *work, const ProtobufCMessage **ret_node) {
+  *ret_node = NULL;
+  if ((work->present & PARENT_BITS) == 0) {
+    return JG_STATUS_OK;
+  }
+  if (jg_job_given(work, JG_JOB_PARENT_ID)) {
+    struct jg_uuid id;
+    JG_RETURN_IF_ERROR(jg_job_id(work, work->given, JG_JOB_PARENT_ID, &id));
+    if (!jg_uuid_is_zero(id)) {
+      return resolve_id(work, id);
+    }
+  }
+  if (jg_job_given(work, JG_JOB_PARENT_JOB)) {
+    *ret_node = jg_member_node(work->given, jg_job_member(JG_JOB_PARENT_JOB));
+    if (*ret_node != NULL) {
+      work->present |= JG_JOB_BIT(JG_JOB_PARENT_ID);  // The caller sets it.
+      return JG_STATUS_OK;
+    }
+  }
+  if (jg_job_given(work, JG_JOB_PARENT_JOBS_REFERENCE_BACK_OFFICE)) {
+    struct jg_str reference = jg_member_str(work->given, jg_job_member(JG_JOB_PARENT_JOBS_REFERENCE_BACK_OFFICE));
+    if (reference.len != 0) {
+      return resolve_reference(work, reference);
+    }
+  }
+  return set_parent(work, JG_UUID_ZERO, JG_JOB_PARENT_ID);
+}
+
+/* A ParentJob's members have the numbers of a Job's, so its bytes are those of a Job. */
+static struct jg_status as_job(struct jg_job_work *parent, const ProtobufCMessage *node) {
+  const struct jg_entity *job = jg_entity(JG_KIND_JOB);
+  struct jg_str bytes = jg_message_pack(node, parent->apply->arena);
+  if (bytes.data == NULL) {
+    return jg_diff_out_of_arena();
+  }
+  JG_RETURN_IF_ERROR(jg_message_unpack(job->descriptor, bytes, parent->apply->arena, &parent->given));
+  for (size_t i = 0; i < job->member_count; i++) {
+    if (jg_member_filled(parent->given, &job->members[i])) {
+      parent->present |= JG_JOB_BIT(i);
+    }
+  }
+  return JG_STATUS_OK;
+}
+
+struct jg_status jg_job_look_up_parent(struct jg_job_work *child, const ProtobufCMessage *node,
+                                       struct jg_job_work *ret_parent, struct jg_job_row *ret_row) {
+  struct jg_job_work parent = {
+      .apply = child->apply,
+      .entities = child->entities,
+      .path = jg_job_path(child, jg_job_member(JG_JOB_PARENT_JOB)),
+      .mode = JG_JOB_CREATE,
+  };
+  struct jg_uuid id;
+  JG_RETURN_IF_ERROR(as_job(&parent, node));
+  JG_RETURN_IF_ERROR(jg_job_id(&parent, parent.given, JG_JOB_ID, &id));
+  struct jg_str reference = jg_member_str(parent.given, jg_job_member(JG_JOB_REFERENCE_BACK_OFFICE));
+  if (reference.len == 0 && jg_uuid_is_zero(id)) {
+    return jg_status_field(child->apply->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, parent.path,
+                           "must have a reference_back_office or an id");
+  }
+  struct jg_status status = jg_status_make(JG_NOT_FOUND, JG_REASON_NONE, "no such job");
+  if (reference.len != 0) {
+    status = jg_txn_job_find(child->apply->txn, reference, child->apply->arena, ret_row);
+  }
+  if (status.code == JG_NOT_FOUND && !jg_uuid_is_zero(id)) {
+    status = jg_txn_job_get(child->apply->txn, id, child->apply->arena, ret_row);
+  }
+  if (status.code == JG_NOT_FOUND) {
+    parent.present = UINT64_MAX;
+  } else {
+    JG_RETURN_IF_ERROR(status);
+    parent.mode = JG_JOB_UPDATE;
+    parent.row = ret_row;
+    parent.lazy = true;
+    id = ret_row->id;
+  }
+  if (jg_uuid_equal(id, child->id)) {
+    return jg_status_field(child->apply->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, parent.path,
+                           "must not name the job itself");
+  }
+  *ret_parent = parent;
+  return JG_STATUS_OK;
+}
+
+struct jg_status jg_job_copy_parent(struct jg_job_work *work) {
+  const struct jg_member *member = jg_job_member(JG_JOB_PARENT_JOBS_REFERENCE_BACK_OFFICE);
+  struct jg_uuid id;
+  JG_RETURN_IF_ERROR(jg_job_id(work, work->after, JG_JOB_PARENT_ID, &id));
+  if (jg_uuid_is_zero(id)) {
+    if ((work->present & PARENT_BITS) != 0) {
+      jg_member_clear(work->after, member);
+    }
+    return JG_STATUS_OK;
+  }
+  struct jg_job_row row;
+  struct jg_status status = jg_txn_job_get(work->apply->txn, id, work->apply->arena, &row);
+  if (status.code == JG_NOT_FOUND) {
+    return JG_STATUS_OK;  // Outside the record: what stands there stays.
+  }
+  JG_RETURN_IF_ERROR(status);
+  ProtobufCMessage *parent = NULL;
+  JG_RETURN_IF_ERROR(jg_message_unpack(jg_entity(JG_KIND_JOB)->descriptor, row.payload, work->apply->arena, &parent));
+  struct jg_str reference = jg_member_str(parent, jg_job_member(JG_JOB_REFERENCE_BACK_OFFICE));
+  return jg_member_set_str(work->after, member, reference, work->apply->arena) ? JG_STATUS_OK : jg_diff_out_of_arena();
+}

@@ -1,0 +1,229 @@
+#include "base/compiler.h"
+#include "proto/codec/message.h"
+#include "proto/schema/members.h"
+#include "services/jobs/apply.h"
+#include "services/jobs/jobs.h"
+#include "services/jobs/jobs_internal.h"
+#include "services/jobs/mask.h"
+
+/* One write under way; in the call's arena. */
+struct write {
+  struct jg_call *call;
+  struct jg_store_write write;
+  ProtobufCMessage *job; /* create, update */
+  uint64_t present;      /* update */
+  struct jg_uuid id;     /* update, delete */
+  struct jg_str etag;    /* update, delete; empty: any */
+  struct jg_parts parts; /* set by run */
+  struct jg_answer answer;
+};
+
+/* ---- shared ---- */
+
+/* REST's bodies came through jg_json_decode, which has done it; there paths are the body's own. */
+static struct jg_status canonicalize(struct jg_call *call, ProtobufCMessage *job) {
+  return call->has_present ? JG_STATUS_OK : jg_message_canonicalize(jg_entity(JG_KIND_JOB), job, "job", &call->arena);
+}
+
+static struct jg_job_apply apply_of(const struct write *write, struct jg_txn *txn, enum jg_job_mode mode) {
+  struct jg_call *call = write->call;
+  return (struct jg_job_apply){
+      .txn = txn,
+      .clock = call->app->clock,
+      .arena = &call->arena,
+      .mode = mode,
+      .job = write->job,
+      .present = write->present,
+      .path_prefix = call->has_present ? "" : "job",
+      .proto_names = !call->has_present,
+  };
+}
+
+/* The row that is to be changed, if it is the version that the caller means. */
+static struct jg_status read_row(struct write *write, struct jg_txn *txn, struct jg_job_row *ret_row) {
+  struct jg_call *call = write->call;
+  struct jg_status status = jg_txn_job_get(txn, write->id, &call->arena, ret_row);
+  if (status.code == JG_NOT_FOUND) {
+    return jg_jobs_not_found(call, write->id);
+  }
+  JG_RETURN_IF_ERROR(status);
+  if (write->etag.len == 0) {
+    return JG_STATUS_OK;
+  }
+  struct jg_str etag = jg_expand_etag(&call->arena, ret_row->id, ret_row->revision);
+  if (etag.data == NULL) {
+    return jg_jobs_out_of_arena();
+  }
+  return jg_str_equal(etag, write->etag)
+             ? JG_STATUS_OK
+             : jg_status_make(JG_ABORTED, JG_REASON_ETAG_MISMATCH, "the job has changed: its etag is another one");
+}
+
+/* The whole job as this write leaves it. */
+static struct jg_status answer_job(struct write *write, struct jg_txn *txn, const struct jg_job_applied *applied) {
+  struct jg_call *call = write->call;
+  const struct jg_expand_options options = {.tenant = call->identity.tenant, .in_write = true};
+  JG_RETURN_IF_ERROR(jg_expand_jobs(call->app->expander, txn, &options, &applied->row, 1, &call->arena, &write->parts));
+  write->answer = (struct jg_answer){.kind = JG_ANSWER_JOB,
+                                     .jobs = &write->parts,
+                                     .job_count = 1,
+                                     .nodes = true,
+                                     .created = applied->outcome == JG_JOB_CREATED};
+  return JG_STATUS_OK;
+}
+
+static void write_done(struct jg_status status, void *data) {
+  struct write *write = data;
+  jg_call_finish(write->call, status, jg_status_ok(status) ? &write->answer : NULL);
+}
+
+/* Ends the call on an error; `parsed` is what looking at the request gave. */
+static void submit(struct write *write, struct jg_status parsed,
+                   struct jg_status (*run)(struct jg_txn *txn, void *data)) {
+  struct jg_call *call = write->call;
+  struct jg_status status = parsed;
+  if (jg_status_ok(status)) {
+    write->write = (struct jg_store_write){.tenant = call->identity.tenant,
+                                           .deadline_ns = call->deadline_ns,
+                                           .run = run,
+                                           .done = write_done,
+                                           .data = write};
+    status = jg_store_submit(call->app->store, &write->write);
+  }
+  if (!jg_status_ok(status)) {
+    jg_call_fail(call, status);
+  }
+}
+
+static struct write *create_write(struct jg_call *call) {
+  struct write *write = jg_arena_alloc_zero(&call->arena, sizeof(*write));
+  if (write == NULL) {
+    jg_call_fail(call, jg_jobs_out_of_arena());
+    return NULL;
+  }
+  write->call = call;
+  return write;
+}
+
+static struct jg_status missing_job(struct jg_call *call) {
+  return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "job", "is required");
+}
+
+/* ---- CreateJob ---- */
+
+static struct jg_status run_create(struct jg_txn *txn, void *data) {
+  struct write *write = data;
+  jg_txn_set_trace(txn, write->call->traceparent);
+  const struct jg_job_apply apply = apply_of(write, txn, JG_JOB_CREATE);
+  struct jg_job_applied applied;
+  JG_RETURN_IF_ERROR(jg_job_apply(&apply, &applied));
+  return answer_job(write, txn, &applied);
+}
+
+void jg_jobs_create(struct jg_call *call) {
+  const Jobgate__V1__CreateJobRequest *request = (const Jobgate__V1__CreateJobRequest *)call->request;
+  struct write *write = create_write(call);
+  if (write == NULL) {
+    return;
+  }
+  write->job = request->job != NULL ? &request->job->base : NULL;
+  submit(write, write->job != NULL ? canonicalize(call, write->job) : missing_job(call), run_create);
+}
+
+/* ---- UpdateJob ---- */
+
+static struct jg_status run_update(struct jg_txn *txn, void *data) {
+  struct write *write = data;
+  jg_txn_set_trace(txn, write->call->traceparent);
+  struct jg_job_row row;
+  JG_RETURN_IF_ERROR(read_row(write, txn, &row));
+  struct jg_job_apply apply = apply_of(write, txn, JG_JOB_UPDATE);
+  apply.existing = &row;
+  struct jg_job_applied applied;
+  JG_RETURN_IF_ERROR(jg_job_apply(&apply, &applied));
+  return answer_job(write, txn, &applied);
+}
+
+static struct jg_status parse_update(struct write *write) {
+  struct jg_call *call = write->call;
+  const Jobgate__V1__UpdateJobRequest *request = (const Jobgate__V1__UpdateJobRequest *)call->request;
+  if (request->job == NULL) {
+    return missing_job(call);
+  }
+  write->job = &request->job->base;
+  JG_RETURN_IF_ERROR(canonicalize(call, write->job));
+  JG_RETURN_IF_ERROR(jg_jobs_parse_id(call, request->job->id, call->has_present ? "id" : "job.id", &write->id));
+  write->etag = jg_str_from_cstr(request->job->etag);
+  if (call->has_present) {
+    write->present = call->present;
+    return JG_STATUS_OK;
+  }
+  const Google__Protobuf__FieldMask *mask = request->update_mask;
+  return jg_mask_read(mask != NULL ? mask->paths : NULL, mask != NULL ? mask->n_paths : 0, write->job, &call->arena,
+                      &write->present);
+}
+
+void jg_jobs_update(struct jg_call *call) {
+  struct write *write = create_write(call);
+  if (write != NULL) {
+    submit(write, parse_update(write), run_update);
+  }
+}
+
+/* ---- DeleteJob ---- */
+
+/* The guard: 409 when the job is referenced or Completed (contract 3.4). */
+static struct jg_status check_deletable(struct write *write, struct jg_txn *txn, const struct jg_job_row *row) {
+  struct jg_arena *arena = &write->call->arena;
+  bool is_parent = false;
+  JG_RETURN_IF_ERROR(jg_txn_job_is_parent(txn, row->id, &is_parent));
+  if (is_parent) {
+    return jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_JOB_REFERENCED,
+                          "the job is the parent of another one and cannot be deleted");
+  }
+  const struct jg_entity *entity = jg_entity(JG_KIND_JOB);
+  ProtobufCMessage *job = NULL;
+  JG_RETURN_IF_ERROR(jg_message_unpack(entity->descriptor, row->payload, arena, &job));
+  struct jg_uuid id;
+  struct jg_entity_row status_row;
+  if (!jg_uuid_parse(jg_member_str(job, &entity->members[JG_JOB_JOB_STATUS_ID]), &id)) {
+    return JG_STATUS_OK;
+  }
+  struct jg_status status = jg_txn_entity_get(txn, JG_KIND_JOB_STATUS, id, arena, &status_row);
+  if (status.code == JG_NOT_FOUND) {
+    return JG_STATUS_OK;
+  }
+  JG_RETURN_IF_ERROR(status);
+  return jg_str_equal(status_row.key, JG_STR("Completed"))
+             ? jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_JOB_REFERENCED,
+                              "the job is Completed and cannot be deleted")
+             : JG_STATUS_OK;
+}
+
+static struct jg_status run_delete(struct jg_txn *txn, void *data) {
+  struct write *write = data;
+  jg_txn_set_trace(txn, write->call->traceparent);
+  struct jg_job_row row;
+  JG_RETURN_IF_ERROR(read_row(write, txn, &row));
+  JG_RETURN_IF_ERROR(check_deletable(write, txn, &row));
+  int64_t revision = 0;
+  return jg_txn_job_delete(txn, &row, jg_txn_stamp(txn, JG_TICKS_UNSET), &revision);
+}
+
+void jg_jobs_delete(struct jg_call *call) {
+  const Jobgate__V1__DeleteJobRequest *request = (const Jobgate__V1__DeleteJobRequest *)call->request;
+  struct write *write = create_write(call);
+  if (write == NULL) {
+    return;
+  }
+  struct jg_status status = jg_jobs_parse_id(call, request->id, "id", &write->id);
+  write->etag = jg_str_from_cstr(request->etag);
+  Google__Protobuf__Empty *empty = jg_arena_alloc(&call->arena, sizeof(*empty));
+  if (empty == NULL) {
+    status = jg_jobs_out_of_arena();
+  } else {
+    google__protobuf__empty__init(empty);
+    write->answer = (struct jg_answer){.kind = JG_ANSWER_MESSAGE, .message = &empty->base};
+  }
+  submit(write, status, run_delete);
+}
