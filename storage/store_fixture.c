@@ -142,6 +142,35 @@ struct jg_status jg_fixture_read(struct jg_fixture *fixture, int64_t tenant, jg_
   return jg_fixture_read_until(fixture, tenant, 0, run, data);
 }
 
+static struct jg_status hold_run(struct jg_txn *txn JG_UNUSED, void *data) {
+  struct jg_fixture_hold *hold = data;
+  jg_fixture_gate_open(&hold->entered, JG_STATUS_OK);
+  return jg_fixture_gate_wait(&hold->released);
+}
+
+static void hold_done(struct jg_status status, void *data) {
+  struct jg_fixture_hold *hold = data;
+  jg_fixture_gate_open(&hold->done, status);
+}
+
+void jg_fixture_hold_begin(struct jg_fixture *fixture, struct jg_fixture_hold *hold, int64_t deadline_ns) {
+  hold->write = (struct jg_store_write){
+      .tenant = fixture->tenant, .deadline_ns = deadline_ns, .run = hold_run, .done = hold_done, .data = hold};
+  jg_fixture_gate_init(&hold->entered);
+  jg_fixture_gate_init(&hold->released);
+  jg_fixture_gate_init(&hold->done);
+  must(jg_store_submit(fixture->store, &hold->write));
+  must(jg_fixture_gate_wait(&hold->entered));
+}
+
+void jg_fixture_hold_release(struct jg_fixture_hold *hold) {
+  jg_fixture_gate_open(&hold->released, JG_STATUS_OK);
+}
+
+struct jg_status jg_fixture_hold_wait(struct jg_fixture_hold *hold) {
+  return jg_fixture_gate_wait(&hold->done);
+}
+
 /* ---- jobs ---- */
 
 struct jg_uuid jg_fixture_id(uint64_t n) {

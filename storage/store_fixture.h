@@ -44,6 +44,16 @@ void jg_fixture_gate_init(struct jg_fixture_gate *gate);
 void jg_fixture_gate_open(struct jg_fixture_gate *gate, struct jg_status status);
 struct jg_status jg_fixture_gate_wait(struct jg_fixture_gate *gate); /* and ends it */
 
+/* A write in which the writer stands until it is released, so that what is queued meanwhile becomes one batch. */
+struct jg_fixture_hold {
+  struct jg_store_write write;
+  struct jg_fixture_gate entered, released, done;
+};
+/* Returns when the writer stands in it. deadline_ns as in jg_store_write. */
+void jg_fixture_hold_begin(struct jg_fixture *fixture, struct jg_fixture_hold *hold, int64_t deadline_ns);
+void jg_fixture_hold_release(struct jg_fixture_hold *hold);
+struct jg_status jg_fixture_hold_wait(struct jg_fixture_hold *hold); /* of the write itself */
+
 /* A UUID that sorts by n. */
 struct jg_uuid jg_fixture_id(uint64_t n);
 

@@ -505,56 +505,44 @@ static void test_read_deadline(void **state JG_UNUSED) {
   assert_int_equal(list.rows.count, 1);
 }
 
-/* One write that waits, and what is queued behind it. */
-struct held_write {
+struct timed_write {
   struct jg_store_write write;
-  struct jg_fixture_gate *entered, *release, *done;
+  struct jg_fixture_gate done;
   bool ran;
 };
 
-static struct jg_status held_run(struct jg_txn *txn JG_UNUSED, void *data) {
-  struct held_write *held = data;
-  held->ran = true;
-  if (held->entered != NULL) {
-    jg_fixture_gate_open(held->entered, JG_STATUS_OK);
-    struct jg_status ignored = jg_fixture_gate_wait(held->release);
-    JG_ASSERT(jg_status_ok(ignored));
-  }
+static struct jg_status timed_run(struct jg_txn *txn JG_UNUSED, void *data) {
+  struct timed_write *timed = data;
+  timed->ran = true;
   return JG_STATUS_OK;
 }
 
-static void held_done(struct jg_status status, void *data) {
-  struct held_write *held = data;
-  jg_fixture_gate_open(held->done, status);
+static void timed_done(struct jg_status status, void *data) {
+  struct timed_write *timed = data;
+  jg_fixture_gate_open(&timed->done, status);
 }
 
 static void test_write_deadline(void **state JG_UNUSED) {
-  struct jg_fixture_gate entered, release, first_done, late_done, timely_done;
-  struct jg_fixture_gate *gates[] = {&entered, &release, &first_done, &late_done, &timely_done};
-  for (size_t i = 0; i < JG_COUNT(gates); i++) {
-    jg_fixture_gate_init(gates[i]);
-  }
   int64_t now = jg_clock_mono_ns(&fixture.clock.clock);
-  struct held_write first = {.entered = &entered, .release = &release, .done = &first_done};
-  struct held_write late = {.done = &late_done}, timely = {.done = &timely_done};
-  struct held_write *all[] = {&first, &late, &timely};
-  static const int64_t deadlines_ns[] = {50, 100, 101};
-  for (size_t i = 0; i < JG_COUNT(all); i++) {
-    all[i]->write = (struct jg_store_write){.tenant = fixture.tenant,
-                                            .deadline_ns = now + deadlines_ns[i],
-                                            .run = held_run,
-                                            .done = held_done,
-                                            .data = all[i]};
-    assert_ok(jg_store_submit(fixture.store, &all[i]->write));
+  struct jg_fixture_hold hold;
+  jg_fixture_hold_begin(&fixture, &hold, now + 50);
+  struct timed_write writes[2] = {0};
+  for (size_t i = 0; i < JG_COUNT(writes); i++) {
+    jg_fixture_gate_init(&writes[i].done);
+    writes[i].write = (struct jg_store_write){.tenant = fixture.tenant,
+                                              .deadline_ns = now + 100 + (int64_t)i,
+                                              .run = timed_run,
+                                              .done = timed_done,
+                                              .data = &writes[i]};
+    assert_ok(jg_store_submit(fixture.store, &writes[i].write));
   }
-  assert_ok(jg_fixture_gate_wait(&entered));
   jg_clock_manual_advance_ns(&fixture.clock, 100);
-  jg_fixture_gate_open(&release, JG_STATUS_OK);
+  jg_fixture_hold_release(&hold);
   // What has begun is never interrupted.
-  assert_ok(jg_fixture_gate_wait(&first_done));
-  assert_status(jg_fixture_gate_wait(&late_done), JG_DEADLINE_EXCEEDED, JG_REASON_NONE);
-  assert_false(late.ran);
-  assert_ok(jg_fixture_gate_wait(&timely_done));
+  assert_ok(jg_fixture_hold_wait(&hold));
+  assert_status(jg_fixture_gate_wait(&writes[0].done), JG_DEADLINE_EXCEEDED, JG_REASON_NONE);
+  assert_false(writes[0].ran);
+  assert_ok(jg_fixture_gate_wait(&writes[1].done));
 }
 
 /* ---- bounds of the queues, and the close ---- */
@@ -571,14 +559,8 @@ static struct jg_status run_nothing(struct jg_txn *txn JG_UNUSED, void *data JG_
 }
 
 static void test_write_queue_is_bounded_and_drained(void **state JG_UNUSED) {
-  struct jg_fixture_gate entered, release, first_done;
-  jg_fixture_gate_init(&entered);
-  jg_fixture_gate_init(&release);
-  jg_fixture_gate_init(&first_done);
-  struct held_write first = {.entered = &entered, .release = &release, .done = &first_done};
-  first.write = (struct jg_store_write){.tenant = fixture.tenant, .run = held_run, .done = held_done, .data = &first};
-  assert_ok(jg_store_submit(fixture.store, &first.write));
-  assert_ok(jg_fixture_gate_wait(&entered));
+  struct jg_fixture_hold hold;
+  jg_fixture_hold_begin(&fixture, &hold, 0);
   struct jg_store_write *writes = jg_alloc_zero(JG_LIMIT_WRITE_QUEUE + 1, sizeof(*writes));
   atomic_store(&done_count, 0);
   for (size_t i = 0; i <= JG_LIMIT_WRITE_QUEUE; i++) {
@@ -590,10 +572,10 @@ static void test_write_queue_is_bounded_and_drained(void **state JG_UNUSED) {
       assert_status(status, JG_UNAVAILABLE, JG_REASON_OVERLOADED);
     }
   }
-  jg_fixture_gate_open(&release, JG_STATUS_OK);
+  jg_fixture_hold_release(&hold);
   // The close waits for all of them.
   jg_fixture_close(&fixture);
-  assert_ok(jg_fixture_gate_wait(&first_done));
+  assert_ok(jg_fixture_hold_wait(&hold));
   assert_int_equal(atomic_load(&done_count), JG_LIMIT_WRITE_QUEUE);
   jg_free(writes);
 }

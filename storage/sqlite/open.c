@@ -11,6 +11,7 @@
 
 /* SQLite's own limit is 512 bytes, "-journal" included. */
 #define PATH_BYTES_MAX 500
+#define SQLITE_PAGE_BYTES_MIN 512
 
 /* What a file turned out to be. */
 enum content { CONTENT_NONE, CONTENT_EMPTY, CONTENT_OURS };
@@ -134,6 +135,10 @@ static struct jg_status probe(struct opening *opening) {
   }
   if (!S_ISREG(file.st_mode)) {
     return refuse(opening, JG_FAILED_PRECONDITION, JG_REASON_STORE_FOREIGN, "is not a file");
+  }
+  // No database is that small, but SQLite takes a file of one byte for an empty one, and would write over it.
+  if (file.st_size > 0 && file.st_size < SQLITE_PAGE_BYTES_MIN) {
+    return refuse(opening, JG_FAILED_PRECONDITION, JG_REASON_STORE_FOREIGN, "is not a jobgate database");
   }
   struct jg_sqlite_conn *conn = NULL;
   int rc = jg_sqlite_conn_open(opening->path, JG_SQLITE_PROBE, true, false, opening->options->clock, &conn);

@@ -116,6 +116,14 @@ static int commit(struct jg_sqlite_writer *writer) {
   return rc;
 }
 
+/* Why the open transaction cannot go on. */
+static struct jg_status lost_transaction(struct jg_sqlite_writer *writer) {
+  struct jg_status status = jg_sqlite_status(sqlite3_extended_errcode(writer->conn->db));
+  return jg_status_ok(status)
+             ? jg_status_make(JG_UNAVAILABLE, JG_REASON_STORE_UNAVAILABLE, "the record rolled the write back")
+             : status;
+}
+
 /* Writes [first, first + count) in one transaction. On OK each has its status and is durable; else none of them happened, and
  * *ret_begun tells whether one could be begun at all. */
 static struct jg_status run_transaction(struct jg_sqlite_writer *writer, size_t first, size_t count, bool *ret_begun) {
@@ -126,21 +134,22 @@ static struct jg_status run_transaction(struct jg_sqlite_writer *writer, size_t 
     return jg_sqlite_status(rc);
   }
   struct jg_status status = JG_STATUS_OK;
+  bool any = false;
   for (size_t i = first; i < first + count && jg_status_ok(status); i++) {
-    if (!run_write(writer, i)) {
-      status = jg_sqlite_status(sqlite3_extended_errcode(writer->conn->db));
-      if (jg_status_ok(status)) {
-        status = jg_status_make(JG_UNAVAILABLE, JG_REASON_STORE_UNAVAILABLE, "the record rolled the write back");
-      }
+    if (run_write(writer, i)) {
+      any = any || jg_status_ok(writer->statuses[i]);
+    } else {
+      status = lost_transaction(writer);
     }
   }
-  if (jg_status_ok(status)) {
+  // If all failed there is nothing to commit, and what they failed of must not become a failing disk.
+  if (jg_status_ok(status) && any) {
     status = store_counters(writer);
+    if (jg_status_ok(status)) {
+      status = jg_sqlite_status(commit(writer));
+    }
   }
-  if (jg_status_ok(status)) {
-    status = jg_sqlite_status(commit(writer));
-  }
-  if (!jg_status_ok(status)) {
+  if (!jg_status_ok(status) || !any) {
     writer->counter_count = 0;
     jg_sqlite_conn_rollback(writer->conn);
   }
