@@ -25,6 +25,12 @@
 #define JG_GRPC_ACQUIRE(tag) ((void)(tag))
 #endif
 
+/* Starts the library, once more if it runs already; done as many times as init. What the core itself logs, at times about what a
+ * peer sent, is dropped unless GRPC_VERBOSITY is set in the environment: our own lines tell the same in our format. */
+void jg_grpc_core_init(void);
+/* Returns when no thread of the core is left, if it was the last one. */
+void jg_grpc_core_done(void);
+
 static inline void jg_grpc_core_start(grpc_call *call, const grpc_op *ops, size_t count, void *tag) {
   JG_GRPC_RELEASE(tag);
   grpc_call_error error = grpc_call_start_batch(call, ops, count, tag, NULL);

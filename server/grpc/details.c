@@ -24,6 +24,11 @@ struct packer {
   bool failed;
 };
 
+/* The generated structs want pointers that could be written through; packing only reads. */
+static char *mutable(const char *text) {
+  return (char *)(uintptr_t)text;
+}
+
 struct jg_str jg_grpc_details_message(struct jg_status status) {
   struct jg_str message = jg_str_from_cstr(status.message);
   if (message.len > JG_GRPC_MESSAGE_BYTES_MAX) {
@@ -44,8 +49,7 @@ static void add(struct packer *packer, const char *type_url, const ProtobufCMess
   JG_ASSERT(packer->count < DETAIL_COUNT_MAX);
   Google__Protobuf__Any *any = &packer->details[packer->count];
   google__protobuf__any__init(any);
-  // The generated struct wants mutable pointers; packing only reads.
-  any->type_url = (char *)(uintptr_t)type_url;
+  any->type_url = mutable(type_url);
   any->value = (ProtobufCBinaryData){bytes.len, (uint8_t *)(uintptr_t)bytes.data};
   packer->list[packer->count++] = any;
 }
@@ -55,14 +59,14 @@ static void add_error_info(struct packer *packer, struct jg_status status) {
   Google__Rpc__ErrorInfo__MetadataEntry entries[REVISION_COUNT];
   Google__Rpc__ErrorInfo__MetadataEntry *list[REVISION_COUNT];
   Google__Rpc__ErrorInfo info = GOOGLE__RPC__ERROR_INFO__INIT;
-  info.reason = (char *)(uintptr_t)jg_reason_name(status.reason);
-  info.domain = JG_GRPC_DETAILS_DOMAIN;
+  info.reason = mutable(jg_reason_name(status.reason));
+  info.domain = mutable(JG_GRPC_DETAILS_DOMAIN);
   if (status.reason == JG_REASON_HISTORY_LOST && status.details != NULL) {
     int64_t revisions[REVISION_COUNT] = {status.details->oldest_revision, status.details->newest_revision};
     for (size_t i = 0; i < REVISION_COUNT; i++) {
       (void)snprintf(texts[i], sizeof(texts[i]), "%" PRId64, revisions[i]);  // 20 characters at most.
       google__rpc__error_info__metadata_entry__init(&entries[i]);
-      entries[i].key = i == 0 ? KEY_OLDEST : KEY_NEWEST;
+      entries[i].key = mutable(i == 0 ? KEY_OLDEST : KEY_NEWEST);
       entries[i].value = texts[i];
       list[i] = &entries[i];
     }
@@ -96,11 +100,11 @@ static void add_violations(struct packer *packer, const struct jg_status_details
   while (request.n_field_violations < count) {
     size_t i = request.n_field_violations;
     google__rpc__bad_request__field_violation__init(&violations[i]);
-    violations[i].field = (char *)(uintptr_t)details->violations[i].field;
-    violations[i].description = (char *)(uintptr_t)details->violations[i].message;
+    violations[i].field = mutable(details->violations[i].field);
+    violations[i].description = mutable(details->violations[i].message);
     list[i] = &violations[i];
     // A tag and a length of at most three bytes stand before each.
-    bytes += google__rpc__bad_request__field_violation__get_packed_size(&violations[i]) + 4;
+    bytes += protobuf_c_message_get_packed_size(&violations[i].base) + 4;
     if (bytes > bytes_max) {
       break;
     }
@@ -130,7 +134,7 @@ struct jg_str jg_grpc_details_pack(struct jg_status status, struct jg_arena *are
   }
   Google__Rpc__Status packed = GOOGLE__RPC__STATUS__INIT;
   packed.code = (int32_t)status.code;
-  packed.message = (char *)(uintptr_t)message.data;
+  packed.message = mutable(message.data);
   packed.details = packer.list;
   packed.n_details = packer.count;
   // The fixed parts and the message are far below the limit; what they leave is for the violations and their own type name.
@@ -189,8 +193,9 @@ static void read_violations(const Google__Rpc__BadRequest *request, struct jg_st
 /* One detail, if it is of a known type and well-formed. */
 static void read_detail(const Google__Protobuf__Any *any, struct jg_status *status, struct jg_status_details *details,
                         struct jg_arena *arena) {
-  static const ProtobufCMessageDescriptor *const known[] = {
-      &google__rpc__error_info__descriptor, &google__rpc__retry_info__descriptor, &google__rpc__bad_request__descriptor};
+  static const ProtobufCMessageDescriptor *const known[] = {&google__rpc__error_info__descriptor,
+                                                            &google__rpc__retry_info__descriptor,
+                                                            &google__rpc__bad_request__descriptor};
   struct jg_str type = jg_str_from_cstr(any->type_url);
   struct jg_str value = jg_str_make((const char *)any->value.data, any->value.len);
   for (size_t i = 0; i < JG_COUNT(known); i++) {

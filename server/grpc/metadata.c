@@ -70,9 +70,18 @@ int64_t jg_grpc_deadline_ns(gpr_timespec deadline, int64_t now_ns) {
   return result > 0 ? result : 1;  // 0 would say that there is none.
 }
 
+/* Digits and dots alone: no name that only begins like an address. */
+static bool is_ipv4_loopback(struct jg_str host) {
+  for (size_t i = 0; i < host.len; i++) {
+    if (host.data[i] != '.' && (host.data[i] < '0' || host.data[i] > '9')) {
+      return false;
+    }
+  }
+  return jg_str_starts_with(host, JG_STR("127."));
+}
+
 static bool host_is_loopback(struct jg_str host) {
-  return jg_str_starts_with(host, JG_STR("127.")) || jg_str_equal(host, JG_STR("[::1]")) ||
-         jg_str_equal(host, JG_STR("%5B::1%5D"));
+  return is_ipv4_loopback(host) || jg_str_equal(host, JG_STR("[::1]")) || jg_str_equal(host, JG_STR("%5B::1%5D"));
 }
 
 /* Up to the last colon: what stands before the port. */
@@ -96,6 +105,5 @@ bool jg_grpc_peer_is_loopback(struct jg_str peer) {
 }
 
 bool jg_grpc_address_is_loopback(struct jg_str address) {
-  struct jg_str host = without_port(address);
-  return host_is_loopback(host) || jg_str_equal(host, JG_STR("localhost"));
+  return host_is_loopback(without_port(address));
 }

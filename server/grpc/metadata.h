@@ -19,7 +19,7 @@ bool jg_grpc_traceparent_valid(struct jg_str text);
 int64_t jg_grpc_deadline_ns(gpr_timespec deadline, int64_t now_ns);
 /* Of the core's form: "ipv4:127.0.0.1:4711", "ipv6:%5B::1%5D:4711", "unix:/path". */
 bool jg_grpc_peer_is_loopback(struct jg_str peer);
-/* An address to listen on, "H:P": only loopback peers can reach it. */
+/* An address to listen on, "H:P", is a literal that only loopback peers can reach. A name is not: who knows what it means. */
 bool jg_grpc_address_is_loopback(struct jg_str address);
 
 #endif

@@ -68,10 +68,9 @@ struct jg_grpc_call {
   int core_cancelled;         /* filled by the core */
   _Atomic uint32_t refs;
   _Atomic bool finished;
+  _Atomic bool too_large; /* a message of the client stream was: overrides the handler's status */
   bool headers_sent;
-  bool broken; /* on_cancelled was called */
-  bool too_large;
-  size_t metadata_bytes;
+  bool broken;       /* on_cancelled was called */
   enum jg_code code; /* how it ended */
   enum jg_reason reason;
   const char *fault; /* for the log: the message of an error of ours */
@@ -112,7 +111,8 @@ struct jg_grpc_server {
   unsigned queue_count;
   struct jg_grpc_descriptors *descriptors; /* NULL: no reflection */
   _Atomic bool serving, stopping;
-  pthread_mutex_t open_mutex; /* guards the list, taken when a stream of health or reflection opens, ends or must be woken */
+  pthread_mutex_t
+      open_mutex; /* guards the list, taken when a stream of health or reflection opens, ends or must be woken */
   struct jg_grpc_call *open;
 };
 
@@ -125,8 +125,10 @@ void jg_grpc_slots_free(struct jg_grpc_queue *queue);
 void jg_grpc_slot_filled(struct jg_grpc_slot *slot, bool ok);
 
 /* call.c. Thread: the call's queue's. */
-/* Takes what arrived in the slot, checks it and calls the handler. The call may be gone afterwards. */
-void jg_grpc_call_begin(struct jg_grpc_slot *slot);
+/* A call with what arrived in the slot, which is empty afterwards. */
+struct jg_grpc_call *jg_grpc_call_take(struct jg_grpc_slot *slot);
+/* Checks the request and calls the handler. The call may be gone afterwards. */
+void jg_grpc_call_begin(struct jg_grpc_call *call);
 void jg_grpc_call_event(struct jg_grpc_call *call, enum jg_grpc_event event, bool ok);
 void jg_grpc_calls_free(struct jg_grpc_queue *queue);
 static inline struct jg_grpc_call *jg_grpc_call_of(struct jg_call *call) {

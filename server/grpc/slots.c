@@ -88,5 +88,8 @@ void jg_grpc_slot_filled(struct jg_grpc_slot *slot, bool ok) {
     slot->deadline = slot->details.deadline;
     grpc_call_details_destroy(&slot->details);
   }
-  jg_grpc_call_begin(slot);
+  // First of all somebody must wait for the next call.
+  struct jg_grpc_call *call = jg_grpc_call_take(slot);
+  arm(slot);
+  jg_grpc_call_begin(call);
 }
