@@ -1,0 +1,199 @@
+/* How fast durable writes and reads are, in one table. Rows of one run compare; rows of two runs on a shared machine do not.
+ *   bench [writes a row] [bytes of a payload]
+ * The baseline is the same code with one write a transaction. TMPDIR names the disk. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "storage/sqlite/sqlite_internal.h"
+#include "storage/store_fixture.h"
+
+#define WRITES_DEFAULT 20000
+#define BYTES_DEFAULT 1600
+#define SUBMITTERS_MAX 256
+#define POINT_READS 200000
+#define PAGES 3000
+#define NS_PER_SECOND 1e9
+
+static struct jg_fixture fixture;
+
+struct submitter {
+  pthread_t thread;
+  uint64_t first, count;
+  size_t bytes;
+  bool update;
+  int64_t *latencies_ns;
+};
+
+struct writing {
+  struct jg_arena arena;
+  uint64_t id;
+  size_t bytes;
+};
+
+static struct jg_status run_create(struct jg_txn *txn, void *data) {
+  struct writing *writing = data;
+  jg_arena_reset(&writing->arena);
+  int64_t revision;
+  struct jg_fixture_job job = {.id = writing->id, .name = "bench", .bulk = writing->bytes};
+  return jg_fixture_create(txn, &writing->arena, &job, &revision);
+}
+
+static struct jg_status run_update(struct jg_txn *txn, void *data) {
+  struct writing *writing = data;
+  jg_arena_reset(&writing->arena);
+  struct jg_job_row row;
+  JG_RETURN_IF_ERROR(jg_txn_job_get(txn, jg_fixture_id(writing->id), &writing->arena, &row));
+  int64_t stamp = jg_txn_stamp(txn, row.modified_ticks), revision;
+  struct jg_fixture_job job = {.id = writing->id, .name = "bench2", .bulk = writing->bytes, .modified_ticks = stamp};
+  struct jg_job_put put = {.rid = row.rid,
+                           .id = row.id,
+                           .payload = jg_fixture_payload(&writing->arena, &job),
+                           .changed = 1,
+                           .old = JG_STR("an old value"),
+                           .commit_ticks = stamp,
+                           .modified_ticks = stamp};
+  return jg_txn_job_put(txn, &put, &writing->arena, &revision);
+}
+
+/* Random ids, as clients bring them; a permutation, so that none comes twice. */
+static uint64_t scatter(uint64_t n) {
+  n *= UINT64_C(0x9e3779b97f4a7c15);
+  n ^= n >> 29;
+  return n * UINT64_C(0xbf58476d1ce4e5b9);
+}
+
+static void *submitter_main(void *data) {
+  struct submitter *self = data;
+  struct writing writing = {.bytes = self->bytes};
+  jg_arena_init(&writing.arena, 1 << 24);
+  for (uint64_t i = 0; i < self->count; i++) {
+    writing.id = scatter(self->first + i);
+    int64_t begun_ns = jg_clock_mono_ns(jg_clock_system());
+    struct jg_status status =
+        jg_fixture_write(&fixture, fixture.tenant, self->update ? run_update : run_create, &writing);
+    JG_ASSERT(jg_status_ok(status));
+    self->latencies_ns[i] = jg_clock_mono_ns(jg_clock_system()) - begun_ns;
+  }
+  jg_arena_done(&writing.arena);
+  return NULL;
+}
+
+static int compare(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+static double run_row(const char *what, uint64_t submitters, uint64_t writes, size_t bytes, bool update) {
+  static struct submitter all[SUBMITTERS_MAX];
+  uint64_t each = writes / submitters;
+  int64_t *latencies_ns = jg_alloc(submitters * each * sizeof(*latencies_ns));
+  int64_t begun_ns = jg_clock_mono_ns(jg_clock_system());
+  for (uint64_t i = 0; i < submitters; i++) {
+    all[i] = (struct submitter){
+        .first = i * each, .count = each, .bytes = bytes, .update = update, .latencies_ns = latencies_ns + i * each};
+    JG_ASSERT(pthread_create(&all[i].thread, NULL, submitter_main, &all[i]) == 0);
+  }
+  for (uint64_t i = 0; i < submitters; i++) {
+    JG_ASSERT(pthread_join(all[i].thread, NULL) == 0);
+  }
+  double seconds = (double)(jg_clock_mono_ns(jg_clock_system()) - begun_ns) / NS_PER_SECOND;
+  size_t count = submitters * each;
+  qsort(latencies_ns, count, sizeof(*latencies_ns), compare);
+  double rate = (double)count / seconds;
+  printf("%-34s %5lu submitters %9.0f/s   p50 %7.3f ms   p99 %7.3f ms   max %7.1f ms\n", what,
+         (unsigned long)submitters, rate, (double)latencies_ns[count / 2] / 1e6,
+         (double)latencies_ns[count / 100 * 99] / 1e6, (double)latencies_ns[count - 1] / 1e6);
+  jg_free(latencies_ns);
+  return rate;
+}
+
+static double run_store(const char *what, size_t batch_max, uint64_t submitters, uint64_t writes, size_t bytes) {
+  jg_fixture_init(&fixture);
+  fixture.options.clock = jg_clock_system();
+  jg_fixture_open(&fixture);
+  jg_sqlite_writer_set_batch_max(((struct jg_sqlite_store *)fixture.store)->writer, batch_max);
+  double rate = run_row(what, submitters, writes, bytes, false);
+  if (batch_max > 1) {
+    (void)run_row("  then updates of them", submitters, writes, bytes, true);
+  }
+  jg_fixture_done(&fixture);
+  return rate;
+}
+
+/* ---- reads ---- */
+
+struct reading {
+  struct jg_arena arena;
+  uint64_t id;
+  struct jg_job_query query;
+  struct jg_job_rows rows;
+};
+
+static struct jg_status run_get(struct jg_txn *txn, void *data) {
+  struct reading *reading = data;
+  struct jg_job_row row;
+  return jg_txn_job_get(txn, jg_fixture_id(reading->id), &reading->arena, &row);
+}
+
+static struct jg_status run_page(struct jg_txn *txn, void *data) {
+  struct reading *reading = data;
+  return jg_txn_job_list(txn, &reading->query, &reading->arena, &reading->rows);
+}
+
+static void run_reads(uint64_t jobs, size_t bytes) {
+  jg_fixture_init(&fixture);
+  fixture.options.clock = jg_clock_system();
+  jg_fixture_open(&fixture);
+  (void)run_row("fill for the reads", 64, jobs, bytes, false);
+  struct reading reading = {.id = 0};
+  jg_arena_init(&reading.arena, 1 << 24);
+  uint64_t made = jobs / 64 * 64;
+  int64_t begun_ns = jg_clock_mono_ns(jg_clock_system());
+  for (uint64_t i = 0; i < POINT_READS; i++) {
+    reading.id = scatter(i * 7919 % made);
+    JG_ASSERT(jg_status_ok(jg_store_read_inline(fixture.store, fixture.tenant, run_get, &reading)));
+    jg_arena_reset(&reading.arena);
+  }
+  double seconds = (double)(jg_clock_mono_ns(jg_clock_system()) - begun_ns) / NS_PER_SECOND;
+  printf("%-34s %9.0f/s  %.2f us each\n", "inline point reads, one thread", POINT_READS / seconds,
+         seconds / POINT_READS * 1e6);
+  for (int order = JG_ORDER_ID; order <= JG_ORDER_MODIFIED; order++) {
+    reading.query = (struct jg_job_query){.order = order, .limit = 100, .bytes_max = SIZE_MAX};
+    begun_ns = jg_clock_mono_ns(jg_clock_system());
+    for (int i = 0; i < PAGES; i++) {
+      JG_ASSERT(jg_status_ok(jg_fixture_read(&fixture, fixture.tenant, run_page, &reading)));
+      const struct jg_job_row *last = &reading.rows.rows[reading.rows.count - 1];
+      reading.query.has_after = reading.rows.more;
+      reading.query.after_id = last->id;
+      reading.query.after_modified_ticks = last->modified_ticks;
+      jg_arena_reset(&reading.arena);
+    }
+    seconds = (double)(jg_clock_mono_ns(jg_clock_system()) - begun_ns) / NS_PER_SECOND;
+    printf("%-34s %9.0f pages/s\n", order == JG_ORDER_ID ? "pages of 100 by id, one caller" : "by modified_dateutc",
+           PAGES / seconds);
+  }
+  jg_arena_done(&reading.arena);
+  jg_fixture_done(&fixture);
+}
+
+int main(int argc, char **argv) {
+  int64_t writes = WRITES_DEFAULT, bytes = BYTES_DEFAULT;
+  if ((argc > 1 && !jg_parse_i64(jg_str_from_cstr(argv[1]), &writes)) ||
+      (argc > 2 && !jg_parse_i64(jg_str_from_cstr(argv[2]), &bytes)) || writes < 1000 || bytes < 1) {
+    (void)fprintf(stderr, "usage: bench [writes a row, from 1000] [bytes of a payload]\n");
+    return 2;
+  }
+  printf("durable creates, %ld a row, payload of %ld bytes, page %d, checkpoint at %d pages\n", (long)writes,
+         (long)bytes, JG_SQLITE_PAGE_BYTES, JG_SQLITE_CHECKPOINT_PAGES);
+  double alone = run_store("one transaction per write", 1, 1, (uint64_t)writes / 2, (size_t)bytes);
+  double baseline = run_store("one transaction per write", 1, 64, (uint64_t)writes / 2, (size_t)bytes);
+  (void)run_store("group commit", JG_LIMIT_WRITE_BATCH, 1, (uint64_t)writes / 2, (size_t)bytes);
+  (void)run_store("group commit", JG_LIMIT_WRITE_BATCH, 8, (uint64_t)writes, (size_t)bytes);
+  double grouped = run_store("group commit", JG_LIMIT_WRITE_BATCH, 64, (uint64_t)writes, (size_t)bytes);
+  (void)run_store("group commit", JG_LIMIT_WRITE_BATCH, 256, (uint64_t)writes, (size_t)bytes);
+  printf("64 submitters: %.1f x one transaction per write (%.1f x of one submitter's)\n", grouped / baseline,
+         grouped / alone);
+  run_reads((uint64_t)writes, (size_t)bytes);
+  return 0;
+}
