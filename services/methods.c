@@ -1,0 +1,38 @@
+#include "base/limits.h"
+#include "jobgate/v1/job_service.pb-c.h"
+#include "services/changes/hub.h"
+#include "services/import/import.h"
+#include "services/jobs/jobs.h"
+#include "services/method.h"
+
+#define PATH(name) "/jobgate.v1.JobService/" name
+
+const struct jg_method jg_methods[JG_METHOD_COUNT] = {
+    [JG_METHOD_GET_JOB] = {JG_STR("GetJob"), PATH("GetJob"), JG_METHOD_UNARY, &jobgate__v1__get_job_request__descriptor,
+                           &jobgate__v1__job__descriptor, .idempotent = true, .request_bytes_max = JG_LIMIT_BODY_BYTES,
+                           .handle = jg_jobs_get},
+    [JG_METHOD_BATCH_GET_JOBS] = {JG_STR("BatchGetJobs"), PATH("BatchGetJobs"), JG_METHOD_UNARY,
+                                  &jobgate__v1__batch_get_jobs_request__descriptor,
+                                  &jobgate__v1__batch_get_jobs_response__descriptor, .idempotent = true,
+                                  .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_jobs_batch_get},
+    [JG_METHOD_LIST_JOBS] = {JG_STR("ListJobs"), PATH("ListJobs"), JG_METHOD_UNARY,
+                             &jobgate__v1__list_jobs_request__descriptor, &jobgate__v1__list_jobs_response__descriptor,
+                             .idempotent = true, .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_jobs_list},
+    [JG_METHOD_CREATE_JOB] = {JG_STR("CreateJob"), PATH("CreateJob"), JG_METHOD_UNARY,
+                              &jobgate__v1__create_job_request__descriptor, &jobgate__v1__job__descriptor,
+                              .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_jobs_create},
+    [JG_METHOD_UPDATE_JOB] = {JG_STR("UpdateJob"), PATH("UpdateJob"), JG_METHOD_UNARY,
+                              &jobgate__v1__update_job_request__descriptor, &jobgate__v1__job__descriptor,
+                              .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_jobs_update},
+    [JG_METHOD_DELETE_JOB] = {JG_STR("DeleteJob"), PATH("DeleteJob"), JG_METHOD_UNARY,
+                              &jobgate__v1__delete_job_request__descriptor, &google__protobuf__empty__descriptor,
+                              .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_jobs_delete},
+    [JG_METHOD_IMPORT_JOBS] = {JG_STR("ImportJobs"), PATH("ImportJobs"), JG_METHOD_CLIENT_STREAM,
+                               &jobgate__v1__import_jobs_request__descriptor,
+                               &jobgate__v1__import_jobs_response__descriptor, .loopback_only = true,
+                               .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_import_handle},
+    [JG_METHOD_WATCH_JOBS] = {JG_STR("WatchJobs"), PATH("WatchJobs"), JG_METHOD_SERVER_STREAM,
+                              &jobgate__v1__watch_jobs_request__descriptor,
+                              &jobgate__v1__watch_jobs_response__descriptor, .idempotent = true,
+                              .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_hub_watch},
+};
