@@ -174,7 +174,7 @@ static void test_80_transitions(void **state) {
       (void)snprintf(json, sizeof(json),
                      "{\"id\":\"" ID
                      "\",\"name\":\"n\",\"project_reference_back_office\":\"P1\","
-                     "\"job_type_code\":\"T1\",\"job_status_id\":\"%.*s\"}",
+                     "\"date_closed\":\"1980-01-01\",\"job_type_code\":\"T1\",\"job_status_id\":\"%.*s\"}",
                      JG_STR_ARG(jg_status_rows[from].id));
       (void)jg_test_import(app, json);
       (void)snprintf(json, sizeof(json), "{\"job_status_id\":\"%.*s\"}", JG_STR_ARG(jg_status_rows[to].id));
