@@ -201,7 +201,6 @@ void jg_http_work_end(struct jg_http_work *work, int status);
  * Fills the request's path, query and host. content_length: 0 if chunked or none. */
 int jg_http_head_check(struct jg_http_work *work, const struct jg_http_limits *limits, uint64_t content_length,
                        const char **ret_message);
-bool jg_http_host_valid(struct jg_str host);
 /* The head asks for 100 Continue. */
 bool jg_http_head_expects(const struct jg_http_request *request);
 

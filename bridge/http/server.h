@@ -134,6 +134,8 @@ void jg_http_respond(struct jg_http_request *request, struct jg_http_response *r
 struct jg_str jg_http_header(const struct jg_http_request *request, struct jg_str name);
 /* Index of the next header of that name at or after `from`, or header_count. */
 size_t jg_http_header_next(const struct jg_http_request *request, struct jg_str name, size_t from);
+/* An authority as `host` describes it. Thread: any. */
+bool jg_http_host_valid(struct jg_str host);
 /* "GET", "OTHER" for the last; static. */
 const char *jg_http_method_name(enum jg_http_method method);
 

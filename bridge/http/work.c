@@ -65,6 +65,7 @@ struct jg_http_work *jg_http_work_create(struct jg_http_server *server) {
     jg_arena_init(&work->pub.arena, JG_HTTP_REQUEST_ARENA_BYTES);
   }
   work->pub.magic = REQUEST_MAGIC;
+  work->pub.method = JG_HTTP_OTHER;
   work->pub.route = "none";
   return work;
 }

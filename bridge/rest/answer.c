@@ -1,0 +1,160 @@
+// From a method's answer to JSON on the wire. Runs on whatever thread ends the call.
+
+#include "bridge/rest/rest_internal.h"
+#include "proto/codec/wire.h"
+
+/* An answer's text; lists stop long before (call.c). */
+#define ANSWER_BYTES_MAX (256u << 20)
+/* What a job's text takes beside its payload and its embedded entities, and what the encoder wants free behind it. */
+#define JOB_BYTES 2560u
+#define SLACK_BYTES (16u << 10)
+
+static void finish(struct jg_call *call, struct jg_status status, const struct jg_answer *answer);
+
+/* REST has no streams: the methods behind its routes are unary. */
+const struct jg_call_sink jg_rest_sink = {.finish = finish};
+
+static void write_context(struct jg_rest_call *call, const char *fragment, struct jg_buf *out) {
+  jg_buf_printf(out, "%.*s/$metadata#%s", JG_STR_ARG(call->base), fragment);
+}
+
+/* A guess that is seldom too small: growing a megabyte copies it. */
+static size_t text_bytes(const struct jg_answer *answer, size_t count, bool nodes) {
+  size_t bytes = SLACK_BYTES;
+  for (size_t i = 0; i < count; i++) {
+    const struct jg_parts *parts = &answer->jobs[i];
+    bytes += JOB_BYTES + parts->payload.len + parts->payload.len / 4;
+    for (size_t r = 0; r < parts->entity->relation_count; r++) {
+      const struct jg_expanded *expanded = parts->relations[r];
+      bytes += expanded != NULL ? expanded->key.len + (nodes ? expanded->json.len : 0) : 0;
+    }
+  }
+  return bytes < ANSWER_BYTES_MAX ? bytes : ANSWER_BYTES_MAX;
+}
+
+static void write_list(struct jg_rest_call *call, const struct jg_answer *answer, struct jg_buf *out) {
+  const struct jg_json_style *style = call->rest->style;
+  const struct jg_odata_query *query = &call->query;
+  bool nodes = answer->nodes && call->rest->embed;
+  size_t count = answer->job_count;
+  if (query->has_top && (uint64_t)query->top < count) {
+    count = (size_t)query->top;
+  }
+  struct jg_buf text; /* of a link */
+  jg_buf_init(&text, 64u << 10);
+  (void)jg_buf_reserve(out, text_bytes(answer, count, nodes));  // Failing is sticky.
+  write_context(call, "Jobs", &text);
+  jg_buf_append_str(out, JG_STR("{\"@odata.context\":"));
+  jg_json_encode_string(style->escape, jg_buf_str(&text), out);
+  jg_buf_append_str(out, JG_STR(",\"value\":["));
+  for (size_t i = 0; i < count; i++) {
+    if (i != 0) {
+      jg_buf_append_char(out, ',');
+    }
+    jg_json_encode(style, &answer->jobs[i], JG_STR_NONE, nodes, out);
+  }
+  jg_buf_append_char(out, ']');
+  bool more = answer->next_page_token.len != 0 && (!query->has_top || (uint64_t)query->top > count);
+  if (more) {
+    jg_buf_clear(&text);
+    jg_rest_next_link(call->base, query, (int64_t)count, answer->next_page_token, &text);
+    out->failed = out->failed || text.failed;
+    jg_buf_append_str(out, JG_STR(",\"@odata.nextLink\":"));
+    jg_json_encode_string(style->escape, jg_buf_str(&text), out);
+  }
+  jg_buf_append_char(out, '}');
+  jg_buf_done(&text);
+}
+
+/* The id stands first in the payload: its fields ascend. */
+static struct jg_str id_of(const struct jg_parts *parts) {
+  const struct jg_member *id = &parts->entity->members[parts->entity->id_member];
+  struct jg_wire_reader reader;
+  struct jg_wire_field field;
+  jg_wire_reader_init(&reader, parts->payload);
+  bool found = jg_wire_next(&reader, &field) && field.number == id->number;
+  return found ? field.bytes : JG_STR_NONE;
+}
+
+static void write_job(struct jg_rest_call *call, const struct jg_answer *answer, struct jg_buf *out) {
+  const struct jg_json_style *style = call->rest->style;
+  bool nodes = answer->nodes && call->rest->embed;
+  struct jg_buf context;
+  jg_buf_init(&context, 64u << 10);
+  write_context(call, "Jobs/$entity", &context);
+  if (call->wishes.minimal) {
+    jg_buf_append_str(out, JG_STR("{\"@odata.context\":"));
+    jg_json_encode_string(style->escape, jg_buf_str(&context), out);
+    jg_buf_append_str(out, JG_STR(",\"id\":"));
+    jg_json_encode_string(style->escape, id_of(answer->jobs), out);
+    jg_buf_append_char(out, '}');
+  } else {
+    (void)jg_buf_reserve(out, text_bytes(answer, 1, nodes));  // Failing is sticky.
+    jg_json_encode(style, answer->jobs, jg_buf_str(&context), nodes, out);
+  }
+  jg_buf_done(&context);
+}
+
+static void end_call(struct jg_rest_call *call) {
+  call->call.magic = 0;
+  jg_arena_done(&call->call.arena);
+}
+
+/* The answer's fields; texts that are made go to the request's arena. False at its cap. */
+static bool set_headers(struct jg_rest_call *call, const struct jg_answer *answer, struct jg_rest_headers *headers) {
+  jg_rest_add_header(headers, JG_STR("OData-Version"), JG_STR("4.0"));
+  if (answer->kind != JG_ANSWER_MESSAGE) {
+    jg_rest_add_content_type(headers, call->wishes.text_json);
+  }
+  if (answer->kind != JG_ANSWER_JOB) {
+    return true;
+  }
+  if (call->wishes.minimal || call->wishes.representation) {
+    jg_rest_add_header(headers, JG_STR("Preference-Applied"),
+                       call->wishes.minimal ? JG_STR("return=minimal") : JG_STR("return=representation"));
+  }
+  if (answer->created) {
+    struct jg_str location = jg_rest_location(call->base, id_of(answer->jobs), &call->http->arena);
+    if (location.data == NULL) {
+      return false;
+    }
+    jg_rest_add_header(headers, JG_STR("Location"), location);
+  }
+  return true;
+}
+
+static void finish(struct jg_call *base, struct jg_status status, const struct jg_answer *answer) {
+  JG_ASSERT(base->magic == JG_CALL_MAGIC);
+  struct jg_rest_call *call = (struct jg_rest_call *)base;
+  struct jg_http_request *http = call->http;
+  struct jg_http_response response = {.status = 200};
+  struct jg_rest_headers headers = {.count = 0};
+  jg_buf_init(&response.buf, ANSWER_BYTES_MAX);
+  if (jg_status_ok(status)) {
+    JG_ASSERT(answer != NULL);
+    if (answer->kind == JG_ANSWER_JOBS) {
+      write_list(call, answer, &response.buf);
+    } else if (answer->kind == JG_ANSWER_JOB) {
+      write_job(call, answer, &response.buf);
+      response.status = answer->created ? 201 : 200;
+    } else {
+      response.status = 204;
+    }
+    if (response.buf.failed || !set_headers(call, answer, &headers)) {
+      status = jg_status_make(JG_INTERNAL, JG_REASON_LIMIT_EXCEEDED, "the answer is too large");
+    }
+  }
+  if (jg_status_ok(status)) {
+    response.headers = headers.list;
+    response.header_count = headers.count;
+    end_call(call);
+    jg_http_respond(http, &response);
+    return;
+  }
+  // The status' texts live in the call's arena, the call in the request's: written, ended and answered in this order.
+  struct jg_rest_failure failure;
+  jg_buf_done(&response.buf);
+  jg_rest_write_status(call->rest, http, status, call->wishes.text_json, &failure);
+  end_call(call);
+  jg_http_respond(http, &failure.response);
+}

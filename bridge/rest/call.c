@@ -1,0 +1,204 @@
+// From a request to a call of a method.
+
+#include "bridge/rest/rest_internal.h"
+#include "jobgate/v1/job_service.pb-c.h"
+#include "proto/codec/json_decode.h"
+#include "proto/codec/message.h"
+
+#define TRACEPARENT_LEN 55u
+/* Lists stop before this; JSON is larger than the bytes that count, within the cap of answer.c. */
+#define RESPONSE_BYTES_MAX (16u << 20)
+
+static struct jg_status out_of_memory(void) {
+  return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "the request needs too much memory");
+}
+
+/* W3C trace context, version 00: "00-" 32 hex "-" 16 hex "-" 2 hex. Anything else is dropped, as the standard says. */
+static struct jg_str traceparent(const struct jg_http_request *request) {
+  struct jg_str text = jg_http_header(request, JG_STR("traceparent"));
+  if (text.len != TRACEPARENT_LEN) {
+    return JG_STR_NONE;
+  }
+  for (size_t i = 0; i < text.len; i++) {
+    char c = text.data[i];
+    bool hyphen = i == 2 || i == 35 || i == 52;
+    bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    if (hyphen ? c != '-' : !hex) {
+      return JG_STR_NONE;
+    }
+  }
+  return text;
+}
+
+static void client_gone(struct jg_http_request *request) {
+  struct jg_rest_call *call = request->context;
+  // Relaxed: it publishes nothing, the handler only stops early.
+  atomic_store_explicit(&call->call.cancelled, true, memory_order_relaxed);
+}
+
+/* NULL at the arena's cap. */
+static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_request *request,
+                                      const struct jg_odata_query *query, struct jg_rest_wishes wishes) {
+  struct jg_rest_call *call = jg_arena_alloc_zero(&request->arena, sizeof(*call));
+  struct jg_str base = jg_rest_base(rest, request->host, &request->arena);
+  if (call == NULL || base.data == NULL) {
+    return NULL;
+  }
+  call->call.magic = JG_CALL_MAGIC;
+  jg_arena_init(&call->call.arena, JG_LIMIT_CALL_ARENA_BYTES);
+  call->call.app = rest->app;
+  call->call.sink = &jg_rest_sink;
+  call->call.identity = (struct jg_identity){.tenant = rest->tenant, .loopback = request->peer_loopback};
+  call->call.started_ns = request->received_ns;
+  call->call.deadline_ns = request->received_ns + rest->call_timeout_ns;
+  call->call.traceparent = traceparent(request);
+  call->call.response_bytes_max = RESPONSE_BYTES_MAX;
+  call->rest = rest;
+  call->http = request;
+  call->query = *query;
+  call->wishes = wishes;
+  call->base = base;
+  request->context = call;
+  request->on_gone = client_gone;
+  return call;
+}
+
+static enum _Jobgate__V1__JobView view(const struct jg_rest *rest) {
+  return rest->embed ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL : JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC;
+}
+
+/* Canonical text in the call's arena; NULL at its cap. */
+static char *key_text(struct jg_rest_call *call, struct jg_uuid key) {
+  char *text = jg_arena_alloc(&call->call.arena, JG_UUID_TEXT_LEN + 1);
+  if (text != NULL) {
+    jg_uuid_format(key, text);
+    text[JG_UUID_TEXT_LEN] = '\0';
+  }
+  return text;
+}
+
+static struct jg_status set_list_request(struct jg_rest_call *call) {
+  Jobgate__V1__ListJobsRequest *list =
+      (Jobgate__V1__ListJobsRequest *)jg_message_new(call->call.method->request, &call->call.arena);
+  struct jg_str token = jg_arena_str(&call->call.arena, call->query.skiptoken);
+  if (list == NULL || token.data == NULL) {
+    return out_of_memory();
+  }
+  int64_t page_size = (int64_t)call->rest->page_size;
+  if (call->query.has_top && call->query.top < page_size) {
+    // For $top=0 one job is read and not shown: its other options are checked all the same (0 would mean the default).
+    page_size = call->query.top > 0 ? call->query.top : 1;
+  }
+  list->page_size = (int32_t)page_size;
+  list->page_token = (char *)token.data;
+  list->skip = (int32_t)call->query.skip;
+  list->view = view(call->rest);
+  call->call.request = &list->base;
+  return JG_STATUS_OK;
+}
+
+static struct jg_status set_get_request(struct jg_rest_call *call, struct jg_uuid key) {
+  Jobgate__V1__GetJobRequest *get =
+      (Jobgate__V1__GetJobRequest *)jg_message_new(call->call.method->request, &call->call.arena);
+  if (get == NULL || (get->id = key_text(call, key)) == NULL) {
+    return out_of_memory();
+  }
+  get->view = view(call->rest);
+  call->call.request = &get->base;
+  return JG_STATUS_OK;
+}
+
+static struct jg_status set_delete_request(struct jg_rest_call *call, struct jg_uuid key) {
+  Jobgate__V1__DeleteJobRequest *delete =
+      (Jobgate__V1__DeleteJobRequest *)jg_message_new(call->call.method->request, &call->call.arena);
+  if (delete == NULL || (delete->id = key_text(call, key)) == NULL) {
+    return out_of_memory();
+  }
+  call->call.request = &delete->base;
+  return JG_STATUS_OK;
+}
+
+static struct jg_status decode_body(struct jg_rest_call *call, Jobgate__V1__Job **ret_job) {
+  struct jg_json_decoded decoded;
+  JG_RETURN_IF_ERROR(jg_json_decode(jg_entity(JG_KIND_JOB), call->http->body, &call->call.arena, &decoded));
+  call->call.has_present = true;
+  call->call.present = decoded.present;
+  *ret_job = (Jobgate__V1__Job *)decoded.message;
+  return JG_STATUS_OK;
+}
+
+static struct jg_status set_create_request(struct jg_rest_call *call) {
+  Jobgate__V1__CreateJobRequest *create =
+      (Jobgate__V1__CreateJobRequest *)jg_message_new(call->call.method->request, &call->call.arena);
+  if (create == NULL) {
+    return out_of_memory();
+  }
+  call->call.request = &create->base;
+  return decode_body(call, &create->job);
+}
+
+static struct jg_status set_update_request(struct jg_rest_call *call, struct jg_uuid key) {
+  Jobgate__V1__UpdateJobRequest *update =
+      (Jobgate__V1__UpdateJobRequest *)jg_message_new(call->call.method->request, &call->call.arena);
+  char *id = key_text(call, key);
+  if (update == NULL || id == NULL) {
+    return out_of_memory();
+  }
+  Jobgate__V1__Job *job = NULL;
+  JG_RETURN_IF_ERROR(decode_body(call, &job));
+  struct jg_str body_id = jg_str_from_cstr(job->id);
+  if (body_id.len != 0 && !jg_str_equal(body_id, jg_str_from_cstr(id))) {
+    return jg_status_field(&call->call.arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "id",
+                           "must be the key of the URL, or be left out");
+  }
+  job->id = id;
+  update->job = job;
+  call->call.request = &update->base;
+  return JG_STATUS_OK;
+}
+
+static enum jg_method_index method_of(const struct jg_http_request *request, enum jg_rest_route route) {
+  switch (request->method) {
+    case JG_HTTP_POST:
+      return JG_METHOD_CREATE_JOB;
+    case JG_HTTP_PUT:
+    case JG_HTTP_PATCH:
+      return JG_METHOD_UPDATE_JOB;
+    case JG_HTTP_DELETE:
+      return JG_METHOD_DELETE_JOB;
+    default:
+      return route == JG_REST_JOBS ? JG_METHOD_LIST_JOBS : JG_METHOD_GET_JOB;
+  }
+}
+
+static struct jg_status set_request(struct jg_rest_call *call, enum jg_method_index method, struct jg_uuid key) {
+  switch (method) {
+    case JG_METHOD_CREATE_JOB:
+      return set_create_request(call);
+    case JG_METHOD_UPDATE_JOB:
+      return set_update_request(call, key);
+    case JG_METHOD_DELETE_JOB:
+      return set_delete_request(call, key);
+    case JG_METHOD_LIST_JOBS:
+      return set_list_request(call);
+    default:
+      return set_get_request(call, key);
+  }
+}
+
+void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, enum jg_rest_route route, struct jg_uuid key,
+                  const struct jg_odata_query *query, struct jg_rest_wishes wishes) {
+  struct jg_rest_call *call = make_call(rest, request, query, wishes);
+  if (call == NULL) {
+    jg_rest_fail_status(rest, request, out_of_memory(), wishes.text_json);
+    return;
+  }
+  enum jg_method_index method = method_of(request, route);
+  call->call.method = &rest->methods[method];
+  struct jg_status status = set_request(call, method, key);
+  if (!jg_status_ok(status)) {
+    jg_call_fail(&call->call, status);
+    return;
+  }
+  call->call.method->handle(&call->call);
+}

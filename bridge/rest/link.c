@@ -1,0 +1,37 @@
+// Absolute URLs of answers (statements 21, 23-26, 29).
+
+#include <inttypes.h>
+
+#include "bridge/odata/percent.h"
+#include "bridge/rest/rest_internal.h"
+
+struct jg_str jg_rest_base(const struct jg_rest *rest, struct jg_str host, struct jg_arena *arena) {
+  const char *base = rest->public_url.len != 0 ? jg_arena_printf(arena, "%.*s/api", JG_STR_ARG(rest->public_url))
+                                               : jg_arena_printf(arena, "http://%.*s/api", JG_STR_ARG(host));
+  return jg_str_from_cstr(base);
+}
+
+struct jg_str jg_rest_location(struct jg_str base, struct jg_str id, struct jg_arena *arena) {
+  return jg_str_from_cstr(jg_arena_printf(arena, "%.*s/Jobs(%.*s)", JG_STR_ARG(base), JG_STR_ARG(id)));
+}
+
+void jg_rest_next_link(struct jg_str base, const struct jg_odata_query *query, int64_t served, struct jg_str token,
+                       struct jg_buf *out) {
+  jg_buf_printf(out, "%.*s/Jobs?", JG_STR_ARG(base));
+  if (query->has_top) {
+    JG_ASSERT(query->top > served);
+    jg_buf_printf(out, "$top=%" PRId64 "&", query->top - served);
+  }
+  // $skip tells people where they are; the token beside it is what is followed. It stops at the option's own maximum.
+  int64_t skip = query->skip + served;
+  jg_buf_printf(out, "$skip=%" PRId64 "&$skiptoken=", skip < INT32_MAX ? skip : INT32_MAX);
+  jg_percent_encode(token, out);
+  for (size_t i = 0; i < query->custom_count; i++) {
+    jg_buf_append_char(out, '&');
+    jg_percent_encode(query->custom[i].name, out);
+    if (query->custom[i].value.data != NULL) {
+      jg_buf_append_char(out, '=');
+      jg_percent_encode(query->custom[i].value, out);
+    }
+  }
+}

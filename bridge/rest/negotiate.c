@@ -1,0 +1,179 @@
+// Content negotiation (contract section 2.4): JSON unless it is excluded, text/json when asked for.
+
+#include "bridge/rest/rest_internal.h"
+
+/* Cuts *rest at the first separator outside quotes (RFC 9110 section 5.6.4); data NULL at the end. */
+static struct jg_str next_piece(struct jg_str *rest, char separator) {
+  struct jg_str text = *rest;
+  if (text.data == NULL) {
+    return JG_STR_NONE;
+  }
+  bool quoted = false;
+  for (size_t i = 0; i < text.len; i++) {
+    char c = text.data[i];
+    if (quoted && c == '\\') {
+      i++;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (c == separator && !quoted) {
+      *rest = jg_str_sub(text, i + 1, text.len);
+      return jg_str_trim(jg_str_sub(text, 0, i));
+    }
+  }
+  *rest = JG_STR_NONE;
+  return jg_str_trim(text);
+}
+
+/* "name=value" with the quotes off the value. */
+static struct jg_str parameter(struct jg_str text, struct jg_str *ret_value) {
+  struct jg_str name = jg_str_trim(jg_str_cut(text, '=', ret_value));
+  struct jg_str value = jg_str_trim(*ret_value);
+  if (value.len >= 2 && value.data[0] == '"' && value.data[value.len - 1] == '"') {
+    value = jg_str_sub(value, 1, value.len - 2);
+  }
+  *ret_value = value;
+  return name;
+}
+
+/* Thousandths; malformed counts as 1000. */
+static int quality(struct jg_str text) {
+  if (text.len == 0 || text.len > 5 || (text.data[0] != '0' && text.data[0] != '1')) {
+    return 1000;
+  }
+  int value = text.data[0] == '1' ? 1000 : 0;
+  int scale = 100;
+  for (size_t i = 2; i < text.len; i++) {
+    if (text.data[1] != '.' || text.data[i] < '0' || text.data[i] > '9') {
+      return 1000;
+    }
+    value += (text.data[i] - '0') * scale;
+    scale /= 10;
+  }
+  return value < 1000 ? value : 1000;
+}
+
+/* The best quality of each kind of range; -1: not there. */
+struct accepted {
+  int json, text_json, wildcard, xml, unknown;
+  bool text_json_first; /* it stands before application/json */
+};
+
+static void raise(int *best, int q) {
+  *best = *best > q ? *best : q;
+}
+
+static void take_range(struct jg_str range, struct accepted *accepted) {
+  struct jg_str parameters = range;
+  struct jg_str type = next_piece(&parameters, ';');
+  int q = 1000;
+  for (struct jg_str piece; (piece = next_piece(&parameters, ';')).data != NULL;) {
+    struct jg_str value;
+    if (jg_str_equal_nocase(parameter(piece, &value), JG_STR("q"))) {
+      q = quality(value);
+    }
+  }
+  if (jg_str_equal_nocase(type, JG_STR("application/json"))) {
+    raise(&accepted->json, q);
+  } else if (jg_str_equal_nocase(type, JG_STR("text/json"))) {
+    accepted->text_json_first = accepted->text_json_first || accepted->json < 0;
+    raise(&accepted->text_json, q);
+  } else if (jg_str_equal(type, JG_STR("*/*")) || jg_str_equal_nocase(type, JG_STR("application/*"))) {
+    raise(&accepted->wildcard, q);
+  } else if (jg_str_equal_nocase(type, JG_STR("application/xml")) || jg_str_equal_nocase(type, JG_STR("text/xml")) ||
+             (type.len > 4 && jg_str_equal_nocase(jg_str_sub(type, type.len - 4, 4), JG_STR("+xml")))) {
+    raise(&accepted->xml, q);
+  } else if (type.len != 0) {
+    raise(&accepted->unknown, q);
+  }
+}
+
+int jg_rest_check_accept(const struct jg_http_request *request, struct jg_rest_wishes *wishes,
+                         const char **ret_message) {
+  struct accepted accepted = {-1, -1, -1, -1, -1, false};
+  struct jg_str name = JG_STR("accept");
+  for (size_t i = 0; (i = jg_http_header_next(request, name, i)) < request->header_count; i++) {
+    struct jg_str rest = request->headers[i].value;
+    for (struct jg_str range; (range = next_piece(&rest, ',')).data != NULL;) {
+      take_range(range, &accepted);
+    }
+  }
+  // A range that says q=0 for application/json overrules a wildcard (RFC 9110 section 12.5.1).
+  int json = accepted.json >= 0 ? accepted.json : accepted.wildcard;
+  wishes->text_json =
+      accepted.text_json > 0 && (accepted.text_json > json || (accepted.text_json == json && accepted.text_json_first));
+  if (json > 0 || accepted.text_json > 0) {
+    return 0;
+  }
+  // What nobody asked about falls back to JSON, as the servers of old do; what was asked for must not be XML alone.
+  bool excluded = json == 0 || accepted.text_json == 0 || accepted.unknown == 0;
+  if (accepted.unknown > 0 || (accepted.xml < 0 && !excluded)) {
+    return 0;
+  }
+  *ret_message = "only JSON is served: Accept must allow application/json";
+  return 406;
+}
+
+int jg_rest_check_body_type(const struct jg_http_request *request, const char **ret_message) {
+  struct jg_str encoding = jg_http_header(request, JG_STR("content-encoding"));
+  if (encoding.len != 0 && !jg_str_equal_nocase(encoding, JG_STR("identity"))) {
+    *ret_message = "a compressed body is not supported";
+    return 415;
+  }
+  struct jg_str rest = jg_http_header(request, JG_STR("content-type"));
+  if (rest.data == NULL && request->body.len == 0) {
+    return 0;  // There is nothing that has a type; the decoder says what is missing.
+  }
+  struct jg_str type = next_piece(&rest, ';');
+  if (!jg_str_equal_nocase(type, JG_STR("application/json")) && !jg_str_equal_nocase(type, JG_STR("text/json"))) {
+    *ret_message = "the body must be application/json or text/json";
+    return 415;
+  }
+  for (struct jg_str piece; (piece = next_piece(&rest, ';')).data != NULL;) {
+    struct jg_str value;
+    bool charset = jg_str_equal_nocase(parameter(piece, &value), JG_STR("charset"));
+    if (charset && !jg_str_equal_nocase(value, JG_STR("utf-8")) && !jg_str_equal_nocase(value, JG_STR("utf8"))) {
+      *ret_message = "the charset of the body must be utf-8";
+      return 415;
+    }
+  }
+  return 0;
+}
+
+/* "4.0", "4.01", "4": major and minor; false if malformed. */
+static bool parse_version(struct jg_str text, uint64_t *ret_major) {
+  struct jg_str minor;
+  struct jg_str major = jg_str_cut(text, '.', &minor);
+  uint64_t ignored = 0;
+  return jg_parse_u64(major, ret_major) && (minor.data == NULL || jg_parse_u64(minor, &ignored));
+}
+
+int jg_rest_check_versions(const struct jg_http_request *request, const char **ret_message) {
+  uint64_t major = 0;
+  struct jg_str max = jg_http_header(request, JG_STR("odata-maxversion"));
+  if (max.data != NULL && (!parse_version(max, &major) || major < 4)) {
+    *ret_message = "OData-MaxVersion must be 4.0 or later";
+    return 400;
+  }
+  struct jg_str version = jg_http_header(request, JG_STR("odata-version"));
+  if (version.data != NULL && (!parse_version(version, &major) || major != 4)) {
+    *ret_message = "OData-Version must be 4.0";
+    return 400;
+  }
+  return 0;
+}
+
+void jg_rest_read_prefer(const struct jg_http_request *request, struct jg_rest_wishes *wishes) {
+  struct jg_str header = JG_STR("prefer");
+  for (size_t i = 0; (i = jg_http_header_next(request, header, i)) < request->header_count; i++) {
+    struct jg_str rest = request->headers[i].value;
+    for (struct jg_str preference; (preference = next_piece(&rest, ',')).data != NULL;) {
+      struct jg_str value, first = next_piece(&preference, ';');
+      if (!jg_str_equal_nocase(parameter(first, &value), JG_STR("return")) || wishes->minimal ||
+          wishes->representation) {
+        continue;  // Of a repeated one the first counts (RFC 7240 section 2).
+      }
+      wishes->minimal = jg_str_equal_nocase(value, JG_STR("minimal"));
+      wishes->representation = jg_str_equal_nocase(value, JG_STR("representation"));
+    }
+  }
+}

@@ -1,0 +1,221 @@
+#include "bridge/rest/rest.h"
+
+#include <stdio.h>
+
+#include "bridge/rest/rest_internal.h"
+
+#define NS_PER_MS INT64_C(1000000)
+#define CALL_TIMEOUT_MS INT64_C(30000)
+
+static const char jobs_allow[] = "GET, HEAD, POST";
+static const char job_allow[] = "GET, HEAD, PUT, PATCH, DELETE";
+
+static void refuse(struct jg_rest *rest, struct jg_http_request *request, int status, const char *message,
+                   bool text_json);
+
+/* The path of a base URL: segments of letters, digits and "-._~"; empty is allowed. */
+static bool is_path(struct jg_str path) {
+  for (size_t i = 0; i < path.len; i++) {
+    char c = path.data[i];
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+                 c == '_' || c == '~';
+    bool slash = c == '/' && i + 1 < path.len && path.data[i + 1] != '/';
+    if (!plain && !slash) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool jg_rest_public_url_valid(struct jg_str public_url) {
+  size_t scheme = 0;
+  if (jg_str_starts_with(public_url, JG_STR("http://"))) {
+    scheme = 7;
+  } else if (jg_str_starts_with(public_url, JG_STR("https://"))) {
+    scheme = 8;
+  }
+  struct jg_str rest = jg_str_sub(public_url, scheme, public_url.len);
+  size_t slash = jg_str_find(rest, '/', 0);
+  struct jg_str host = jg_str_sub(rest, 0, slash);
+  struct jg_str path = slash != SIZE_MAX ? jg_str_sub(rest, slash, rest.len) : JG_STR_NONE;
+  return scheme != 0 && public_url.len < 1024 && jg_http_host_valid(host) && is_path(path);
+}
+
+struct jg_rest *jg_rest_create(const struct jg_rest_options *options) {
+  JG_ASSERT(options->app != NULL && options->methods != NULL && options->style != NULL);
+  JG_ASSERT(options->page_size <= JG_LIMIT_PAGE_SIZE);
+  JG_ASSERT(options->public_url.len == 0 || jg_rest_public_url_valid(options->public_url));
+  struct jg_rest *rest = jg_alloc_zero(1, sizeof(*rest));
+  rest->app = options->app;
+  rest->methods = options->methods;
+  rest->style = options->style;
+  if (options->public_url.len != 0) {
+    char *copy = jg_alloc(options->public_url.len);
+    memcpy(copy, options->public_url.data, options->public_url.len);
+    rest->public_url = jg_str_make(copy, options->public_url.len);
+  }
+  rest->page_size = options->page_size != 0 ? options->page_size : JG_LIMIT_PAGE_SIZE_DEFAULT;
+  rest->embed = options->embed;
+  rest->tenant = options->tenant;
+  rest->call_timeout_ns = (options->call_timeout_ms > 0 ? options->call_timeout_ms : CALL_TIMEOUT_MS) * NS_PER_MS;
+  return rest;
+}
+
+void jg_rest_destroy(struct jg_rest *rest) {
+  if (rest == NULL) {
+    return;
+  }
+  jg_free((void *)rest->public_url.data);
+  jg_free(rest);
+}
+
+static bool is_read(const struct jg_http_request *request) {
+  return request->method == JG_HTTP_GET || request->method == JG_HTTP_HEAD;
+}
+
+static bool has_body(const struct jg_http_request *request) {
+  return request->method == JG_HTTP_POST || request->method == JG_HTTP_PUT || request->method == JG_HTTP_PATCH;
+}
+
+static bool is_allowed(const struct jg_http_request *request, enum jg_rest_route route) {
+  if (is_read(request)) {
+    return true;
+  }
+  return route == JG_REST_JOBS
+             ? request->method == JG_HTTP_POST
+             : request->method == JG_HTTP_PUT || request->method == JG_HTTP_PATCH || request->method == JG_HTTP_DELETE;
+}
+
+/* True if the path names something that is served; else it is refused. */
+static bool check_route(struct jg_rest *rest, struct jg_http_request *request, enum jg_rest_route route) {
+  switch (route) {
+    case JG_REST_JOBS:
+    case JG_REST_JOB:
+      return true;
+    case JG_REST_BAD_KEY:
+      refuse(rest, request, 404, "there is no such job: the key in the URL is not a GUID", false);
+      return false;
+    case JG_REST_BAD_PATH:
+      refuse(rest, request, 400, "the path holds a malformed percent escape", false);
+      return false;
+    case JG_REST_NOT_BUILT:
+      refuse(rest, request, 501, "this resource is not built yet", false);
+      return false;
+    default:
+      refuse(rest, request, 404, "there is nothing at this URL", false);
+      return false;
+  }
+}
+
+/* True if the request may become a call; else it is refused. */
+static bool check_request(struct jg_rest *rest, struct jg_http_request *request, enum jg_rest_route route,
+                          struct jg_rest_wishes *wishes) {
+  const char *message = NULL;
+  int status = jg_rest_check_versions(request, &message);
+  if (status == 0 && !is_allowed(request, route)) {
+    const struct jg_rest_problem problem = {.status = 405,
+                                            .message = "the resource does not support this method",
+                                            .allow = route == JG_REST_JOBS ? jobs_allow : job_allow};
+    jg_rest_fail(rest, request, &problem);
+    return false;
+  }
+  // A DELETE answers without a body: there is no type to disagree about.
+  if (status == 0 && request->method != JG_HTTP_DELETE) {
+    status = jg_rest_check_accept(request, wishes, &message);
+  }
+  if (status == 0 && has_body(request)) {
+    status = jg_rest_check_body_type(request, &message);
+    jg_rest_read_prefer(request, wishes);
+  }
+  if (status != 0) {
+    refuse(rest, request, status, message, wishes->text_json);
+    return false;
+  }
+  return true;
+}
+
+static struct jg_status check_query(const struct jg_http_request *request, enum jg_rest_route route,
+                                    const struct jg_odata_query *query) {
+  if (route == JG_REST_JOBS && is_read(request)) {
+    return JG_STATUS_OK;
+  }
+  if (query->has_top || query->has_skip || query->skiptoken.data != NULL) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                          "$top, $skip and $skiptoken apply to reading the collection alone");
+  }
+  return JG_STATUS_OK;
+}
+
+void jg_rest_handle(struct jg_http_request *request, void *data) {
+  struct jg_rest *rest = data;
+  struct jg_uuid key = JG_UUID_ZERO;
+  enum jg_rest_route route = jg_rest_route_of(request->path, &request->arena, &key);
+  request->route = jg_rest_route_name(route);
+  struct jg_rest_wishes wishes = {false, false, false};
+  if (!check_route(rest, request, route) || !check_request(rest, request, route, &wishes)) {
+    return;
+  }
+  struct jg_odata_query query;
+  struct jg_status status = jg_odata_query_parse(request->query, &request->arena, &query);
+  if (jg_status_ok(status)) {
+    status = check_query(request, route, &query);
+  }
+  if (!jg_status_ok(status)) {
+    jg_rest_fail_status(rest, request, status, wishes.text_json);
+    return;
+  }
+  jg_rest_call(rest, request, route, key, &query, wishes);
+}
+
+static void refuse(struct jg_rest *rest, struct jg_http_request *request, int status, const char *message,
+                   bool text_json) {
+  const struct jg_rest_problem problem = {.status = status, .message = message, .text_json = text_json};
+  jg_rest_fail(rest, request, &problem);
+}
+
+void jg_rest_refuse(struct jg_http_request *request, int status, const char *message, void *data) {
+  refuse(data, request, status, message, false);
+}
+
+static enum jg_rest_route route_by_name(const char *name) {
+  enum jg_rest_route route = JG_REST_NONE;
+  for (enum jg_rest_route r = JG_REST_NONE; r < JG_REST_ROUTE_COUNT; r++) {
+    if (strcmp(jg_rest_route_name(r), name) == 0) {
+      route = r;
+    }
+  }
+  return route;
+}
+
+static void count_request(struct jg_rest *rest, enum jg_rest_route route, enum jg_http_method method, int status,
+                          int64_t ns) {
+  JG_ASSERT(status >= JG_REST_STATUS_MIN && status < JG_REST_STATUS_MIN + JG_REST_STATUS_COUNT);
+  struct jg_metric **requests = &rest->requests[route][method][status - JG_REST_STATUS_MIN];
+  struct jg_histogram **seconds = &rest->seconds[route][method];
+  char labels[96];
+  if (*requests == NULL) {
+    (void)snprintf(labels, sizeof(labels), "route=\"%s\",method=\"%s\",status=\"%d\"", jg_rest_route_name(route),
+                   jg_http_method_name(method), status);  // All three are short and ours.
+    *requests = jg_metrics_counter(rest->app->metrics, "http_requests_total", "HTTP requests answered.", labels);
+  }
+  if (*seconds == NULL) {
+    (void)snprintf(labels, sizeof(labels), "route=\"%s\",method=\"%s\"", jg_rest_route_name(route),
+                   jg_http_method_name(method));
+    *seconds = jg_metrics_histogram(rest->app->metrics, "http_request_seconds",
+                                    "From a request's last byte until its answer has left.", labels);
+  }
+  jg_metric_add(*requests, 1);
+  jg_histogram_observe_ns(*seconds, ns);
+}
+
+void jg_rest_done(struct jg_http_request *request, int status, size_t body_bytes, void *data) {
+  struct jg_rest *rest = data;
+  int64_t ns = jg_clock_mono_ns(rest->app->clock) - request->received_ns;
+  count_request(rest, route_by_name(request->route), request->method, status, ns);
+  const struct jg_log *log = rest->app->log;
+  if (log != NULL && log->level_min <= JG_LOG_DEBUG) {
+    jg_log(log, JG_LOG_DEBUG, "http_call", JG_LOG_C("method", jg_http_method_name(request->method)),
+           JG_LOG_C("route", request->route), JG_LOG_I("status", status), JG_LOG_I("bytes", (int64_t)body_bytes),
+           JG_LOG_I("duration_us", ns / 1000));
+  }
+}

@@ -1,0 +1,113 @@
+/* For the .c files and tests of bridge/rest alone. */
+#ifndef JG_BRIDGE_REST_REST_INTERNAL_H
+#define JG_BRIDGE_REST_REST_INTERNAL_H
+
+#include "base/uuid.h"
+#include "bridge/odata/query.h"
+#include "bridge/rest/rest.h"
+
+/* What a path names. The first ones are labels of metrics too. */
+enum jg_rest_route {
+  JG_REST_NONE, /* nothing: 404 */
+  JG_REST_JOBS, /* the entity set */
+  JG_REST_JOB,  /* one of its entities */
+  JG_REST_ROUTE_COUNT,
+  JG_REST_BAD_KEY,  /* Jobs(...) without a GUID: 404 */
+  JG_REST_BAD_PATH, /* a malformed escape: 400 */
+  JG_REST_NOT_BUILT /* known to the contract: 501 */
+};
+
+/* What a request wants of its answer. */
+struct jg_rest_wishes {
+  bool text_json;      /* media type text/json instead of application/json */
+  bool minimal;        /* Prefer: return=minimal */
+  bool representation; /* Prefer: return=representation */
+};
+
+#define JG_REST_STATUS_MIN 200
+#define JG_REST_STATUS_COUNT 312
+
+struct jg_rest {
+  const struct jg_app *app;
+  const struct jg_method *methods;
+  const struct jg_json_style *style;
+  struct jg_str public_url; /* owned */
+  size_t page_size;
+  bool embed;
+  int64_t tenant;
+  int64_t call_timeout_ns;
+  /* Made when first needed. Thread: loop. */
+  struct jg_metric *requests[JG_REST_ROUTE_COUNT][JG_HTTP_METHOD_COUNT][JG_REST_STATUS_COUNT];
+  struct jg_histogram *seconds[JG_REST_ROUTE_COUNT][JG_HTTP_METHOD_COUNT];
+};
+
+/* route.c: pure. path: raw. *ret_key: of JG_REST_JOB. */
+enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, struct jg_uuid *ret_key);
+/* The path is under /api, or nobody knows: its answers carry OData-Version. */
+bool jg_rest_is_odata(struct jg_str path);
+const char *jg_rest_route_name(enum jg_rest_route route);
+
+/* negotiate.c: pure. Each returns 0, or the HTTP status of the refusal with *ret_message (static). */
+int jg_rest_check_versions(const struct jg_http_request *request, const char **ret_message);
+int jg_rest_check_accept(const struct jg_http_request *request, struct jg_rest_wishes *wishes,
+                         const char **ret_message);
+int jg_rest_check_body_type(const struct jg_http_request *request, const char **ret_message);
+void jg_rest_read_prefer(const struct jg_http_request *request, struct jg_rest_wishes *wishes);
+
+/* link.c: texts in the arena, NUL-terminated; data NULL at its cap. Thread: any. */
+struct jg_str jg_rest_base(const struct jg_rest *rest, struct jg_str host, struct jg_arena *arena); /* ".../api" */
+struct jg_str jg_rest_location(struct jg_str base, struct jg_str id, struct jg_arena *arena);
+/* The page behind this one: query is this one's; served: jobs of this page. */
+void jg_rest_next_link(struct jg_str base, const struct jg_odata_query *query, int64_t served, struct jg_str token,
+                       struct jg_buf *out);
+
+/* Fields that go with an answer. */
+#define JG_REST_HEADERS_MAX 6u
+struct jg_rest_headers {
+  struct jg_http_header list[JG_REST_HEADERS_MAX];
+  size_t count;
+};
+
+/* error.c: OData errors (contract section 2.7). Thread: any. */
+void jg_rest_add_header(struct jg_rest_headers *headers, struct jg_str name, struct jg_str value);
+void jg_rest_add_content_type(struct jg_rest_headers *headers, bool text_json);
+
+struct jg_rest_problem {
+  int status;
+  const char *message;   /* any text of ours; read during the call */
+  const char *allow;     /* static; NULL: none */
+  int64_t retry_after_s; /* 0: none */
+  bool text_json;
+};
+/* An error ready to go; does not move. */
+struct jg_rest_failure {
+  struct jg_http_response response;
+  struct jg_rest_headers headers;
+  char retry_after[24];
+};
+void jg_rest_write_failure(const struct jg_rest *rest, const struct jg_http_request *request,
+                           const struct jg_rest_problem *problem, struct jg_rest_failure *ret_failure);
+/* From a status, which is read during the call. Violations come as "<member> <what was expected>; ...". */
+void jg_rest_write_status(const struct jg_rest *rest, const struct jg_http_request *request, struct jg_status status,
+                          bool text_json, struct jg_rest_failure *ret_failure);
+/* Writes and responds. */
+void jg_rest_fail(const struct jg_rest *rest, struct jg_http_request *request, const struct jg_rest_problem *problem);
+void jg_rest_fail_status(const struct jg_rest *rest, struct jg_http_request *request, struct jg_status status,
+                         bool text_json);
+
+/* call.c: builds the method's request and starts the call; it answers. key: of JG_REST_JOB. */
+void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, enum jg_rest_route route, struct jg_uuid key,
+                  const struct jg_odata_query *query, struct jg_rest_wishes wishes);
+
+/* answer.c: the end of a call. */
+struct jg_rest_call {
+  struct jg_call call; /* first: the sink gets this */
+  struct jg_rest *rest;
+  struct jg_http_request *http;
+  struct jg_odata_query query; /* in the request's arena */
+  struct jg_rest_wishes wishes;
+  struct jg_str base;
+};
+extern const struct jg_call_sink jg_rest_sink;
+
+#endif

@@ -1,0 +1,88 @@
+// Paths of the contract (section 2.1): any case for the first segments, keys in parentheses.
+
+#include "bridge/odata/percent.h"
+#include "bridge/rest/rest_internal.h"
+
+#define SEGMENTS_MAX 4u
+
+static const char *const route_names[JG_REST_ROUTE_COUNT] = {"none", "jobs", "job"};
+
+/* Paths below /api that the contract knows and nobody has built. */
+static const struct {
+  const char *first, *second; /* NULL: none */
+} not_built[] = {
+    {NULL, NULL}, {"$metadata", NULL}, {"$batch", NULL}, {"Jobs", "$count"}, {"Jobs", "ChangeToVirtualStatus"},
+};
+
+/* Segments behind the first '/', decoded; a '/' at the end adds none. SEGMENTS_MAX + 1: too many; -1: a malformed escape. */
+static int split(struct jg_str path, struct jg_arena *arena, struct jg_str segments[SEGMENTS_MAX]) {
+  struct jg_str rest = jg_str_sub(path, 1, path.len);
+  size_t count = 0;
+  while (rest.data != NULL && rest.len != 0) {
+    struct jg_str raw = jg_str_cut(rest, '/', &rest);
+    struct jg_str segment;
+    if (!jg_percent_decode(arena, raw, false, &segment)) {
+      return -1;
+    }
+    if (count == SEGMENTS_MAX) {
+      return (int)SEGMENTS_MAX + 1;
+    }
+    segments[count++] = segment;
+  }
+  return (int)count;
+}
+
+static bool names(struct jg_str segment, const char *name) {
+  return name != NULL && jg_str_equal_nocase(segment, jg_str_from_cstr(name));
+}
+
+static bool is_not_built(const struct jg_str *segments, size_t count) {
+  for (size_t i = 0; i < JG_COUNT(not_built); i++) {
+    size_t wanted = (size_t)(not_built[i].first != NULL) + (not_built[i].second != NULL);
+    if (count == wanted && (wanted < 1 || names(segments[0], not_built[i].first)) &&
+        (wanted < 2 || names(segments[1], not_built[i].second))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, struct jg_uuid *ret_key) {
+  struct jg_str segments[SEGMENTS_MAX];
+  if (path.len == 0 || path.data[0] != '/') {
+    return JG_REST_NONE;
+  }
+  int count = split(path, arena, segments);
+  if (count < 0) {
+    return JG_REST_BAD_PATH;
+  }
+  if (count == 0 || count > (int)SEGMENTS_MAX || !names(segments[0], "api")) {
+    return JG_REST_NONE;
+  }
+  if (is_not_built(segments + 1, (size_t)count - 1)) {
+    return JG_REST_NOT_BUILT;
+  }
+  if (count != 2) {
+    return JG_REST_NONE;
+  }
+  struct jg_str key;
+  struct jg_str set = jg_str_cut(segments[1], '(', &key);
+  if (!names(set, "Jobs")) {
+    return JG_REST_NONE;
+  }
+  if (key.data == NULL) {
+    return JG_REST_JOBS;
+  }
+  bool closed = key.len != 0 && key.data[key.len - 1] == ')';
+  return closed && jg_uuid_parse(jg_str_sub(key, 0, key.len - 1), ret_key) ? JG_REST_JOB : JG_REST_BAD_KEY;
+}
+
+bool jg_rest_is_odata(struct jg_str path) {
+  struct jg_str first = jg_str_sub(path, 0, 4);
+  bool api = jg_str_equal_nocase(first, JG_STR("/api")) && (path.len == 4 || path.data[4] == '/');
+  return path.len == 0 || api;
+}
+
+const char *jg_rest_route_name(enum jg_rest_route route) {
+  return (size_t)route < JG_REST_ROUTE_COUNT ? route_names[route] : route_names[JG_REST_NONE];
+}

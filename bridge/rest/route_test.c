@@ -1,0 +1,165 @@
+// Paths to routes, and links.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "bridge/rest/rest_internal.h"
+
+#define KEY "2044b92d-5f11-4c3a-a5c5-0a94e2a5f001"
+#define UPPER "2044B92D-5F11-4C3A-A5C5-0A94E2A5F001"
+
+static const struct {
+  const char *path;
+  enum jg_rest_route route;
+} paths[] = {
+    {"/api/Jobs", JG_REST_JOBS},
+    {"/api/Jobs/", JG_REST_JOBS},
+    {"/API/JOBS", JG_REST_JOBS},
+    {"/api/jobs", JG_REST_JOBS},
+    {"/%61pi/%4aobs", JG_REST_JOBS},
+    {"/api/Jobs(" KEY ")", JG_REST_JOB},
+    {"/api/Jobs(" UPPER ")", JG_REST_JOB},
+    {"/api/jobs%28" KEY "%29", JG_REST_JOB},
+    {"/api/Jobs(" KEY ")/", JG_REST_JOB},
+    {"/api/Jobs(" KEY, JG_REST_BAD_KEY},
+    {"/api/Jobs(" KEY "))", JG_REST_BAD_KEY},
+    {"/api/Jobs('" KEY "')", JG_REST_BAD_KEY},
+    {"/api/Jobs({" KEY "})", JG_REST_BAD_KEY},
+    {"/api/Jobs( " KEY ")", JG_REST_BAD_KEY},
+    {"/api/Jobs(+" KEY ")", JG_REST_BAD_KEY},
+    {"/api/Jobs(1)", JG_REST_BAD_KEY},
+    {"/api/Jobs()", JG_REST_BAD_KEY},
+    {"/api/Jobs(", JG_REST_BAD_KEY},
+    {"/api/Jobs(" KEY ")x", JG_REST_BAD_KEY},
+    {"/api/Jobs(" KEY "%00)", JG_REST_BAD_KEY},
+    {"/api/Jobs%2", JG_REST_BAD_PATH},
+    {"/%", JG_REST_BAD_PATH},
+    {"/api/Jobs%zz", JG_REST_BAD_PATH},
+    {"/api", JG_REST_NOT_BUILT},
+    {"/api/", JG_REST_NOT_BUILT},
+    {"/api/$metadata", JG_REST_NOT_BUILT},
+    {"/api/%24metadata", JG_REST_NOT_BUILT},
+    {"/api/$batch", JG_REST_NOT_BUILT},
+    {"/api/Jobs/$count", JG_REST_NOT_BUILT},
+    {"/api/jobs/changetovirtualstatus", JG_REST_NOT_BUILT},
+    {"", JG_REST_NONE},
+    {"*", JG_REST_NONE},
+    {"/", JG_REST_NONE},
+    {"//api/Jobs", JG_REST_NONE},
+    {"/api//Jobs", JG_REST_NONE},
+    {"/api/Jobs//", JG_REST_NONE},
+    {"/api/Job", JG_REST_NONE},
+    {"/api/Jobsx", JG_REST_NONE},
+    {"/api/Projects(" KEY ")", JG_REST_NONE},
+    {"/apis/Jobs", JG_REST_NONE},
+    {"/api%2fJobs", JG_REST_NONE},
+    {"/api/Jobs%00", JG_REST_NONE},
+    {"/api/Jobs+", JG_REST_NONE},
+    {"/api/Jobs(" KEY ")/name", JG_REST_NONE},
+    {"/api/Jobs/a/b/c/d/e/f", JG_REST_NONE},
+    {"/favicon.ico", JG_REST_NONE},
+};
+
+static void paths_are_routed(void **state) {
+  (void)state;
+  struct jg_uuid expected;
+  assert_true(jg_uuid_parse(JG_STR(KEY), &expected));
+  for (size_t i = 0; i < JG_COUNT(paths); i++) {
+    struct jg_arena arena;
+    jg_arena_init(&arena, 4096);
+    struct jg_uuid key = JG_UUID_ZERO;
+    enum jg_rest_route route = jg_rest_route_of(jg_str_from_cstr(paths[i].path), &arena, &key);
+    if (route != paths[i].route) {
+      fail_msg("%s: %d", paths[i].path, route);
+    }
+    assert_true(route != JG_REST_JOB || jg_uuid_equal(key, expected));
+    jg_arena_done(&arena);
+  }
+}
+
+static void odata_paths_are_known(void **state) {
+  (void)state;
+  assert_true(jg_rest_is_odata(JG_STR("/api")));
+  assert_true(jg_rest_is_odata(JG_STR("/API/nothing")));
+  assert_true(jg_rest_is_odata(JG_STR_NONE));
+  assert_false(jg_rest_is_odata(JG_STR("/apis")));
+  assert_false(jg_rest_is_odata(JG_STR("/")));
+}
+
+static const struct {
+  const char *url;
+  bool valid;
+} urls[] = {
+    {"http://a", true},
+    {"https://jobs.example.com:8443", true},
+    {"https://[::1]:80/a/b-c_d.e~f", true},
+    {"", false},
+    {"http://", false},
+    {"https:///a", false},
+    {"ftp://a", false},
+    {"HTTP://a", false},
+    {"a.example.com", false},
+    {"http://a/", false},
+    {"http://a/b/", false},
+    {"http://a//b", false},
+    {"http://a?b", false},
+    {"http://a/b?c", false},
+    {"http://a/b#c", false},
+    {"http://a/b c", false},
+    {"http://u@a", false},
+    {"http://a\"", false},
+    {"http://a/%41", false},
+};
+
+static void public_urls_are_checked(void **state) {
+  (void)state;
+  for (size_t i = 0; i < JG_COUNT(urls); i++) {
+    if (jg_rest_public_url_valid(jg_str_from_cstr(urls[i].url)) != urls[i].valid) {
+      fail_msg("%s", urls[i].url);
+    }
+  }
+}
+
+static const struct {
+  const char *query;
+  int64_t served;
+  const char *link;
+} links[] = {
+    {"", 100, "http://a/api/Jobs?$skip=100&$skiptoken=T"},
+    {"$top=250", 100, "http://a/api/Jobs?$top=150&$skip=100&$skiptoken=T"},
+    {"$skip=100&$skiptoken=old", 50, "http://a/api/Jobs?$skip=150&$skiptoken=T"},
+    {"a=b+c&$top=9&&%26=%3D&d&e=", 1, "http://a/api/Jobs?$top=8&$skip=1&$skiptoken=T&a=b%20c&%26=%3D&d&e="},
+    {"$skip=2147483647", 100, "http://a/api/Jobs?$skip=2147483647&$skiptoken=T"},
+};
+
+static void next_links_keep_the_query(void **state) {
+  (void)state;
+  for (size_t i = 0; i < JG_COUNT(links); i++) {
+    struct jg_arena arena;
+    jg_arena_init(&arena, 65536);
+    struct jg_odata_query query;
+    struct jg_status status = jg_odata_query_parse(jg_str_from_cstr(links[i].query), &arena, &query);
+    assert_true(jg_status_ok(status));
+    struct jg_buf out;
+    jg_buf_init(&out, 65536);
+    jg_rest_next_link(JG_STR("http://a/api"), &query, links[i].served, JG_STR("T"), &out);
+    jg_buf_append_char(&out, '\0');
+    assert_string_equal(out.data, links[i].link);
+    jg_buf_done(&out);
+    jg_arena_done(&arena);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(paths_are_routed),
+      cmocka_unit_test(odata_paths_are_known),
+      cmocka_unit_test(public_urls_are_checked),
+      cmocka_unit_test(next_links_keep_the_query),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
