@@ -1,0 +1,178 @@
+"""The commands as a user meets them: output, exit codes, refusals that say what is wrong."""
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import urllib.request
+
+import pytest
+
+from conftest import CONTRACT, JOBGATE, SAMPLE_ID, Server, WAIT_SECONDS, run, sample
+
+
+def fails(code, word, *args, stdin=None):
+    result = run(*args, stdin=stdin, check=False)
+    assert result.returncode == code, result.stderr
+    assert word in result.stderr.decode(), result.stderr
+    assert result.stdout == b""
+
+
+def test_version_and_usage():
+    assert re.fullmatch(rb"jobgate \d+\.\d+\.\d+\n", run("version").stdout)
+    fails(2, "usage", "nonsense")
+    fails(2, "--nope", "serve", "--nope")
+    fails(2, "--page-size", "serve", "--page-size", "0")
+    fails(2, "usage", "get")
+    fails(2, "--auth", "serve", "--auth", "on")
+    fails(2, "loopback", "serve", "--grpc", "0.0.0.0:0")
+    fails(2, "--insecure", "serve", "--http", "0.0.0.0:0", "--auth", "off")
+    fails(2, "--public-url", "serve", "--public-url", "ftp://x")
+    assert b"--grpc" in run("serve", "--help").stdout
+
+
+def test_environment_and_file_set_flags(tmp_path):
+    config = tmp_path / "jobgate.conf"
+    config.write_text("page-size = 0\n")
+    result = subprocess.run([JOBGATE, "serve"], env={**os.environ, "JOBGATE_CONFIG": str(config)}, capture_output=True,
+                            timeout=WAIT_SECONDS)
+    assert result.returncode == 2 and b"--page-size" in result.stderr
+    result = subprocess.run([JOBGATE, "serve"], env={**os.environ, "JOBGATE_LOG_FORMAT": "xml"}, capture_output=True,
+                            timeout=WAIT_SECONDS)
+    assert result.returncode == 2 and b"--log-format" in result.stderr
+
+
+def test_sample_is_deterministic_and_varied():
+    first = sample(500, 3)
+    assert first == sample(500, 3) and first != sample(500, 4)
+    jobs = [json.loads(line) for line in first.splitlines()]
+    assert len({job["id"] for job in jobs}) == 500
+    assert len({job["job_status_code"] for job in jobs}) == 18
+    assert len({job["project_id"] for job in jobs}) < 60
+    assert any(len(job["name"].encode("utf-16-le")) == 510 for job in jobs)  # 255 units, the longest
+    assert any(job["description"] == "" for job in jobs)
+    assert any(ord(c) > 0xffff for job in jobs for c in job["internal_memo"])
+    fractions = {len(job["due_date"]) for job in jobs}
+    assert len(fractions) >= 3  # dates of several precisions
+
+
+def test_refused_databases(tmp_path):
+    def refused(name, word):
+        fails(1, word, "export", "--store", f"sqlite:{tmp_path}/{name}")
+        result = run("serve", "--store", f"sqlite:{tmp_path}/{name}", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0",
+                     "--admin", "127.0.0.1:0", check=False)
+        assert result.returncode == 1 and word in result.stderr.decode(), result.stderr
+        assert name in result.stderr.decode()
+
+    foreign = sqlite3.connect(tmp_path / "foreign.db")
+    foreign.execute("CREATE TABLE theirs(x)")
+    foreign.commit()
+    foreign.close()
+    before = (tmp_path / "foreign.db").read_bytes()
+    refused("foreign.db", "not a jobgate database")
+    assert (tmp_path / "foreign.db").read_bytes() == before
+    (tmp_path / "text.db").write_text("hello, I am a text file\n" * 100)
+    refused("text.db", "not a")
+    run("import", "--store", f"sqlite:{tmp_path}/newer.db", "-", stdin=sample(3))
+    newer = sqlite3.connect(tmp_path / "newer.db")
+    newer.execute("PRAGMA user_version = 9999")
+    newer.commit()
+    newer.close()
+    refused("newer.db", "newer")
+    fails(1, "missing.db", "export", "--store", f"sqlite:{tmp_path}/missing.db")
+    fails(1, "store", "export", "--store", "nonsense:x")
+
+
+def test_corrupt_database_is_told(tmp_path):
+    path = tmp_path / "corrupt.db"
+    run("import", "--store", f"sqlite:{path}", "-", stdin=sample(300))
+    data = bytearray(path.read_bytes())
+    for at in range(4096, len(data) - 4096, 4096):
+        data[at:at + 64] = b"\xff" * 64
+    path.write_bytes(data)
+    fails(1, "corrupt", "export", "--store", f"sqlite:{path}")
+
+
+def test_locked_by_another_jobgate(server):
+    fails(1, "another jobgate", "import", "--store", server.store, "-", stdin=sample(1))
+    fails(1, "--server", "import", "--store", server.store, "-", stdin=sample(1))
+    result = run("serve", "--store", server.store, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+                 check=False)
+    assert result.returncode == 1 and b"another jobgate" in result.stderr
+
+
+def test_export_list_and_get_print_the_same(loaded):
+    exported = run("export", "--store", loaded.store).stdout  # beside the server
+    assert run("list", "--server", loaded.grpc).stdout == exported
+    line = next(line for line in exported.splitlines() if SAMPLE_ID.encode() in line[:50])
+    assert run("get", "--server", loaded.grpc, SAMPLE_ID).stdout == line + b"\n"
+    assert len(run("list", "--server", loaded.grpc, "--limit", "7").stdout.splitlines()) == 7
+    newest = json.loads(run("list", "--server", loaded.grpc, "--limit", "1", "--order-by", "modified_dateutc desc").stdout)
+    assert newest["modified_dateutc"] == max(json.loads(line)["modified_dateutc"] for line in exported.splitlines())
+    fails(1, "not", "get", "--server", loaded.grpc, "00000000-0000-0000-0000-000000000001")
+    fails(1, "cannot reach", "list", "--server", "127.0.0.1:1")
+
+
+def test_import_says_what_it_did(tmp_path):
+    store = f"sqlite:{tmp_path}/jobgate.db"
+    good = sample(5).splitlines()
+    bad = json.loads(good[2])
+    bad["name"] = "x" * 256
+    lines = good[:2] + [json.dumps(bad).encode()] + good[3:]
+    text = b"\n".join(lines) + b"\n"
+    result = run("import", "--store", store, "-", stdin=text, check=False)
+    assert result.returncode == 1
+    assert re.search(r"job 3 \(line 3\).*name", result.stderr.decode()), result.stderr
+    assert len(run("export", "--store", store).stdout.splitlines()) == 2  # what came before it stays
+    result = run("import", "--store", store, "--on-error", "skip", "-", stdin=text, check=False)
+    assert result.returncode == 1 and b"1 rejected" in result.stderr
+    assert len(run("export", "--store", store).stdout.splitlines()) == 4
+    result = run("import", "--store", store, "-", stdin=b'{"id":', check=False)
+    assert result.returncode == 1 and b"line 1" in result.stderr
+    envelope = b'{"@odata.context":"x","value":[' + b",".join(good) + b"]}"
+    assert b"5 jobs" in run("import", "--store", store, "-", stdin=envelope).stderr
+
+
+def test_import_through_a_server(server):
+    result = run("import", "--server", server.grpc, "-", stdin=sample(200))
+    assert b"200 created" in result.stderr
+    assert run("list", "--server", server.grpc).stdout.count(b"\n") == 200
+    assert b"200 unchanged" in run("import", "--server", server.grpc, "-", stdin=sample(200)).stderr
+
+
+def test_watch_goes_on_over_a_restart(server):
+    watch = subprocess.Popen([JOBGATE, "watch", "--server", server.grpc, "--count", "40"], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL)
+    assert json.loads(watch.stdout.readline())["event"] == "opened"
+    jobs = sample(40).splitlines()
+    address = server.grpc
+    run("import", "--server", address, "-", stdin=b"\n".join(jobs[:20]))
+    server.kill()
+    server.flags = ("--grpc", address)  # the same port again
+    server.start()
+    run("import", "--server", address, "-", stdin=b"\n".join(jobs[20:]))
+    events = [json.loads(line) for line in watch.stdout]
+    assert watch.wait(WAIT_SECONDS) == 0
+    changes = [event for event in events if event["event"] == "change"]
+    assert [change["job"]["id"] for change in changes] == [json.loads(job)["id"] for job in jobs]
+    revisions = [change["revision"] for change in changes]
+    assert revisions == sorted(set(revisions))
+
+
+def test_admin_port(loaded):
+    for path in ("/livez", "/readyz"):
+        assert loaded.request("GET", path, address=loaded.admin).status == 200
+    loaded.get("/api/Jobs")
+    metrics = loaded.request("GET", "/metrics", address=loaded.admin).body.decode()
+    assert re.search(r"^# TYPE \S+ (counter|gauge|histogram)$", metrics, re.M)
+    assert "jobgate" in metrics or "http_requests_total" in metrics
+    assert loaded.request("GET", "/nope", address=loaded.admin).status == 404
+    assert loaded.request("POST", "/metrics", b"x", address=loaded.admin).status == 405
+
+
+def test_json_logs(tmp_path):
+    server = Server(tmp_path, "--log-format", "json")
+    server.stop()
+    lines = [json.loads(line) for line in (tmp_path / "server.log").read_text().splitlines()]
+    assert {"ready", "draining", "stopped"} <= {line["event"] for line in lines}
