@@ -22,8 +22,8 @@ if [ "${1:-}" = --self-test ]; then
   # %s keeps the samples out of this file's own reach.
   printf 'a /%s/main\nb "/%s"\nc /%s/ann/x\nd bin/%s/x\ne ./%s.c\nf $x/%s/y\n' work root home work root home >"$file"
   verdict "machine paths" "$(diff <(find_paths "$file" | cut -d: -f2 | tr '\n' ' ') <(echo -n '1 2 3 '))"
-  printf 'http%s://jobs.%s.com/x\nhttp://127.0.0.1:1/\nhttps://%s.npmjs.%s/x\n%s.debian.%s\nhttps://example.com.%s.org\n' \
-    s example registry org deb org evil >"$file"
+  printf 'http%s://jobs.%s.com/x\nhttp://127.0.0.1:1/\nhttps://%s.npmjs.%s/x\n%s.debian.%s\nhttps://example.%s.%s.org\n' \
+    s example registry org deb org com evil >"$file"
   verdict "hosts" "$(diff <(find_hosts "$file" | cut -d: -f2 | uniq | tr '\n' ' ') <(echo -n '3 4 5 '))"
   finish portable
   exit
