@@ -9,6 +9,9 @@
 #define JG_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define JG_UNUSED __attribute__((unused))
 #define JG_HOT __attribute__((hot))
+/* Where a measurement says that the compiler decides otherwise. */
+#define JG_ALWAYS_INLINE inline __attribute__((always_inline))
+#define JG_NEVER_INLINE __attribute__((noinline))
 #define JG_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Stays on in release: preconditions and invariants of our own code, never input, I/O or another process. */
