@@ -2,7 +2,7 @@
 
 #include "bridge/http/server.h"
 
-#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -192,6 +192,11 @@ bool jg_http_server_on_loop(const struct jg_http_server *server) {
 static void *run_loop(void *data) {
   struct jg_http_server *server = data;
   server->loop_thread = pthread_self();
+  // libuv writes without MSG_NOSIGNAL: a client that is gone must be an error, not a signal.
+  sigset_t pipe;
+  (void)sigemptyset(&pipe);
+  (void)sigaddset(&pipe, SIGPIPE);
+  JG_ASSERT(pthread_sigmask(SIG_BLOCK, &pipe, NULL) == 0);
   (void)uv_run(&server->loop, UV_RUN_DEFAULT);  // Ends by uv_stop.
   return NULL;
 }

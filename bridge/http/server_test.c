@@ -304,13 +304,34 @@ static void a_lost_client_is_told_to_the_handler(void **state) {
   jg_test_client_close(&client);
 }
 
+/* Writing to a client that has left raises SIGPIPE unless somebody takes care. */
+static void a_client_that_leaves_in_the_middle_harms_nobody(void **state) {
+  (void)state;
+  for (int i = 0; i < 20; i++) {
+    struct jg_test_client client = connect_client();
+    jg_test_client_send_text(
+        &client, "GET /big/9000000 HTTP/1.1\r\nHost: x\r\n\r\nGET /big/9000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    while (is_silent(&client)) {
+    }
+    // First its end, then its reset (there are unread bytes): the kernel then says EPIPE.
+    jg_test_client_shutdown(&client);
+    (void)is_silent(&client);
+    jg_test_client_close(&client);
+  }
+  while (jg_test_server_ended(server) < jg_test_server_calls(server)) {
+    struct jg_test_client client = connect_client();
+    (void)is_silent(&client);
+    jg_test_client_close(&client);
+  }
+}
+
 /* A client that reads nothing stops being read: calls stay far below what it sent. */
 static void unread_answers_stop_the_reading(void **state) {
   (void)state;
   struct jg_test_client client = connect_client();
   struct jg_buf all;
   jg_buf_init(&all, 1u << 20);
-  for (int i = 0; i < 200; i++) {
+  for (int i = 0; i < 60; i++) {
     jg_buf_append_str(&all, JG_STR("GET /big/2000000 HTTP/1.1\r\nHost: x\r\n\r\n"));
   }
   jg_test_client_send(&client, jg_buf_str(&all));
@@ -318,8 +339,8 @@ static void unread_answers_stop_the_reading(void **state) {
   struct jg_test_client other = connect_client();
   jg_test_client_send_text(&other, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
   assert_false(expect_body(&other, ""));
-  assert_true(jg_test_server_calls(server) < 50);
-  for (int i = 0; i < 200; i++) {
+  assert_true(jg_test_server_calls(server) < 30);
+  for (int i = 0; i < 60; i++) {
     struct jg_test_answer answer;
     jg_test_client_read(&client, false, &answer);
     assert_int_equal(answer.body.len, 2000000);
@@ -343,6 +364,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_half_closed_client_is_answered, set_up, tear_down),
       cmocka_unit_test_setup_teardown(an_answer_that_closes_drops_what_follows, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_lost_client_is_told_to_the_handler, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_client_that_leaves_in_the_middle_harms_nobody, set_up, tear_down),
       cmocka_unit_test_setup_teardown(unread_answers_stop_the_reading, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
