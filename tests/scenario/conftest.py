@@ -8,12 +8,17 @@ import subprocess
 import urllib.error
 import urllib.request
 
+import google
 import grpc
 import pytest
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# The generated grpc.health, grpc.reflection and google.rpc stand beside the installed packages of these names.
+for package in (grpc, google):
+    package.__path__.append(str(ROOT / "out" / "stubs" / package.__name__))
+
 from jobgate.v1 import job_service_pb2_grpc
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 JOBGATE = os.environ.get("JOBGATE", str(ROOT / "out" / "jobgate"))
 CONTRACT = ROOT / "tests" / "contract"
 SAMPLE_ID = "c4724560-42f6-42a7-8b67-0656dc8d7278"

@@ -70,7 +70,7 @@ def test_refused_databases(tmp_path):
     foreign.commit()
     foreign.close()
     before = (tmp_path / "foreign.db").read_bytes()
-    refused("foreign.db", "not a jobgate database")
+    refused("foreign.db", "of another program")
     assert (tmp_path / "foreign.db").read_bytes() == before
     (tmp_path / "text.db").write_text("hello, I am a text file\n" * 100)
     refused("text.db", "not a")
@@ -110,7 +110,7 @@ def test_export_list_and_get_print_the_same(loaded):
     assert len(run("list", "--server", loaded.grpc, "--limit", "7").stdout.splitlines()) == 7
     newest = json.loads(run("list", "--server", loaded.grpc, "--limit", "1", "--order-by", "modified_dateutc desc").stdout)
     assert newest["modified_dateutc"] == max(json.loads(line)["modified_dateutc"] for line in exported.splitlines())
-    fails(1, "not", "get", "--server", loaded.grpc, "00000000-0000-0000-0000-000000000001")
+    fails(1, "there is no job", "get", "--server", loaded.grpc, "00000000-0000-0000-0000-000000000001")
     fails(1, "cannot reach", "list", "--server", "127.0.0.1:1")
 
 
