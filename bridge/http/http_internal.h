@@ -166,6 +166,7 @@ struct jg_http_server {
   char address[JG_HTTP_ADDRESS_BYTES];
 
   struct jg_queue answers;  /* struct jg_http_work, from any thread */
+  struct jg_queue bufs;     /* struct spare_buf, from and to any thread */
   struct jg_queue commands; /* struct drain_command, from any thread */
 
   bool ticking;
@@ -189,8 +190,8 @@ struct jg_http_server {
 
 /* work.c */
 struct jg_http_work *jg_http_work_create(struct jg_http_server *server);
-void jg_http_work_recycle(struct jg_http_work *work); /* frees what it holds */
-void jg_http_work_free_spares(struct jg_http_server *server);
+void jg_http_work_recycle(struct jg_http_work *work);         /* frees what it holds */
+void jg_http_work_free_spares(struct jg_http_server *server); /* and buffers */
 struct jg_http_work *jg_http_work_of(struct jg_http_request *request);
 /* The answer goes to its connection, or is dropped if that is gone. */
 void jg_http_work_complete(struct jg_http_work *work);

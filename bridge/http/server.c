@@ -11,6 +11,7 @@
 #define LISTEN_BACKLOG 1024
 #define NS_PER_MS INT64_C(1000000)
 #define COMMANDS_MAX 1024u
+#define SPARE_BUFS_MAX 16u
 
 struct drain_command {
   struct jg_queue_node node;
@@ -74,6 +75,7 @@ struct jg_http_server *jg_http_server_create(const struct jg_http_server_options
   server->date_second = INT64_MIN;
   // Never full: each open request is in it at most once.
   jg_queue_init(&server->answers, SIZE_MAX, wake, server);
+  jg_queue_init(&server->bufs, SPARE_BUFS_MAX, NULL, NULL);
   jg_queue_init(&server->commands, COMMANDS_MAX, wake, server);
   register_metrics(server, options->metrics);
   return server;
@@ -179,6 +181,7 @@ void jg_http_server_destroy(struct jg_http_server *server) {
   jg_http_work_free_spares(server);
   free_commands(jg_queue_take_all(&server->commands, 0));
   jg_queue_done(&server->answers);
+  jg_queue_done(&server->bufs);
   jg_queue_done(&server->commands);
   jg_free((void *)server->address_asked.data);
   server->magic = 0;

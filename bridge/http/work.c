@@ -8,6 +8,15 @@
 #define SPARES_MAX 64u
 /* Buffers above this are not kept for the next request. */
 #define KEPT_BYTES 4096u
+/* Bodies of this size leave their buffer to later ones: smaller ones cost nothing, larger ones hold too much. */
+#define SPARE_BUF_BYTES_MIN (64u << 10)
+#define SPARE_BUF_BYTES_MAX (4u << 20)
+
+/* At the start of a buffer that nobody uses. */
+struct spare_buf {
+  struct jg_queue_node node;
+  size_t capacity;
+};
 
 struct status_row {
   int status;
@@ -119,6 +128,37 @@ void jg_http_work_free_spares(struct jg_http_server *server) {
     free_work(work);
   }
   server->spare_count = 0;
+  struct jg_queue_node *node = jg_queue_take_all(&server->bufs, 0);
+  while (node != NULL) {
+    struct jg_queue_node *next = node->next;
+    jg_free(node);
+    node = next;
+  }
+}
+
+struct jg_buf jg_http_take_buf(struct jg_http_request *request, size_t bytes_max) {
+  struct jg_http_server *server = jg_http_work_of(request)->server;
+  struct jg_buf buf;
+  jg_buf_init(&buf, bytes_max);
+  struct jg_queue_node *node = jg_queue_take_all(&server->bufs, 1);
+  if (node != NULL) {
+    buf.capacity = ((struct spare_buf *)node)->capacity;
+    buf.data = (char *)node;
+  }
+  return buf;
+}
+
+/* Takes the buffer. */
+static void leave_buf(struct jg_http_server *server, struct jg_buf *buf) {
+  struct spare_buf *spare = (struct spare_buf *)(void *)buf->data;
+  if (buf->capacity >= SPARE_BUF_BYTES_MIN && buf->capacity <= SPARE_BUF_BYTES_MAX) {
+    spare->capacity = buf->capacity;
+    if (jg_status_ok(jg_queue_post(&server->bufs, &spare->node))) {
+      *buf = (struct jg_buf){0};
+      return;
+    }
+  }
+  jg_buf_done(buf);  // There are enough of them, or it is of another size.
 }
 
 struct jg_http_work *jg_http_work_of(struct jg_http_request *request) {
@@ -263,7 +303,7 @@ static void build_head(struct jg_http_work *work, const struct jg_http_response 
 }
 
 static void drop_answer(struct jg_http_work *work) {
-  jg_buf_done(&work->answer_buf);
+  leave_buf(work->server, &work->answer_buf);
   jg_bytes_unref(work->answer_shared);
   work->answer_shared = NULL;
   work->answer = JG_STR_NONE;

@@ -133,6 +133,7 @@ static void finish(struct jg_call *base, struct jg_status status, const struct j
   if (jg_status_ok(status)) {
     JG_ASSERT(answer != NULL);
     if (answer->kind == JG_ANSWER_JOBS) {
+      response.buf = jg_http_take_buf(http, ANSWER_BYTES_MAX);
       write_list(call, answer, &response.buf);
     } else if (answer->kind == JG_ANSWER_JOB) {
       write_job(call, answer, &response.buf);
