@@ -26,7 +26,10 @@ struct jg_hub *jg_hub_create(const struct jg_hub_options *options);
  * Returns at once; jg_hub_stream_count tells when they are gone. Thread: any. */
 void jg_hub_drain(struct jg_hub *hub);
 size_t jg_hub_stream_count(struct jg_hub *hub);
-/* Stops the thread. No stream may be left. */
+/* Stops the thread, which reads the store: before jg_store_close. No stream may be left or come; hints may still come, and
+ * the store's writer gives them until it is closed. NULL is allowed. Thread: main. */
+void jg_hub_stop(struct jg_hub *hub);
+/* Stops it if that was not done; no hint may come any more. */
 void jg_hub_destroy(struct jg_hub *hub); /* NULL is allowed */
 
 /* After a commit (jg_store_committed): never blocks. Thread: any. */

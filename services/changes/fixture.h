@@ -1,0 +1,140 @@
+/* For the tests of this folder: a real record, cache and hub, and clients behind a sink that the test controls.
+ * Clients keep the promises of services/call.h: callbacks of one call come on one thread, none begins after finish. */
+#ifndef JG_SERVICES_CHANGES_FIXTURE_H
+#define JG_SERVICES_CHANGES_FIXTURE_H
+
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+
+#include "jobgate/v1/job_service.pb-c.h"
+#include "services/changes/hub.h"
+#include "services/changes/token.h"
+#include "storage/store.h"
+
+#define TRANSPORT_COUNT 2
+#define READER_COUNT 2
+/* A wait that takes so long is a failure. */
+#define WAIT_SECONDS 60
+
+/* One call, its answer recorded. Everything behind `mutex` of the fixture but the call. */
+struct client {
+  struct jg_call call;
+  struct fixture *fixture;
+  struct client *next_ready;
+  bool ready, cancel; /* work for its transport thread */
+  bool in_callback;
+
+  bool hold; /* the message that is out is not acknowledged until release */
+  bool out;
+  Jobgate__V1__WatchJobsResponse **messages;
+  size_t message_count, message_capacity;
+  bool finished;
+  struct jg_status status; /* texts are copied to `memory` */
+  struct jg_arena memory;
+};
+
+struct transport {
+  struct fixture *fixture;
+  pthread_t thread;
+  struct client *first, *last;
+  pthread_cond_t wake;
+};
+
+struct fixture {
+  struct jg_arena arena;
+  char path[512];
+  struct jg_metrics *metrics;
+  struct jg_clock_manual clock; /* the hub's and the calls' */
+  struct jg_store *store;
+  struct jg_cache *cache;
+  struct jg_expander *expander;
+  struct jg_hub *hub;
+  struct jg_app app;
+  int64_t tenant;
+
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  bool stopping;
+  struct transport transports[TRANSPORT_COUNT];
+
+  /* Readers that block on purpose. */
+  struct jg_store_read blockers[READER_COUNT];
+  size_t blocked;
+  bool blocking;
+};
+
+static inline void fixture_lock(struct fixture *fixture) {
+  JG_ASSERT(pthread_mutex_lock(&fixture->mutex) == 0);
+}
+static inline void fixture_unlock(struct fixture *fixture) {
+  JG_ASSERT(pthread_mutex_unlock(&fixture->mutex) == 0);
+}
+/* Something that a test may wait for has changed. Under the mutex. */
+static inline void fixture_tell(struct fixture *fixture) {
+  JG_ASSERT(pthread_cond_broadcast(&fixture->changed) == 0);
+}
+static inline void fixture_await_change(struct fixture *fixture, const struct timespec *until) {
+  JG_ASSERT(pthread_cond_timedwait(&fixture->changed, &fixture->mutex, until) == 0);
+}
+static inline struct timespec fixture_deadline(void) {
+  struct timespec until;
+  JG_ASSERT(clock_gettime(CLOCK_REALTIME, &until) == 0);
+  until.tv_sec += WAIT_SECONDS;
+  return until;
+}
+void *transport_main(void *transport);
+
+struct fixture_options {
+  size_t ring_bytes_max; /* 0: much */
+  size_t streams_max;    /* 0: many */
+};
+struct fixture *fixture_create(const struct fixture_options *options);
+void fixture_destroy(struct fixture *fixture); /* no client may be left */
+
+/* ---- writes: one request each; they return when it is durable, with the newest revision ---- */
+
+struct jg_uuid job_id(uint64_t number);
+/* Makes or changes the jobs [first, first + count); `size`: bytes of their description. */
+int64_t write_jobs(struct fixture *fixture, int64_t tenant, uint64_t first, size_t count, size_t size);
+int64_t delete_job(struct fixture *fixture, uint64_t number);
+/* A project, and a job that refers to it; job_first: the order of the two changes. */
+int64_t write_project_and_job(struct fixture *fixture, uint64_t number, bool job_first);
+int64_t write_project(struct fixture *fixture, uint64_t number);
+
+/* Runs SQL on the record's file, beside the store. */
+void run_sql(struct fixture *fixture, const char *sql);
+/* Keeps all readers busy; returns when they are. */
+void block_readers(struct fixture *fixture);
+void unblock_readers(struct fixture *fixture);
+
+/* ---- clients ---- */
+
+/* Opens a stream; request: its fields beside the start are optional. hold: the first message is not acknowledged. */
+struct client *client_open(struct fixture *fixture, int64_t tenant, const Jobgate__V1__WatchJobsRequest *request,
+                           bool hold);
+struct client *watch_now(struct fixture *fixture); /* returns when it is open and at rest */
+struct client *watch_from(struct fixture *fixture, const char *token, Jobgate__V1__JobView view);
+/* Cancels it if it has not finished, waits for that, frees it. */
+void client_close(struct client *client);
+
+void client_cancel(struct client *client); /* returns at once */
+void client_hold(struct client *client);
+void client_release(struct client *client);
+
+/* Wait; the test fails if it takes too long. */
+void wait_for_messages(struct client *client, size_t count);
+void wait_for_revision(struct client *client, int64_t revision); /* of a change or a bookmark */
+void wait_for_finish(struct client *client);
+void wait_for_rest(struct client *client); /* what was sent is acknowledged, and what that led to is done */
+
+/* The revisions of all changes so far: strictly rising. Returns how many, and the newest token. */
+size_t check_changes(struct client *client, int64_t after, int64_t *ret_revisions, const char **ret_token);
+/* Text of a token at a revision of the default tenant; lives in the fixture. */
+const char *token_at(struct fixture *fixture, int64_t revision);
+struct jg_token parse_token(const char *text);
+
+/* A metric's value by name, without labels. */
+int64_t metric(struct fixture *fixture, const char *name);
+
+#endif

@@ -1,0 +1,279 @@
+#include "services/changes/fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define ARENA_BYTES ((size_t)64 << 20)
+
+/* ---- the transport ---- */
+
+/* Under the mutex: gives the client to its thread. */
+static void make_ready(struct client *client) {
+  if (client->ready) {
+    return;
+  }
+  client->ready = true;
+  client->next_ready = NULL;
+  // Its address picks its thread: constant, so its callbacks come on one thread.
+  struct transport *transport = &client->fixture->transports[((uintptr_t)client >> 6) % TRANSPORT_COUNT];
+  *(transport->last != NULL ? &transport->last->next_ready : &transport->first) = client;
+  transport->last = client;
+  JG_ASSERT(pthread_cond_signal(&transport->wake) == 0);
+}
+
+/* Under the mutex, which it leaves for the callbacks. */
+static void serve(struct client *client) {
+  struct fixture *fixture = client->fixture;
+  client->in_callback = true;
+  if (client->cancel && !client->finished) {
+    client->cancel = false;
+    atomic_store(&client->call.cancelled, true);
+    fixture_unlock(fixture);
+    client->call.on_cancelled(&client->call);
+    fixture_lock(fixture);
+  }
+  if (client->out && !client->hold && !client->finished) {
+    client->out = false;
+    fixture_unlock(fixture);
+    client->call.on_sent(&client->call, true);
+    fixture_lock(fixture);
+  }
+  client->in_callback = false;
+  fixture_tell(fixture);
+}
+
+void *transport_main(void *data) {
+  struct transport *transport = data;
+  struct fixture *fixture = transport->fixture;
+  fixture_lock(fixture);
+  for (;;) {
+    struct client *client = transport->first;
+    if (client != NULL) {
+      transport->first = client->next_ready;
+      transport->last = transport->first != NULL ? transport->last : NULL;
+      client->ready = false;
+      serve(client);
+    } else if (fixture->stopping) {
+      break;
+    } else {
+      JG_ASSERT(pthread_cond_wait(&transport->wake, &fixture->mutex) == 0);
+    }
+  }
+  fixture_unlock(fixture);
+  return NULL;
+}
+
+static struct client *client_of(struct jg_call *call) {
+  return (struct client *)(void *)((char *)call - offsetof(struct client, call));
+}
+
+static void sink_send(struct jg_call *call, struct jg_bytes *bytes) {
+  Jobgate__V1__WatchJobsResponse *message =
+      jobgate__v1__watch_jobs_response__unpack(NULL, bytes->len, (const uint8_t *)bytes->data);
+  JG_ASSERT(message != NULL && message->base.n_unknown_fields == 0);
+  JG_ASSERT(bytes->len <= 3u << 20);
+  jg_bytes_unref(bytes);
+  struct client *client = client_of(call);
+  struct fixture *fixture = client->fixture;
+  fixture_lock(fixture);
+  JG_ASSERT(!client->out && !client->finished);
+  if (client->message_count == client->message_capacity) {
+    client->message_capacity = client->message_capacity == 0 ? 16 : client->message_capacity * 2;
+    client->messages = jg_realloc(client->messages, client->message_capacity * sizeof(message));
+  }
+  client->messages[client->message_count++] = message;
+  client->out = true;
+  if (!client->hold) {
+    make_ready(client);
+  }
+  fixture_tell(fixture);
+  fixture_unlock(fixture);
+}
+
+static void sink_finish(struct jg_call *call, struct jg_status status, const struct jg_answer *answer) {
+  JG_ASSERT(answer == NULL);
+  struct client *client = client_of(call);
+  fixture_lock(client->fixture);
+  JG_ASSERT(!client->finished);
+  client->status = jg_status_copy(&client->memory, status);
+  client->finished = true;
+  client->out = false;
+  fixture_tell(client->fixture);
+  fixture_unlock(client->fixture);
+}
+
+static const struct jg_call_sink sink = {.finish = sink_finish, .send = sink_send};
+
+/* ---- clients ---- */
+
+struct client *client_open(struct fixture *fixture, int64_t tenant, const Jobgate__V1__WatchJobsRequest *request,
+                           bool hold) {
+  struct client *client = jg_alloc_zero(1, sizeof(*client));
+  client->fixture = fixture;
+  client->hold = hold;
+  jg_arena_init(&client->memory, ARENA_BYTES);
+  struct jg_call *call = &client->call;
+  call->magic = JG_CALL_MAGIC;
+  jg_arena_init(&call->arena, ARENA_BYTES);
+  call->app = &fixture->app;
+  call->sink = &sink;
+  call->identity.tenant = tenant;
+  call->started_ns = jg_clock_mono_ns(&fixture->clock.clock);
+  // Decoded from its bytes, as a transport does.
+  size_t len = jobgate__v1__watch_jobs_request__get_packed_size(request);
+  uint8_t *bytes = jg_alloc(len + 1);
+  jobgate__v1__watch_jobs_request__pack(request, bytes);
+  call->request = (ProtobufCMessage *)jobgate__v1__watch_jobs_request__unpack(NULL, len, bytes);
+  jg_free(bytes);
+  JG_ASSERT(call->request != NULL);
+  jg_hub_watch(call);
+  return client;
+}
+
+struct client *watch_now(struct fixture *fixture) {
+  Jobgate__V1__WatchJobsRequest request = JOBGATE__V1__WATCH_JOBS_REQUEST__INIT;
+  Google__Protobuf__Empty now = GOOGLE__PROTOBUF__EMPTY__INIT;
+  request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_NOW;
+  request.now = &now;
+  struct client *client = client_open(fixture, fixture->tenant, &request, false);
+  wait_for_messages(client, 1);
+  wait_for_rest(client);
+  return client;
+}
+
+struct client *watch_from(struct fixture *fixture, const char *token, Jobgate__V1__JobView view) {
+  Jobgate__V1__WatchJobsRequest request = JOBGATE__V1__WATCH_JOBS_REQUEST__INIT;
+  request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_RESUME_TOKEN;
+  request.resume_token = (char *)(uintptr_t)token;
+  request.view = view;
+  return client_open(fixture, fixture->tenant, &request, false);
+}
+
+void client_cancel(struct client *client) {
+  fixture_lock(client->fixture);
+  client->cancel = true;
+  make_ready(client);
+  fixture_unlock(client->fixture);
+}
+
+void client_hold(struct client *client) {
+  fixture_lock(client->fixture);
+  client->hold = true;
+  fixture_unlock(client->fixture);
+}
+
+void client_release(struct client *client) {
+  fixture_lock(client->fixture);
+  client->hold = false;
+  make_ready(client);
+  fixture_unlock(client->fixture);
+}
+
+void client_close(struct client *client) {
+  struct fixture *fixture = client->fixture;
+  const struct timespec until = fixture_deadline();
+  fixture_lock(fixture);
+  if (!client->finished) {
+    client->cancel = true;
+    client->hold = false;
+    make_ready(client);
+  }
+  while (!client->finished || client->ready || client->in_callback) {
+    fixture_await_change(fixture, &until);
+  }
+  fixture_unlock(fixture);
+  for (size_t i = 0; i < client->message_count; i++) {
+    jobgate__v1__watch_jobs_response__free_unpacked(client->messages[i], NULL);
+  }
+  jg_free(client->messages);
+  protobuf_c_message_free_unpacked(client->call.request, NULL);
+  jg_arena_done(&client->call.arena);
+  jg_arena_done(&client->memory);
+  jg_free(client);
+}
+
+void wait_for_messages(struct client *client, size_t count) {
+  const struct timespec until = fixture_deadline();
+  fixture_lock(client->fixture);
+  while (client->message_count < count) {
+    JG_ASSERT(!client->finished);
+    fixture_await_change(client->fixture, &until);
+  }
+  fixture_unlock(client->fixture);
+}
+
+static int64_t newest_of(const struct client *client) {
+  for (size_t i = client->message_count; i > 0; i--) {
+    const Jobgate__V1__WatchJobsResponse *message = client->messages[i - 1];
+    if (message->event_case == JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_BOOKMARK) {
+      return message->bookmark->revision;
+    }
+    if (message->event_case == JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_CHANGES) {
+      return message->changes->changes[message->changes->n_changes - 1]->revision;
+    }
+  }
+  return 0;
+}
+
+void wait_for_revision(struct client *client, int64_t revision) {
+  const struct timespec until = fixture_deadline();
+  fixture_lock(client->fixture);
+  while (newest_of(client) < revision) {
+    JG_ASSERT(!client->finished);
+    fixture_await_change(client->fixture, &until);
+  }
+  fixture_unlock(client->fixture);
+}
+
+void wait_for_finish(struct client *client) {
+  const struct timespec until = fixture_deadline();
+  fixture_lock(client->fixture);
+  while (!client->finished) {
+    fixture_await_change(client->fixture, &until);
+  }
+  fixture_unlock(client->fixture);
+}
+
+void wait_for_rest(struct client *client) {
+  const struct timespec until = fixture_deadline();
+  fixture_lock(client->fixture);
+  while (client->out || client->ready || client->in_callback) {
+    fixture_await_change(client->fixture, &until);
+  }
+  fixture_unlock(client->fixture);
+}
+
+size_t check_changes(struct client *client, int64_t after, int64_t *ret_revisions, const char **ret_token) {
+  size_t count = 0;
+  fixture_lock(client->fixture);
+  for (size_t i = 0; i < client->message_count; i++) {
+    const Jobgate__V1__WatchJobsResponse *message = client->messages[i];
+    if (message->event_case != JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_CHANGES) {
+      continue;
+    }
+    const Jobgate__V1__WatchChanges *changes = message->changes;
+    assert_true(changes->n_changes > 0);
+    for (size_t j = 0; j < changes->n_changes; j++) {
+      assert_true(changes->changes[j]->revision > after);
+      after = changes->changes[j]->revision;
+      if (ret_revisions != NULL) {
+        ret_revisions[count] = after;
+      }
+      count++;
+    }
+    // A token stands after the last change of a request, and nowhere else.
+    assert_int_equal(changes->resume_token[0] != '\0', changes->changes[changes->n_changes - 1]->transaction_last);
+    if (changes->resume_token[0] != '\0') {
+      assert_true(parse_token(changes->resume_token).revision >= after);
+      if (ret_token != NULL) {
+        *ret_token = changes->resume_token;
+      }
+    }
+  }
+  fixture_unlock(client->fixture);
+  return count;
+}

@@ -1,0 +1,373 @@
+#include "services/changes/hub_internal.h"
+
+#include <time.h>
+
+#include "services/changes/token.h"
+
+#define NS_PER_SECOND INT64_C(1000000000)
+#define RETRY_MS_MIN 500
+#define RETRY_MS_PER_STREAM 2
+#define RETRY_SPREAD_MS_MIN 1000
+#define RETRY_SPREAD_MS_MAX 10000
+
+static void *run(void *data);
+
+static void init_metrics(struct jg_hub_metrics *m, struct jg_metrics *metrics) {
+  *m = (struct jg_hub_metrics){
+      .streams = jg_metrics_gauge(metrics, "jobgate_watch_streams", "Open streams of changes.", ""),
+      .reading = jg_metrics_gauge(metrics, "jobgate_watch_streams_reading",
+                                  "Streams for which a page of the log is being read.", ""),
+      .messages = jg_metrics_counter(metrics, "jobgate_watch_messages_total", "Messages of changes sent.", ""),
+      .changes = jg_metrics_counter(metrics, "jobgate_watch_changes_total", "Changes sent, over all streams.", ""),
+      .bookmarks = jg_metrics_counter(metrics, "jobgate_watch_bookmarks_total", "Bookmarks sent.", ""),
+      .pages = jg_metrics_counter(metrics, "jobgate_watch_tail_pages_total", "Pages of the log read by the tail.", ""),
+      .read_pages = jg_metrics_counter(metrics, "jobgate_watch_catch_up_pages_total",
+                                       "Pages of the log read for single streams.", ""),
+      .ring_bytes = jg_metrics_gauge(metrics, "jobgate_watch_ring_bytes", "Memory of the messages kept.", ""),
+      .failures = jg_metrics_counter(metrics, "jobgate_watch_tail_failures_total", "Pages that could not be read.", ""),
+      .lag = jg_metrics_histogram(metrics, "jobgate_watch_lag_seconds",
+                                  "Time from a commit to its message being handed to the streams.", ""),
+  };
+}
+
+struct jg_hub *jg_hub_create(const struct jg_hub_options *options) {
+  JG_ASSERT(options->store != NULL && options->expander != NULL && options->clock != NULL);
+  JG_ASSERT(options->ring_bytes_max > 0 && options->streams_max > 0);
+  struct jg_hub *hub = jg_alloc_zero(1, sizeof(*hub));
+  hub->options = *options;
+  init_metrics(&hub->metrics, options->metrics);
+  hub->budget.bytes_max = options->ring_bytes_max;
+  hub->polled_ns = jg_clock_mono_ns(options->clock);
+  uint64_t seed;
+  jg_random(&seed, sizeof(seed));
+  atomic_init(&hub->jitter, seed);
+  atomic_init(&hub->hinted, 0);
+  atomic_init(&hub->draining, false);
+
+  JG_ASSERT(pthread_mutex_init(&hub->mutex, NULL) == 0);
+  JG_ASSERT(pthread_mutex_init(&hub->wake_mutex, NULL) == 0);
+  pthread_condattr_t attributes;
+  JG_ASSERT(pthread_condattr_init(&attributes) == 0);
+  JG_ASSERT(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+  JG_ASSERT(pthread_cond_init(&hub->wake, &attributes) == 0);
+  JG_ASSERT(pthread_condattr_destroy(&attributes) == 0);
+  JG_ASSERT(pthread_create(&hub->thread, NULL, run, hub) == 0);
+  return hub;
+}
+
+void jg_hub_drain(struct jg_hub *hub) {
+  jg_hub_lock(&hub->mutex);
+  atomic_store_explicit(&hub->draining, true, memory_order_relaxed);  // the locks order it, see hub_internal.h
+  jg_hub_unlock(&hub->mutex);
+  jg_hub_wake(hub);
+}
+
+size_t jg_hub_stream_count(struct jg_hub *hub) {
+  jg_hub_lock(&hub->mutex);
+  size_t count = hub->stream_count;
+  jg_hub_unlock(&hub->mutex);
+  return count;
+}
+
+/* Tail thread, or after its end: frees views and tails that nobody uses. */
+static void reap(struct jg_hub *hub) {
+  struct jg_hub_view *dead = NULL;
+  jg_hub_lock(&hub->mutex);
+  hub->emptied = false;
+  for (struct jg_hub_tail **tail = &hub->tails; *tail != NULL;) {
+    if ((*tail)->page != NULL) {
+      // A page is being encoded for its views; its coming wakes us.
+      hub->emptied = true;
+      tail = &(*tail)->next;
+      continue;
+    }
+    for (struct jg_hub_view **view = &(*tail)->views; *view != NULL;) {
+      if ((*view)->streams > 0) {
+        view = &(*view)->next;
+        continue;
+      }
+      struct jg_hub_view *unused = *view;
+      *view = unused->next;
+      unused->next = dead;
+      dead = unused;
+    }
+    if ((*tail)->views != NULL) {
+      tail = &(*tail)->next;
+      continue;
+    }
+    struct jg_hub_tail *unused = *tail;
+    *tail = unused->next;
+    jg_free(unused);
+  }
+  jg_hub_unlock(&hub->mutex);
+  while (dead != NULL) {
+    struct jg_hub_view *view = dead;
+    dead = view->next;
+    JG_ASSERT(view->idle_first == NULL);
+    jg_ring_done(&view->ring, &hub->budget);
+    JG_ASSERT(pthread_mutex_destroy(&view->mutex) == 0);
+    jg_free(view);
+  }
+  jg_metric_set(hub->metrics.ring_bytes, (int64_t)hub->budget.bytes);
+}
+
+void jg_hub_stop(struct jg_hub *hub) {
+  if (hub == NULL) {
+    return;
+  }
+  jg_hub_lock(&hub->mutex);
+  JG_ASSERT(hub->stream_count == 0);
+  bool stopped = hub->stopping;
+  hub->stopping = true;
+  jg_hub_unlock(&hub->mutex);
+  if (stopped) {
+    return;
+  }
+  jg_hub_wake(hub);
+  JG_ASSERT(pthread_join(hub->thread, NULL) == 0);
+  reap(hub);
+}
+
+void jg_hub_destroy(struct jg_hub *hub) {
+  if (hub == NULL) {
+    return;
+  }
+  jg_hub_stop(hub);
+  JG_ASSERT(hub->tails == NULL && hub->budget.bytes == 0);
+  jg_timers_done(&hub->timers);
+  JG_ASSERT(pthread_cond_destroy(&hub->wake) == 0);
+  JG_ASSERT(pthread_mutex_destroy(&hub->wake_mutex) == 0);
+  JG_ASSERT(pthread_mutex_destroy(&hub->mutex) == 0);
+  jg_free(hub);
+}
+
+void jg_hub_wake(struct jg_hub *hub) {
+  jg_hub_lock(&hub->wake_mutex);
+  hub->woken = true;
+  JG_ASSERT(pthread_cond_signal(&hub->wake) == 0);
+  jg_hub_unlock(&hub->wake_mutex);
+}
+
+static uint64_t hint_bit(int64_t tenant) {
+  return UINT64_C(1) << ((uint64_t)tenant % 64);
+}
+
+void jg_hub_hint(int64_t tenant, int64_t revision, void *data) {
+  (void)revision;  // The log itself says how far it reaches.
+  struct jg_hub *hub = data;
+  // Release, with the taker's acquire: the commit is seen by whoever sees the bit.
+  if (atomic_fetch_or_explicit(&hub->hinted, hint_bit(tenant), memory_order_acq_rel) == 0) {
+    jg_hub_wake(hub);
+  }
+}
+
+struct jg_status jg_hub_admit(struct jg_hub *hub, struct jg_arena *arena) {
+  jg_hub_lock(&hub->mutex);
+  // Relaxed: read under the mutex that its writer holds.
+  bool draining = atomic_load_explicit(&hub->draining, memory_order_relaxed);
+  bool full = hub->stream_count >= hub->options.streams_max;
+  if (!draining && !full) {
+    hub->stream_count++;
+    jg_metric_set(hub->metrics.streams, (int64_t)hub->stream_count);
+  }
+  jg_hub_unlock(&hub->mutex);
+  if (!draining && !full) {
+    return JG_STATUS_OK;
+  }
+  struct jg_status status =
+      draining ? jg_status_make(JG_UNAVAILABLE, JG_REASON_DRAINING, "the server is shutting down")
+               : jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_OVERLOADED, "too many streams are open");
+  struct jg_status_details *details = jg_arena_alloc_zero(arena, sizeof(*details));
+  if (details != NULL) {
+    details->retry_delay_ms = jg_hub_retry_delay_ms(hub);
+    status.details = details;
+  }
+  return status;
+}
+
+/* Under hub->mutex. */
+static struct jg_hub_tail *tail_of(struct jg_hub *hub, const struct jg_view_key *key, int64_t newest) {
+  for (struct jg_hub_tail *tail = hub->tails; tail != NULL; tail = tail->next) {
+    if (tail->tenant == key->tenant && jg_uuid_equal(tail->epoch, key->epoch)) {
+      return tail;
+    }
+  }
+  struct jg_hub_tail *tail = jg_alloc_zero(1, sizeof(*tail));
+  tail->tenant = key->tenant;
+  tail->epoch = key->epoch;
+  // What is older is read by the streams that want it, in parallel (H3).
+  tail->through = newest;
+  tail->next = hub->tails;
+  hub->tails = tail;
+  return tail;
+}
+
+/* Under hub->mutex. */
+static struct jg_hub_view *view_of(struct jg_hub_tail *tail, const struct jg_view_key *key) {
+  for (struct jg_hub_view *view = tail->views; view != NULL; view = view->next) {
+    if (view->key.nodes == key->nodes && view->key.filter_hash == key->filter_hash) {
+      return view;
+    }
+  }
+  struct jg_hub_view *view = jg_alloc_zero(1, sizeof(*view));
+  view->tail = tail;
+  view->key = *key;
+  JG_ASSERT(pthread_mutex_init(&view->mutex, NULL) == 0);
+  // If a page is in hand that is not encoded for this view, it will begin behind that page instead.
+  jg_ring_init(&view->ring, &view->key, tail->through);
+  view->next = tail->views;
+  tail->views = view;
+  return view;
+}
+
+void jg_hub_attach(struct jg_hub *hub, struct jg_hub_stream *stream, const struct jg_view_key *key, int64_t newest) {
+  jg_hub_lock(&hub->mutex);
+  struct jg_hub_tail *tail = tail_of(hub, key, newest);
+  stream->view = view_of(tail, key);
+  stream->view->streams++;
+  stream->sent_ns = jg_clock_mono_ns(hub->options.clock);
+  jg_timers_set(&hub->timers, &stream->timer, stream->sent_ns + stream->heartbeat_ns);
+  bool first = stream->view->streams == 1;
+  jg_hub_unlock(&hub->mutex);
+  if (first) {
+    jg_hub_wake(hub);  // It may have been asleep for want of streams.
+  }
+}
+
+void jg_hub_detach(struct jg_hub *hub, struct jg_hub_stream *stream) {
+  if (stream->view == NULL) {
+    return;
+  }
+  jg_hub_lock(&hub->mutex);
+  jg_timers_remove(&hub->timers, &stream->timer);
+  bool last = --stream->view->streams == 0;
+  hub->emptied |= last;
+  jg_hub_unlock(&hub->mutex);
+  if (last) {
+    jg_hub_wake(hub);
+  }
+}
+
+void jg_hub_dismiss(struct jg_hub *hub) {
+  jg_hub_lock(&hub->mutex);
+  hub->stream_count--;
+  jg_metric_set(hub->metrics.streams, (int64_t)hub->stream_count);
+  jg_hub_unlock(&hub->mutex);  // The hub may be gone now.
+}
+
+int64_t jg_hub_retry_delay_ms(struct jg_hub *hub) {
+  int64_t spread = (int64_t)jg_hub_stream_count(hub) * RETRY_MS_PER_STREAM;
+  spread = spread < RETRY_SPREAD_MS_MIN ? RETRY_SPREAD_MS_MIN : spread;
+  spread = spread > RETRY_SPREAD_MS_MAX ? RETRY_SPREAD_MS_MAX : spread;
+  // SplitMix64, which needs no more than a counter. Relaxed: any order gives other numbers.
+  uint64_t z = atomic_fetch_add_explicit(&hub->jitter, UINT64_C(0x9e3779b97f4a7c15), memory_order_relaxed);
+  z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+  z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+  z ^= z >> 31;
+  return RETRY_MS_MIN + (int64_t)(z % (uint64_t)spread);
+}
+
+/* ---- the tail thread ---- */
+
+/* Waits until somebody wakes it or timeout_ns (< 0: forever) have passed; false then. */
+static bool wait_for_wake(struct jg_hub *hub, int64_t timeout_ns) {
+  struct timespec until;
+  JG_ASSERT(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
+  if (timeout_ns > 0) {
+    until.tv_sec += (time_t)(timeout_ns / NS_PER_SECOND);
+    until.tv_nsec += (long)(timeout_ns % NS_PER_SECOND);
+    if (until.tv_nsec >= NS_PER_SECOND) {
+      until.tv_sec++;
+      until.tv_nsec -= NS_PER_SECOND;
+    }
+  }
+  jg_hub_lock(&hub->wake_mutex);
+  int error = 0;
+  while (!hub->woken && error == 0 && timeout_ns != 0) {
+    error = timeout_ns < 0 ? pthread_cond_wait(&hub->wake, &hub->wake_mutex)
+                           : pthread_cond_timedwait(&hub->wake, &hub->wake_mutex, &until);
+  }
+  bool woken = hub->woken;
+  hub->woken = false;
+  jg_hub_unlock(&hub->wake_mutex);
+  return woken;
+}
+
+/* How long there is nothing to do if nobody wakes us. */
+static int64_t idle_ns(struct jg_hub *hub) {
+  jg_hub_lock(&hub->mutex);
+  int64_t timeout = hub->tails != NULL ? JG_HUB_POLL_NS : -1;
+  const struct jg_timer *first = jg_timers_first(&hub->timers);
+  if (first != NULL) {
+    int64_t left = first->due_ns - jg_clock_mono_ns(hub->options.clock);
+    timeout = left < timeout ? left : timeout;
+    timeout = timeout < 0 ? 0 : timeout;
+  }
+  jg_hub_unlock(&hub->mutex);
+  return timeout;
+}
+
+/* Idle streams are told to go, or tried again. */
+static void go_over_views(struct jg_hub *hub, struct jg_hub_tail *tail, bool draining) {
+  jg_hub_lock(&hub->mutex);
+  struct jg_hub_view *views = tail->views;
+  jg_hub_unlock(&hub->mutex);
+  for (struct jg_hub_view *view = views; view != NULL; view = view->next) {
+    jg_hub_lock(&view->mutex);
+    bool due = draining ? view->idle_count > 0 : view->parked;
+    jg_hub_unlock(&view->mutex);
+    if (due) {
+      (void)jg_hub_fan_out(hub, view);  // how many does not matter here
+    }
+  }
+}
+
+/* One round over the tails. A page is wanted of those that a hint names, and of all of them if `poll`. */
+static void go_round(struct jg_hub *hub, bool poll) {
+  // Acquire: see jg_hub_hint.
+  uint64_t hinted = atomic_exchange_explicit(&hub->hinted, 0, memory_order_acq_rel);
+  jg_hub_lock(&hub->mutex);
+  struct jg_hub_tail *tails = hub->tails;
+  bool draining = atomic_load_explicit(&hub->draining, memory_order_relaxed);  // written under this mutex
+  jg_hub_unlock(&hub->mutex);
+  for (struct jg_hub_tail *tail = tails; tail != NULL; tail = tail->next) {
+    if (draining || poll) {
+      go_over_views(hub, tail, draining);
+    }
+    jg_hub_pass(hub, tail, !draining && (poll || (hinted & hint_bit(tail->tenant)) != 0));
+  }
+}
+
+/* No page may be out when the thread ends. */
+static void abandon_pages(struct jg_hub *hub) {
+  for (struct jg_hub_tail *tail = hub->tails; tail != NULL; tail = tail->next) {
+    while (!jg_hub_abandon(hub, tail)) {
+      (void)wait_for_wake(hub, -1);
+    }
+  }
+}
+
+static void *run(void *data) {
+  struct jg_hub *hub = data;
+  for (;;) {
+    bool woken = wait_for_wake(hub, idle_ns(hub));
+    jg_hub_lock(&hub->mutex);
+    bool stopping = hub->stopping;
+    bool emptied = hub->emptied;
+    jg_hub_unlock(&hub->mutex);
+    if (stopping) {
+      abandon_pages(hub);
+      return NULL;
+    }
+    if (emptied) {
+      reap(hub);
+    }
+    int64_t now = jg_clock_mono_ns(hub->options.clock);
+    bool poll = !woken || now - hub->polled_ns >= JG_HUB_POLL_NS;
+    if (poll) {
+      hub->polled_ns = now;
+    }
+    go_round(hub, poll);
+    jg_hub_beat(hub);
+  }
+}

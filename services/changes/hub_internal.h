@@ -1,0 +1,197 @@
+/* The inside of the hub. Only for hub.c (the tail thread), tail.c (one pass over the log), stream.c (one stream's states) and
+ * watch.c (how a stream begins).
+ *
+ * Locks, always in this order, none held across the sink, the store or the expander:
+ *   hub->mutex     who is there: tails, views, timers, counts
+ *   view->mutex    its ring and its list of idle streams
+ *   stream->mutex  its state and whether it was cancelled
+ * and hub->wake_mutex alone, for the flag that wakes the tail thread.
+ * A stream that is not IDLE has exactly one driver, the thread (or the message or read under way) that took it out of IDLE;
+ * only the driver touches its other members, sends and ends it. README.md argues the protocol. */
+#ifndef JG_SERVICES_CHANGES_HUB_INTERNAL_H
+#define JG_SERVICES_CHANGES_HUB_INTERNAL_H
+
+#include <pthread.h>
+
+#include "services/changes/hub.h"
+#include "services/changes/ring.h"
+#include "services/changes/timers.h"
+#include "services/changes/token.h"
+
+/* One page of the log: a message or two. */
+#define JG_HUB_PAGE_COUNT 500u
+#define JG_HUB_PAGE_BYTES ((size_t)256 << 10)
+/* Memory of a page: one request comes whole, however large, and brings its embedded entities. */
+#define JG_HUB_PAGE_ARENA_BYTES ((size_t)256 << 20)
+/* The slow poll that makes up for a lost hint (H5), while there are streams. */
+#define JG_HUB_POLL_NS INT64_C(100000000)
+/* Streams moved under one hold of a view's lock. */
+#define JG_HUB_MOVES 64u
+
+struct jg_hub_stream;
+
+/* Streams that share messages. Made with its first stream; the tail thread frees it when it has none. */
+struct jg_hub_view {
+  struct jg_hub_view *next; /* constant once linked, but for the tail thread */
+  struct jg_hub_tail *tail;
+  struct jg_view_key key;
+  size_t streams; /* hub->mutex */
+
+  /* The tail thread's, or the reader's while a page is out. */
+  bool fed;                /* that page is encoded for it */
+  struct jg_batches fresh; /* and so */
+
+  pthread_mutex_t mutex; /* guards what follows */
+  struct jg_ring ring;
+  struct jg_hub_stream *idle_first, *idle_last;
+  size_t idle_count;
+  bool parked; /* an idle stream could not read the log: the poll tries it again */
+};
+
+/* A tenant's log. */
+struct jg_hub_tail {
+  struct jg_hub_tail *next; /* as a view's */
+  int64_t tenant;
+  struct jg_uuid epoch;
+  struct jg_hub_view *views; /* hub->mutex */
+  int64_t through; /* hub->mutex: the views' rings know everything up to here; the tail thread alone moves it */
+  struct jg_hub_page *page; /* tail thread: the read that is out, or NULL */
+  bool again;               /* tail thread: there may be more than that page brings */
+};
+
+struct jg_hub_metrics {
+  struct jg_metric *streams, *reading, *messages, *changes, *bookmarks, *pages, *read_pages, *ring_bytes, *failures;
+  struct jg_histogram *lag;
+};
+
+struct jg_hub {
+  struct jg_hub_options options;
+  struct jg_hub_metrics metrics;
+  pthread_t thread;
+
+  pthread_mutex_t mutex; /* guards what follows */
+  struct jg_hub_tail *tails;
+  size_t stream_count;
+  struct jg_timers timers;
+  bool stopping;
+  bool emptied; /* a view lost its last stream */
+
+  /* Atomic for whoever holds no lock or a view's. Set under the mutex, before the tail thread goes over the views; so a stream
+   * either sees it or is idle, in its view's list, when the tail thread comes. */
+  _Atomic bool draining;
+  /* Bit tenant % 64: its log grew. The tail thread takes them all at once; a hint wakes it only for the first. */
+  _Atomic uint64_t hinted;
+  _Atomic uint64_t jitter;
+
+  pthread_mutex_t wake_mutex;
+  pthread_cond_t wake; /* on the monotonic clock */
+  bool woken;          /* wake_mutex */
+
+  /* Tail thread. */
+  struct jg_ring_budget budget;
+  int64_t polled_ns;
+  bool failing; /* the log could not be read: said once */
+};
+
+enum jg_hub_state {
+  JG_HUB_OPENING, /* its first read is under way */
+  JG_HUB_IDLE,    /* in its view's list; nobody drives it */
+  JG_HUB_SENDING, /* a message is out; on_sent goes on */
+  JG_HUB_READING, /* a page of the log is being read for it (H3) */
+  JG_HUB_ENDING   /* its driver ends it */
+};
+
+#define JG_HUB_STREAM_MAGIC 0x4a474853u /* "JGHS" */
+
+/* Lives in its call's arena. */
+struct jg_hub_stream {
+  uint32_t magic;
+  struct jg_hub *hub;
+  struct jg_call *call;
+  struct jg_uuid id;
+  struct jg_hub_view *view; /* NULL until it is attached, then constant */
+
+  pthread_mutex_t mutex;
+  enum jg_hub_state state; /* mutex; into and out of IDLE under view->mutex too, except by a cancellation */
+  bool cancelled;          /* mutex */
+
+  struct jg_hub_stream *idle_before, *idle_after; /* view->mutex */
+  bool linked;                                    /* view->mutex */
+  struct jg_timer timer;                          /* hub->mutex */
+
+  /* The driver's; while IDLE guarded by view->mutex. */
+  int64_t cursor;       /* H1: everything up to here was sent */
+  int64_t resume;       /* the newest end of a request up to there: where a token may stand */
+  int64_t sent_ns;      /* when the last message left */
+  int64_t heartbeat_ns; /* constant */
+  bool drained;         /* the drain message is out: the end comes next */
+  int64_t retry_delay_ms;
+  int64_t message_count;
+  struct jg_token token; /* where to begin, if from_token; its filter_hash is that of the request */
+  bool from_token;
+  bool nodes;
+  struct jg_store_read read;
+};
+
+/* What to do with a stream once the locks are released. */
+enum jg_hub_move_kind { JG_HUB_STAY, JG_HUB_SEND, JG_HUB_BOOKMARK, JG_HUB_DRAIN, JG_HUB_READ, JG_HUB_END };
+struct jg_hub_move {
+  enum jg_hub_move_kind kind;
+  struct jg_hub_stream *stream;
+  struct jg_bytes *bytes;  /* SEND: one reference */
+  uint32_t change_count;   /* SEND */
+  struct jg_status status; /* END: lives in the call's arena or is static */
+};
+
+static inline void jg_hub_lock(pthread_mutex_t *mutex) {
+  JG_ASSERT(pthread_mutex_lock(mutex) == 0);
+}
+static inline void jg_hub_unlock(pthread_mutex_t *mutex) {
+  JG_ASSERT(pthread_mutex_unlock(mutex) == 0);
+}
+
+/* ---- hub.c ---- */
+
+/* Makes the tail thread look around. Never waits for anything but a flag's lock. */
+void jg_hub_wake(struct jg_hub *hub);
+/* Counts a stream in. UNAVAILABLE/DRAINING, RESOURCE_EXHAUSTED/OVERLOADED. */
+JG_MUST_CHECK struct jg_status jg_hub_admit(struct jg_hub *hub, struct jg_arena *arena);
+/* Gives an admitted stream its view, making it if it is the first, and starts its timer. newest: the log's end in the
+ * snapshot that the key was read in. */
+void jg_hub_attach(struct jg_hub *hub, struct jg_hub_stream *stream, const struct jg_view_key *key, int64_t newest);
+/* Undoes attach (if it was) and admit; the first half before the call ends, the second one after. */
+void jg_hub_detach(struct jg_hub *hub, struct jg_hub_stream *stream);
+void jg_hub_dismiss(struct jg_hub *hub);
+/* Spreads reconnections over a time that grows with the streams there are. */
+int64_t jg_hub_retry_delay_ms(struct jg_hub *hub);
+
+/* ---- tail.c: on the tail thread ---- */
+
+/* Takes the page of a tenant's log that has come, moves it and its streams on, and has the next one read if the last one was
+ * not empty or it is wanted. */
+void jg_hub_pass(struct jg_hub *hub, struct jg_hub_tail *tail, bool wanted);
+/* Drops the page that has come; false if one is still out. */
+bool jg_hub_abandon(struct jg_hub *hub, struct jg_hub_tail *tail);
+/* Moves every idle stream of the view that has somewhere to go. Returns how many went. */
+size_t jg_hub_fan_out(struct jg_hub *hub, struct jg_hub_view *view);
+/* Sends the bookmarks that are due. */
+void jg_hub_beat(struct jg_hub *hub);
+
+/* ---- stream.c ---- */
+
+/* Decides what a stream does next, and takes its state there. Under the locks of view and stream, by the driver or out of
+ * IDLE; the stream is in no list. What has to be done is then done by jg_hub_make without locks. */
+void jg_hub_step(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move);
+/* Same locks; the idle stream gets a bookmark. */
+void jg_hub_step_bookmark(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move);
+/* The stream may be gone when this returns. Without locks. */
+void jg_hub_make(const struct jg_hub_move *move);
+/* Ends it: detaches, finishes the call. By the driver, state ENDING. */
+void jg_hub_end(struct jg_hub_stream *stream, struct jg_status status);
+/* Takes an idle stream out of its view's list. Under view->mutex. */
+void jg_hub_unlink(struct jg_hub_view *view, struct jg_hub_stream *stream);
+
+void jg_hub_on_sent(struct jg_call *call, bool ok);
+void jg_hub_on_cancelled(struct jg_call *call);
+
+#endif

@@ -1,0 +1,309 @@
+#include <stddef.h>
+#include <time.h>
+
+#include "services/changes/hub_internal.h"
+
+/* After a page the thread leaves the processor to the streams and the writers for so long: a burst then comes in fewer, larger
+ * messages. An event after a quiet time waits for nothing. */
+#define REST_NS_PER_STREAM 2000
+#define REST_NS_MIN 100000
+#define REST_NS_MAX 2000000
+#define NS_PER_TICK 100
+/* A stream that is busy when its bookmark is due is looked at again after so long. */
+#define BUSY_RETRY_NS INT64_C(1000000000)
+
+/* One read of the log, and what came of it. It runs on a reader; the tail thread goes on meanwhile, so that bookmarks and
+ * drains do not wait for it. While it is out, its tail's views stay (reap), and `fed` and `fresh` of them are the reader's. */
+struct jg_hub_page {
+  struct jg_store_read read;
+  struct jg_hub *hub;
+  struct jg_hub_tail *tail;
+  struct jg_hub_view *views; /* those that are fed */
+  bool state_only;           /* read where the log ends, not its changes */
+  struct jg_arena arena;
+  struct jg_status status;
+  int64_t through;
+  int64_t commit_ticks; /* of its last change */
+  size_t count;
+  bool done; /* hub->wake_mutex */
+};
+
+static void drop_fresh(struct jg_hub_page *page) {
+  for (struct jg_hub_view *view = page->views; view != NULL; view = view->next) {
+    for (size_t i = 0; i < view->fresh.count; i++) {
+      jg_bytes_unref(view->fresh.items[i].bytes);
+    }
+    view->fresh = (struct jg_batches){0};
+    view->fed = false;
+  }
+}
+
+static struct jg_status read_state(struct jg_txn *txn, struct jg_hub_page *page) {
+  struct jg_tenant_state state;
+  JG_RETURN_IF_ERROR(jg_txn_tenant_state(txn, &page->arena, &state));
+  page->through = state.revision;
+  return JG_STATUS_OK;
+}
+
+static struct jg_status read_changes(struct jg_txn *txn, struct jg_hub_page *page) {
+  struct jg_changes changes;
+  int64_t after = page->tail->through;
+  JG_RETURN_IF_ERROR(jg_txn_changes(txn, after, JG_HUB_PAGE_COUNT, JG_HUB_PAGE_BYTES, &page->arena, &changes));
+  page->count = changes.count;
+  page->through = changes.through_revision;
+  if (changes.count == 0) {
+    return JG_STATUS_OK;
+  }
+  page->commit_ticks = changes.items[changes.count - 1].commit_ticks;
+  for (struct jg_hub_view *view = page->views; view != NULL; view = view->next) {
+    const struct jg_batch_source source = {&view->key, page->hub->options.expander, txn};
+    JG_RETURN_IF_ERROR(jg_batch_encode(&source, &changes, after, SIZE_MAX, &page->arena, &view->fresh));
+    view->fed = true;
+  }
+  return JG_STATUS_OK;
+}
+
+static void read_page(struct jg_txn *txn, struct jg_status begun, void *data) {
+  struct jg_hub_page *page = data;
+  struct jg_hub *hub = page->hub;
+  if (!jg_status_ok(begun)) {
+    page->status = jg_status_copy(&page->arena, begun);
+  } else {
+    page->status = page->state_only ? read_state(txn, page) : read_changes(txn, page);
+  }
+  jg_hub_lock(&hub->wake_mutex);
+  page->done = true;
+  hub->woken = true;
+  JG_ASSERT(pthread_cond_signal(&hub->wake) == 0);
+  jg_hub_unlock(&hub->wake_mutex);
+}
+
+static void start_page(struct jg_hub *hub, struct jg_hub_tail *tail, bool state_only) {
+  JG_ASSERT(tail->page == NULL);
+  struct jg_hub_page *page = jg_alloc_zero(1, sizeof(*page));
+  page->hub = hub;
+  page->tail = tail;
+  page->state_only = state_only;
+  page->read = (struct jg_store_read){.tenant = tail->tenant, .run = read_page, .data = page};
+  jg_arena_init(&page->arena, JG_HUB_PAGE_ARENA_BYTES);
+  jg_hub_lock(&hub->mutex);
+  page->views = tail->views;
+  jg_hub_unlock(&hub->mutex);
+  tail->page = page;
+  tail->again = false;
+  jg_metric_add(hub->metrics.pages, 1);
+  struct jg_status status = jg_store_submit_read(hub->options.store, &page->read);
+  if (!jg_status_ok(status)) {
+    page->status = status;
+    page->done = true;
+  }
+}
+
+static bool is_done(struct jg_hub *hub, const struct jg_hub_page *page) {
+  jg_hub_lock(&hub->wake_mutex);
+  bool done = page->done;
+  jg_hub_unlock(&hub->wake_mutex);
+  return done;
+}
+
+static void end_page(struct jg_hub_page *page) {
+  page->tail->page = NULL;
+  jg_arena_done(&page->arena);
+  jg_free(page);
+}
+
+static void shrink_rings(struct jg_hub *hub) {
+  for (struct jg_ring *ring; (ring = jg_ring_over_budget(&hub->budget)) != NULL;) {
+    struct jg_hub_view *view = (struct jg_hub_view *)(void *)((char *)ring - offsetof(struct jg_hub_view, ring));
+    jg_hub_lock(&view->mutex);
+    jg_ring_drop_oldest(&view->ring, &hub->budget);
+    jg_hub_unlock(&view->mutex);
+  }
+  jg_metric_set(hub->metrics.ring_bytes, (int64_t)hub->budget.bytes);
+}
+
+/* Puts a page into the rings. A view that it was not encoded for, because it is new or the page could not be read, begins
+ * behind it: its streams read what is missing themselves (H3). Returns how many streams moved. */
+static size_t publish(struct jg_hub_page *page) {
+  struct jg_hub *hub = page->hub;
+  jg_hub_lock(&hub->mutex);
+  page->tail->through = page->through;
+  struct jg_hub_view *views = page->tail->views;
+  for (struct jg_hub_view *view = views; view != NULL; view = view->next) {
+    jg_hub_lock(&view->mutex);
+    if (view->fed) {
+      for (size_t i = 0; i < view->fresh.count; i++) {
+        jg_ring_append(&view->ring, &hub->budget, &view->fresh.items[i]);
+      }
+      jg_ring_pass(&view->ring, page->through);
+    } else {
+      jg_ring_restart(&view->ring, &hub->budget, page->through);
+    }
+    jg_hub_unlock(&view->mutex);
+    view->fresh = (struct jg_batches){0};
+    view->fed = false;
+  }
+  jg_hub_unlock(&hub->mutex);
+  shrink_rings(hub);
+  size_t moved = 0;
+  for (struct jg_hub_view *view = views; view != NULL; view = view->next) {
+    moved += jg_hub_fan_out(hub, view);
+  }
+  return moved;
+}
+
+static void rest(size_t moved) {
+  int64_t ns = (int64_t)moved * REST_NS_PER_STREAM;
+  if (ns >= REST_NS_MIN) {
+    const struct timespec time = {.tv_nsec = ns < REST_NS_MAX ? ns : REST_NS_MAX};
+    (void)nanosleep(&time, NULL);  // cut short by a signal: no harm
+  }
+}
+
+static void observe_lag(struct jg_hub *hub, int64_t commit_ticks) {
+  int64_t ticks = jg_clock_now_ticks(hub->options.clock) - commit_ticks;
+  jg_histogram_observe_ns(hub->metrics.lag, ticks > 0 ? ticks * NS_PER_TICK : 0);
+}
+
+/* If the log cannot be read, and not for a passing reason (a record is damaged, too large, or gone), the tail goes to the end
+ * of the log instead: each stream is sent to read the log itself, and ends with the status that it then gets. */
+static void take_failure(struct jg_hub_page *page) {
+  struct jg_hub *hub = page->hub;
+  struct jg_hub_tail *tail = page->tail;
+  jg_metric_add(hub->metrics.failures, 1);
+  if (!hub->failing) {
+    hub->failing = true;
+    jg_log(hub->options.log, JG_LOG_WARN, "watch_tail_failed", JG_LOG_C("code", jg_code_name(page->status.code)),
+           JG_LOG_C("reason", jg_reason_name(page->status.reason)), JG_LOG_I("tenant", tail->tenant),
+           JG_LOG_I("revision", tail->through));
+  }
+  bool passing = page->status.code == JG_UNAVAILABLE || page->status.code == JG_DEADLINE_EXCEEDED;
+  bool skip = !passing && !page->state_only;
+  drop_fresh(page);
+  end_page(page);
+  if (skip) {
+    start_page(hub, tail, true);
+  }
+}
+
+static void take_page(struct jg_hub_page *page) {
+  struct jg_hub *hub = page->hub;
+  struct jg_hub_tail *tail = page->tail;
+  if (!jg_status_ok(page->status)) {
+    take_failure(page);
+    return;
+  }
+  size_t moved = 0;
+  if (page->state_only) {
+    moved = publish(page);
+  } else {
+    hub->failing = false;
+    if (page->count > 0) {
+      tail->again = true;
+      observe_lag(hub, page->commit_ticks);
+      moved = publish(page);
+    }
+  }
+  end_page(page);
+  rest(moved);
+}
+
+void jg_hub_pass(struct jg_hub *hub, struct jg_hub_tail *tail, bool wanted) {
+  if (tail->page != NULL && is_done(hub, tail->page)) {
+    take_page(tail->page);
+  }
+  tail->again = tail->again || wanted;
+  // A page that is out may have been read before the commit that is hinted at: the next one follows it.
+  if (tail->page == NULL && tail->again) {
+    start_page(hub, tail, false);
+  }
+}
+
+bool jg_hub_abandon(struct jg_hub *hub, struct jg_hub_tail *tail) {
+  if (tail->page == NULL) {
+    return true;
+  }
+  if (!is_done(hub, tail->page)) {
+    return false;
+  }
+  drop_fresh(tail->page);
+  end_page(tail->page);
+  return true;
+}
+
+size_t jg_hub_fan_out(struct jg_hub *hub, struct jg_hub_view *view) {
+  struct jg_hub_move moves[JG_HUB_MOVES];
+  jg_hub_lock(&view->mutex);
+  view->parked = false;
+  // Those who come back meanwhile have seen what there is; a later page takes them.
+  size_t left = view->idle_count;
+  jg_hub_unlock(&view->mutex);
+  size_t moved = 0;
+  while (left > 0) {
+    size_t count = 0;
+    int64_t now = jg_clock_mono_ns(hub->options.clock);
+    jg_hub_lock(&view->mutex);
+    for (; left > 0 && view->idle_first != NULL && count < JG_HUB_MOVES; left--) {
+      struct jg_hub_stream *stream = view->idle_first;
+      jg_hub_unlink(view, stream);
+      jg_hub_lock(&stream->mutex);
+      // One that is being cancelled is only taken out of the list: its canceller waits for our lock and goes on.
+      if (stream->state == JG_HUB_IDLE) {
+        jg_hub_step(stream, now, &moves[count]);
+        count += moves[count].kind != JG_HUB_STAY;
+      }
+      jg_hub_unlock(&stream->mutex);
+    }
+    left = view->idle_first != NULL ? left : 0;
+    jg_hub_unlock(&view->mutex);
+    for (size_t i = 0; i < count; i++) {
+      jg_hub_make(&moves[i]);
+    }
+    moved += count;
+  }
+  return moved;
+}
+
+/* Under hub->mutex: moves one stream whose time has come, and sets its next one. */
+static void beat_one(struct jg_hub *hub, struct jg_hub_stream *stream, int64_t now, struct jg_hub_move *ret_move) {
+  struct jg_hub_view *view = stream->view;
+  ret_move->kind = JG_HUB_STAY;
+  jg_hub_lock(&view->mutex);
+  jg_hub_lock(&stream->mutex);
+  int64_t due = stream->sent_ns + stream->heartbeat_ns;
+  if (due <= now && stream->state == JG_HUB_IDLE) {
+    jg_hub_unlink(view, stream);
+    jg_hub_step_bookmark(stream, now, ret_move);
+    due = now + stream->heartbeat_ns;
+  } else if (due <= now) {
+    // Busy for so long: soon after it is not, the bookmark comes.
+    due = now + BUSY_RETRY_NS;
+  }
+  jg_hub_unlock(&stream->mutex);
+  jg_hub_unlock(&view->mutex);
+  jg_timers_set(&hub->timers, &stream->timer, due);
+}
+
+void jg_hub_beat(struct jg_hub *hub) {
+  struct jg_hub_move moves[JG_HUB_MOVES];
+  size_t count;
+  do {
+    count = 0;
+    int64_t now = jg_clock_mono_ns(hub->options.clock);
+    jg_hub_lock(&hub->mutex);
+    for (struct jg_timer *first; count < JG_HUB_MOVES; count += moves[count].kind != JG_HUB_STAY) {
+      first = jg_timers_first(&hub->timers);
+      if (first == NULL || first->due_ns > now) {
+        break;
+      }
+      // A stream leaves the heap under this lock before it ends, so it is there.
+      struct jg_hub_stream *stream =
+          (struct jg_hub_stream *)(void *)((char *)first - offsetof(struct jg_hub_stream, timer));
+      beat_one(hub, stream, now, &moves[count]);
+    }
+    jg_hub_unlock(&hub->mutex);
+    for (size_t i = 0; i < count; i++) {
+      jg_hub_make(&moves[i]);
+    }
+  } while (count == JG_HUB_MOVES);
+}
