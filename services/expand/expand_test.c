@@ -269,6 +269,56 @@ static void test_c1_committed_data_only(void **state) {
   jg_test_call_destroy(call);
 }
 
+/* Changes an entity and looks at a job whose project is not there, then fails. */
+static struct jg_status look_then_fail(struct jg_txn *txn, void *data) {
+  (void)data;
+  const struct jg_entity *entity = jg_entity(JG_KIND_SKILL);
+  Jobgate__V1__Skill skill = JOBGATE__V1__SKILL__INIT;
+  skill.id = (char *)S_ID;
+  const struct jg_entity_put put = {.create = true,
+                                    .kind = JG_KIND_SKILL,
+                                    .id = uuid(S_ID),
+                                    .payload = jg_message_pack_payload(entity, &skill.base, &app->arena),
+                                    .commit_ticks = jg_txn_stamp(txn, JG_TICKS_UNSET)};
+  int64_t revision = 0;
+  JG_RETURN_IF_ERROR(jg_txn_entity_put(txn, &put, &app->arena, &revision));
+  struct jg_job_row row;
+  JG_RETURN_IF_ERROR(jg_txn_job_get(txn, uuid(ID), &app->arena, &row));
+  const struct jg_expand_options options = {.tenant = app->tenant, .in_write = true};
+  struct jg_parts parts;
+  JG_RETURN_IF_ERROR(jg_expand_jobs(app->expander, txn, &options, &row, 1, &app->arena, &parts));
+  assert_null(parts.relations[0]);
+  return jg_status_make(JG_ABORTED, JG_REASON_NONE, "on purpose");
+}
+
+static struct jg_status make_project(struct jg_txn *txn, void *data) {
+  (void)data;
+  const struct jg_entity *entity = jg_entity(JG_KIND_PROJECT);
+  Jobgate__V1__Project project = JOBGATE__V1__PROJECT__INIT;
+  project.id = (char *)NOBODY;
+  project.reference_back_office = (char *)"now";
+  const struct jg_entity_put put = {.create = true,
+                                    .kind = JG_KIND_PROJECT,
+                                    .id = uuid(NOBODY),
+                                    .key = JG_STR("now"),
+                                    .payload = jg_message_pack_payload(entity, &project.base, &app->arena),
+                                    .commit_ticks = jg_txn_stamp(txn, JG_TICKS_UNSET)};
+  int64_t revision = 0;
+  return jg_txn_entity_put(txn, &put, &app->arena, &revision);
+}
+
+/* What an undone write saw of the heads is forgotten with it, though its revision is given to the next one. */
+static void test_c2_heads_of_an_undone_write(void **state) {
+  (void)state;
+  assert_true(jg_status_ok(jg_test_write(app, put_bare_job, NULL)));
+  assert_int_equal(jg_test_write(app, look_then_fail, NULL).code, JG_ABORTED);
+  assert_true(jg_status_ok(jg_test_write(app, make_project, NULL)));
+  assert_int_equal(jg_test_revision(app), 2);
+  struct jg_test_call *call = jg_test_fetch(app, ID);
+  jg_test_assert_get(call, "project_reference_back_office", "now");
+  jg_test_call_destroy(call);
+}
+
 /* A write that changed no entity warms the cache: a process that only writes does not build the same thing each time. */
 static void test_writes_share_what_was_committed(void **state) {
   (void)state;
@@ -349,6 +399,7 @@ int main(void) {
       TEST(test_missing_entities_count_as_not_set),
       TEST(test_damaged_payload),
       TEST(test_c1_committed_data_only),
+      TEST(test_c2_heads_of_an_undone_write),
       TEST(test_writes_share_what_was_committed),
       TEST(test_readers_beside_a_writer),
       TEST(test_etags),
