@@ -7,13 +7,17 @@
 #include "base/queue.h"
 #include "jobgate/v1/job_service.pb-c.h"
 
+#define HELD_MAX 64
+
 /* One test at a time runs in the process, so its state may be static. */
 static struct {
   pthread_t thread;
   struct jg_queue queue;
   pthread_mutex_t mutex;
   pthread_cond_t changed;
-  struct jg_call *held;
+  struct jg_call *held[HELD_MAX];
+  size_t held_count;
+  bool released;
   int cancelled;
 } fake;
 
@@ -38,7 +42,8 @@ void fake_start(void) {
   jg_queue_init(&fake.queue, 100000, NULL, NULL);
   JG_ASSERT(pthread_mutex_init(&fake.mutex, NULL) == 0);
   JG_ASSERT(pthread_cond_init(&fake.changed, NULL) == 0);
-  fake.held = NULL;
+  fake.held_count = 0;
+  fake.released = false;
   fake.cancelled = 0;
   JG_ASSERT(pthread_create(&fake.thread, NULL, work, NULL) == 0);
 }
@@ -73,10 +78,17 @@ void fake_wait_cancelled(int count) {
 
 void fake_wait_held(void) {
   JG_ASSERT(pthread_mutex_lock(&fake.mutex) == 0);
-  while (fake.held == NULL) {
+  while (fake.held_count == 0) {
     JG_ASSERT(pthread_cond_wait(&fake.changed, &fake.mutex) == 0);
   }
   JG_ASSERT(pthread_mutex_unlock(&fake.mutex) == 0);
+}
+
+size_t fake_held_count(void) {
+  JG_ASSERT(pthread_mutex_lock(&fake.mutex) == 0);
+  size_t count = fake.held_count;
+  JG_ASSERT(pthread_mutex_unlock(&fake.mutex) == 0);
+  return count;
 }
 
 static void echo(struct jg_call *call) {
@@ -86,18 +98,27 @@ static void echo(struct jg_call *call) {
 
 void fake_release(void) {
   JG_ASSERT(pthread_mutex_lock(&fake.mutex) == 0);
-  struct jg_call *call = fake.held;
-  fake.held = NULL;
+  fake.released = true;
+  size_t count = fake.held_count;
+  fake.held_count = 0;
   JG_ASSERT(pthread_mutex_unlock(&fake.mutex) == 0);
-  echo(call);
+  for (size_t i = 0; i < count; i++) {
+    echo(fake.held[i]);
+  }
 }
 
 static void hold(struct jg_call *call) {
   JG_ASSERT(pthread_mutex_lock(&fake.mutex) == 0);
-  JG_ASSERT(fake.held == NULL);
-  fake.held = call;
-  JG_ASSERT(pthread_cond_broadcast(&fake.changed) == 0);
+  bool released = fake.released;
+  if (!released) {
+    JG_ASSERT(fake.held_count < HELD_MAX);
+    fake.held[fake.held_count++] = call;
+    JG_ASSERT(pthread_cond_broadcast(&fake.changed) == 0);
+  }
   JG_ASSERT(pthread_mutex_unlock(&fake.mutex) == 0);
+  if (released) {
+    echo(call);
+  }
 }
 
 static void echo_in_thread(struct jg_call *call) {
@@ -255,6 +276,11 @@ static void count_received(struct jg_call *call, struct jg_str message, bool end
     jg_call_fail(call, jg_status_make(JG_ABORTED, JG_REASON_NONE, "stopped"));
     return;
   }
+  if (jg_str_equal(message, JG_STR("ack"))) {
+    call->sink->send(call, jg_bytes_create(message));
+    call->sink->receive(call);
+    return;
+  }
   state->messages++;
   for (size_t i = 0; i < message.len; i++) {
     JG_ASSERT(message.data[i] == 'x');
@@ -267,6 +293,7 @@ static void count(struct jg_call *call) {
   call->stream = jg_arena_alloc_zero(&call->arena, sizeof(struct count));
   JG_ASSERT(call->stream != NULL);
   call->on_received = count_received;
+  call->on_sent = ignore_sent;
   call->on_cancelled = forever_cancelled;
   call->sink->receive(call);
 }

@@ -17,7 +17,7 @@ enum fake_method {
   FAKE_NUMBERS, /* streams the texts "0", "1", ... up to page_size from the worker, then OK */
   FAKE_LAST,    /* streams one message and ends at once, from inside the handler: OUT_OF_RANGE */
   FAKE_FOREVER, /* streams one message and stays open until it is cancelled */
-  FAKE_COUNT, /* client stream: ImportJobsResponse, created = messages, updated = bytes; a message "stop" is ABORTED */
+  FAKE_COUNT, /* client stream: ImportJobsResponse, created = messages, updated = bytes; "ack" is sent back, "stop" is ABORTED */
   FAKE_METHOD_COUNT
 };
 
@@ -27,7 +27,9 @@ void fake_start(void);
 void fake_stop(void);
 /* Waits until a call of FAKE_HOLD has arrived. */
 void fake_wait_held(void);
-/* Answers the call of FAKE_HOLD, from this thread. */
+/* How many have. */
+size_t fake_held_count(void);
+/* Answers the calls of FAKE_HOLD, from this thread; later ones are answered at once. */
 void fake_release(void);
 /* Waits until `count` streams in all were cancelled. */
 void fake_wait_cancelled(int count);
