@@ -1,4 +1,8 @@
 /* ImportJobs: the transport hands its messages to a thread of the call's own, because feeding an import blocks. */
+#include <pthread.h>
+
+#include "base/buf.h"
+#include "base/queue.h"
 #include "jobgate/v1/job_service.pb-c.h"
 #include "proto/codec/message.h"
 #include "services/import/import.h"

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/queue.h"
+
 #define ARENA_BYTES ((size_t)512 << 20)
 #define LOG_BYTES (16u << 20)
 #define NOW_TICKS (INT64_C(1769670820) * JG_TICKS_PER_SECOND) /* 2026-01-29 */
