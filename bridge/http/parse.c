@@ -156,7 +156,10 @@ static void keep_last_bytes(struct jg_http_connection *connection, const char *d
 /* The byte that stands `back` (1 or 2) before `at`. */
 static char byte_before(const struct jg_http_connection *connection, const char *at, size_t back) {
   size_t here = (size_t)(at - connection->chunk);
-  return here >= back ? at[-(ptrdiff_t)back] : connection->last_bytes[2 - (back - here)];
+  if (here >= back) {
+    return *(at - back);
+  }
+  return connection->last_bytes[2 - (back - here)];
 }
 
 /* Whether a line ended between a field's colon and its value: up to `end`, and in the chunks before. */

@@ -206,7 +206,7 @@ void jg_test_server_release(struct jg_test_server *test, bool newest) {
   size_t index = newest ? test->held_count - 1 : 0;
   struct jg_http_request *request = test->held[index];
   test->held_count--;
-  memmove(&test->held[index], &test->held[index + 1], (test->held_count - index) * sizeof(test->held[0]));
+  memmove(&test->held[index], &test->held[index + 1], (test->held_count - index) * sizeof(struct jg_http_request *));
   unlock(test);
   answer_text(request, request->query);
 }

@@ -68,7 +68,11 @@ static const char *quotable(struct parser *parser, struct jg_str name) {
     return "$?";
   }
   for (size_t i = 0; i < len; i++) {
-    text[i] = name.data[i] > ' ' && name.data[i] < 0x7f ? name.data[i] : '?';
+    bool plain = name.data[i] > ' ' && name.data[i] < 0x7f;
+    text[i] = '?';
+    if (plain) {
+      text[i] = name.data[i];
+    }
   }
   text[len] = '\0';
   return text;

@@ -9,7 +9,7 @@
 #define JOB_BYTES 2560u
 #define SLACK_BYTES (16u << 10)
 
-static void finish(struct jg_call *call, struct jg_status status, const struct jg_answer *answer);
+static void finish(struct jg_call *base, struct jg_status status, const struct jg_answer *answer);
 
 /* REST has no streams: the methods behind its routes are unary. */
 const struct jg_call_sink jg_rest_sink = {.finish = finish};

@@ -33,7 +33,7 @@ static void append_message(const struct jg_rest *rest, const char *message, stru
   jg_buf_append_char(out, '"');
   for (size_t i = 0; i < text.len; i++) {
     bool plain = text.data[i] >= ' ' && text.data[i] < 0x7f && text.data[i] != '"' && text.data[i] != '\\';
-    jg_buf_append_char(out, plain ? text.data[i] : '?');
+    jg_buf_append(out, plain ? &text.data[i] : "?", 1);
   }
   jg_buf_append_char(out, '"');
 }

@@ -31,8 +31,8 @@ struct jg_rest *jg_rest_create(const struct jg_rest_options *options);
 void jg_rest_destroy(struct jg_rest *rest);
 
 /* The three callbacks of struct jg_http_server_options; data is the struct jg_rest. Thread: the server's loop. */
-void jg_rest_handle(struct jg_http_request *request, void *rest);
-void jg_rest_refuse(struct jg_http_request *request, int status, const char *message, void *rest);
-void jg_rest_done(struct jg_http_request *request, int status, size_t body_bytes, void *rest);
+void jg_rest_handle(struct jg_http_request *request, void *data);
+void jg_rest_refuse(struct jg_http_request *request, int status, const char *message, void *data);
+void jg_rest_done(struct jg_http_request *request, int status, size_t body_bytes, void *data);
 
 #endif

@@ -466,7 +466,7 @@ static void escapes_do_not_break_a_page(void **state) {
   fake_name_jobs(name);
   struct jg_test_answer answer = get("/api/Jobs");
   assert_int_equal(answer.status, 200);
-  assert_true(answer.body.len > 100 * 6 * 20000);
+  assert_true(answer.body.len > (size_t)100 * 6 * 20000);
   assert_int_equal(count_of(answer.body.data, "\"name\":\"\\u0001"), 100);
   jg_test_answer_done(&answer);
 }
