@@ -38,10 +38,11 @@ struct jg_import_options {
 };
 
 struct jg_import *jg_import_create(const struct jg_import_options *options);
-/* Waits for what is under way. */
+/* Waits for what is under way, and reports none of it. NULL is allowed. */
 void jg_import_destroy(struct jg_import *import);
 /* Takes any cut of the input (proto/codec/json_split.h). Blocks while the window is full. An error ends the import: a refusal
- * (without skip_errors), unreadable input, or a failing store; jobs before it stay. Thread: one that may block. */
+ * (without skip_errors; it was reported too), unreadable input, or a failing store; jobs before it stay, and later calls return
+ * it again. Thread: one that may block. */
 JG_MUST_CHECK struct jg_status jg_import_feed(struct jg_import *import, struct jg_str bytes, struct jg_arena *arena);
 /* The end of the input; waits for everything. */
 JG_MUST_CHECK struct jg_status jg_import_end(struct jg_import *import, struct jg_arena *arena);
