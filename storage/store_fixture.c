@@ -1,6 +1,6 @@
 #include "storage/store_fixture.h"
 
-#include <dirent.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,12 +13,15 @@
 /* 2026-01-29T07:13:40Z */
 #define TICKS_START (INT64_C(1769670820) * JG_TICKS_PER_SECOND)
 
+static const char *folder_of(const char *variable) {
+  return getenv(variable);  // NOLINT(concurrency-mt-unsafe): nobody changes the environment
+}
+
 void jg_fixture_init(struct jg_fixture *fixture) {
   *fixture = (struct jg_fixture){0};
-  const char *root = getenv("TEST_TMPDIR");
-  if (root == NULL) {
-    root = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
-  }
+  const char *root = folder_of("TEST_TMPDIR");
+  root = root != NULL ? root : folder_of("TMPDIR");
+  root = root != NULL ? root : "/tmp";
   int len = snprintf(fixture->dir, sizeof(fixture->dir), "%s/store-XXXXXX", root);
   JG_ASSERT(len > 0 && (size_t)len < sizeof(fixture->dir));
   JG_ASSERT(mkdtemp(fixture->dir) != NULL);
@@ -35,20 +38,17 @@ void jg_fixture_init(struct jg_fixture *fixture) {
   };
 }
 
-static void remove_dir(const char *path) {
-  DIR *dir = opendir(path);
-  JG_ASSERT(dir != NULL);
-  for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-    (void)unlinkat(dirfd(dir), entry->d_name, 0);  // "." and ".." stay
-  }
-  (void)closedir(dir);  // was only read
-  (void)rmdir(path);    // a test may have made folders in it
+static int remove_one(const char *path, const struct stat *file JG_UNUSED, int type JG_UNUSED,
+                      struct FTW *place JG_UNUSED) {
+  return remove(path);
 }
 
 void jg_fixture_done(struct jg_fixture *fixture) {
   jg_fixture_close(fixture);
   jg_arena_done(&fixture->arena);
-  remove_dir(fixture->dir);
+  int left =
+      nftw(fixture->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);  // NOLINT(concurrency-mt-unsafe): once, at the end
+  JG_ASSERT(left == 0);
 }
 
 static void must(struct jg_status status) {

@@ -29,7 +29,9 @@ static void assert_status(struct jg_status status, enum jg_code code, enum jg_re
   }
 }
 
-#define assert_ok(expression) assert_status(expression, JG_OK, JG_REASON_NONE)
+static void assert_ok(struct jg_status status) {
+  assert_status(status, JG_OK, JG_REASON_NONE);
+}
 
 /* ---- what tests read ---- */
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "storage/sqlite/sqlite_internal.h"
 #include "storage/store_fixture.h"
@@ -79,15 +80,46 @@ static void *submitter_main(void *data) {
   return NULL;
 }
 
+/* What noise on the machine does not touch: bytes handed to write(2) by this process, and its processor time. */
+struct costs {
+  int64_t written_bytes, cpu_us;
+};
+
+static struct costs costs_now(void) {
+  struct costs costs = {0};
+  FILE *file = fopen("/proc/self/io", "r");
+  char line[128];
+  while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+    struct jg_str value, name = jg_str_cut(jg_str_from_cstr(line), ':', &value);
+    if (jg_str_equal(name, JG_STR("wchar"))) {
+      value = jg_str_trim(jg_str_cut(value, '\n', &value));
+      JG_ASSERT(jg_parse_i64(value, &costs.written_bytes));
+    }
+  }
+  if (file != NULL) {
+    (void)fclose(file);  // was only read
+  }
+  struct rusage usage;
+  JG_ASSERT(getrusage(RUSAGE_SELF, &usage) == 0);
+  costs.cpu_us =
+      (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+  return costs;
+}
+
 static int compare(const void *a, const void *b) {
   int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
   return (x > y) - (x < y);
+}
+
+static double at(const int64_t *latencies_ns, size_t index) {
+  return (double)latencies_ns[index] / 1e6;
 }
 
 static double run_row(const char *what, uint64_t submitters, uint64_t writes, size_t bytes, bool update) {
   static struct submitter all[SUBMITTERS_MAX];
   uint64_t each = writes / submitters;
   int64_t *latencies_ns = jg_alloc(submitters * each * sizeof(*latencies_ns));
+  struct costs before = costs_now();
   int64_t begun_ns = jg_clock_mono_ns(jg_clock_system());
   for (uint64_t i = 0; i < submitters; i++) {
     all[i] = (struct submitter){
@@ -98,12 +130,14 @@ static double run_row(const char *what, uint64_t submitters, uint64_t writes, si
     JG_ASSERT(pthread_join(all[i].thread, NULL) == 0);
   }
   double seconds = (double)(jg_clock_mono_ns(jg_clock_system()) - begun_ns) / NS_PER_SECOND;
+  struct costs after = costs_now();
   size_t count = submitters * each;
   qsort(latencies_ns, count, sizeof(*latencies_ns), compare);
   double rate = (double)count / seconds;
-  printf("%-34s %5lu submitters %9.0f/s   p50 %7.3f ms   p99 %7.3f ms   max %7.1f ms\n", what,
-         (unsigned long)submitters, rate, (double)latencies_ns[count / 2] / 1e6,
-         (double)latencies_ns[count / 100 * 99] / 1e6, (double)latencies_ns[count - 1] / 1e6);
+  printf("%-26s %4lu submitters %7.0f/s  p50 %7.3f  p99 %7.3f  max %6.1f ms  %5.1f us cpu  %5.1f KB written\n", what,
+         (unsigned long)submitters, rate, at(latencies_ns, count / 2), at(latencies_ns, count / 100 * 99),
+         at(latencies_ns, count - 1), (double)(after.cpu_us - before.cpu_us) / (double)count,
+         (double)(after.written_bytes - before.written_bytes) / 1024 / (double)count);
   jg_free(latencies_ns);
   return rate;
 }

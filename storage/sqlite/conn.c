@@ -65,8 +65,8 @@ static int configure(struct jg_sqlite_conn *conn) {
   return rc;
 }
 
-int jg_sqlite_conn_open(const char *path, enum jg_sqlite_role role, bool read_only, bool create,
-                        const struct jg_clock *clock, struct jg_sqlite_conn **ret_conn) {
+int jg_sqlite_conn_open(const char *path, enum jg_sqlite_role role, int access, const struct jg_clock *clock,
+                        struct jg_sqlite_conn **ret_conn) {
   // SQLite reads "file:" names as URIs, and ":memory:" as one of its own: an absolute path is neither.
   JG_ASSERT(path[0] == '/');
   struct jg_sqlite_conn *conn = jg_alloc_zero(1, sizeof(*conn));
@@ -74,8 +74,7 @@ int jg_sqlite_conn_open(const char *path, enum jg_sqlite_role role, bool read_on
   conn->role = role;
   conn->clock = clock;
   conn->ticks_left = INLINE_TICKS_MAX;
-  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
-              (create ? SQLITE_OPEN_CREATE : 0);
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | access;
   int rc = sqlite3_open_v2(path, &conn->db, flags, NULL);
   if (rc == SQLITE_OK) {
     rc = configure(conn);

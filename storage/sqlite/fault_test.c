@@ -47,7 +47,9 @@ static void assert_status(struct jg_status status, enum jg_code code, enum jg_re
   }
 }
 
-#define assert_ok(expression) assert_status(expression, JG_OK, JG_REASON_NONE)
+static void assert_ok(struct jg_status status) {
+  assert_status(status, JG_OK, JG_REASON_NONE);
+}
 
 static int64_t metric(const char *name) {
   return jg_metric_get(jg_metrics_counter(metrics, name, "", ""));
@@ -241,6 +243,22 @@ static void test_full_disk(void **state JG_UNUSED) {
   assert_int_equal(log.count, 2);
 }
 
+/* Not even a transaction can be begun: nobody runs, everybody hears it. */
+static void test_no_transaction(void **state JG_UNUSED) {
+  struct member members[MEMBERS];
+  make_members(members);
+  struct jg_fixture_hold hold;
+  batch_submit(members, MEMBERS, &hold);
+  jg_fault_arm(JG_FAULT_LOCK, SQLITE_IOERR_SHMLOCK, INT_MAX);
+  batch_wait(members, MEMBERS, &hold);
+  for (size_t i = 0; i < MEMBERS; i++) {
+    assert_int_equal(members[i].runs, 0);
+    assert_status(members[i].done.status, JG_UNAVAILABLE, JG_REASON_STORE_UNAVAILABLE);
+  }
+  jg_fault_disarm();
+  assert_ok(jg_fixture_create_one(&fixture, &(struct jg_fixture_job){.id = 7}));
+}
+
 /* ---- reads ---- */
 
 static struct jg_status run_get(struct jg_txn *txn, void *data) {
@@ -269,6 +287,17 @@ static void test_read_errors(void **state JG_UNUSED) {
     assert_ok(jg_fixture_read(&fixture, fixture.tenant, run_get, &row));
     jg_fixture_close(&fixture);
   }
+}
+
+/* An inline read never waits: what cannot be had at once is for the readers. */
+static void test_inline_read_does_not_wait(void **state JG_UNUSED) {
+  assert_ok(jg_fixture_create_one(&fixture, &(struct jg_fixture_job){.id = 1}));
+  struct jg_job_row row;
+  assert_ok(jg_store_read_inline(fixture.store, fixture.tenant, run_get, &row));
+  jg_fault_arm(JG_FAULT_LOCK, SQLITE_IOERR_SHMLOCK, 1);
+  assert_status(jg_store_read_inline(fixture.store, fixture.tenant, run_get, &row), JG_UNAVAILABLE,
+                JG_REASON_STORE_UNAVAILABLE);
+  assert_ok(jg_store_read_inline(fixture.store, fixture.tenant, run_get, &row));
 }
 
 /* Damage in the middle of the file shows when it is read, as DATA_LOSS, to readers and to the writer. */
@@ -335,8 +364,14 @@ static void test_wal_is_bounded(void **state JG_UNUSED) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
-      TEST(test_members_fail_alone), TEST(test_lost_batch_runs_again), TEST(test_batch_rolled_back_in_the_middle),
-      TEST(test_full_disk),          TEST(test_read_errors),           TEST(test_damage_shows_when_read),
+      TEST(test_members_fail_alone),
+      TEST(test_lost_batch_runs_again),
+      TEST(test_batch_rolled_back_in_the_middle),
+      TEST(test_full_disk),
+      TEST(test_no_transaction),
+      TEST(test_read_errors),
+      TEST(test_inline_read_does_not_wait),
+      TEST(test_damage_shows_when_read),
       TEST(test_wal_is_bounded),
   };
   return cmocka_run_group_tests(tests, setup_process, NULL);

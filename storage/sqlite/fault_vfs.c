@@ -106,7 +106,8 @@ static int file_shm_map(sqlite3_file *file, int page, int len, int extend, void 
 }
 
 static int file_shm_lock(sqlite3_file *file, int offset, int n, int flags) {
-  return real_of(file)->pMethods->xShmLock(real_of(file), offset, n, flags);
+  int rc = (flags & SQLITE_SHM_LOCK) != 0 ? take(JG_FAULT_LOCK) : SQLITE_OK;
+  return rc != SQLITE_OK ? rc : real_of(file)->pMethods->xShmLock(real_of(file), offset, n, flags);
 }
 
 static void file_shm_barrier(sqlite3_file *file) {

@@ -1,9 +1,10 @@
-/* For tests: an SQLite VFS over the default one that fails reads, writes or syncs of databases and their WALs when told to.
+/* For tests: an SQLite VFS over the default one that fails reads, writes or syncs of databases and their WALs, or
+ * locks on the WAL, when told to.
  * Thread: any. */
 #ifndef JG_STORAGE_SQLITE_FAULT_VFS_H
 #define JG_STORAGE_SQLITE_FAULT_VFS_H
 
-enum jg_fault_op { JG_FAULT_READ, JG_FAULT_WRITE, JG_FAULT_SYNC, JG_FAULT_OP_COUNT };
+enum jg_fault_op { JG_FAULT_READ, JG_FAULT_WRITE, JG_FAULT_SYNC, JG_FAULT_LOCK, JG_FAULT_OP_COUNT };
 
 /* Becomes the default. Before any database is open; once a process. */
 void jg_fault_install(void);

@@ -38,7 +38,7 @@ struct jg_status jg_sqlite_lock_take(const char *path, struct jg_arena *arena, i
   int fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (fd < 0) {
     return jg_status_printf(arena, JG_FAILED_PRECONDITION, JG_REASON_STORE_READ_ONLY, "cannot write %s: %s", lock_path,
-                            strerror(errno));
+                            strerrordesc_np(errno));
   }
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
@@ -51,7 +51,7 @@ struct jg_status jg_sqlite_lock_take(const char *path, struct jg_arena *arena, i
   (void)close(fd);  // nothing was written
   if (error != EAGAIN && error != EACCES) {
     return jg_status_printf(arena, JG_FAILED_PRECONDITION, JG_REASON_STORE_LOCKED, "cannot lock %s: %s", lock_path,
-                            strerror(error));
+                            strerrordesc_np(error));
   }
   const char *who = pid > 0 ? jg_arena_printf(arena, " (process %ld)", (long)pid) : "";
   return jg_status_printf(arena, JG_FAILED_PRECONDITION, JG_REASON_STORE_LOCKED,

@@ -83,6 +83,7 @@ static struct jg_status resolve(struct opening *opening, struct jg_str path) {
     return jg_status_printf(opening->arena, JG_NOT_FOUND, JG_REASON_NONE, "%s is a link to nothing", text.data);
   }
   JG_RETURN_IF_ERROR(resolve_dir(opening, path));
+  JG_ASSERT(opening->path != NULL);
   if (strlen(opening->path) > PATH_BYTES_MAX) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE, "the path of the store is longer than 500 bytes");
   }
@@ -141,13 +142,13 @@ static struct jg_status probe(struct opening *opening) {
     return refuse(opening, JG_FAILED_PRECONDITION, JG_REASON_STORE_FOREIGN, "is not a jobgate database");
   }
   struct jg_sqlite_conn *conn = NULL;
-  int rc = jg_sqlite_conn_open(opening->path, JG_SQLITE_PROBE, true, false, opening->options->clock, &conn);
+  int rc = jg_sqlite_conn_open(opening->path, JG_SQLITE_PROBE, SQLITE_OPEN_READONLY, opening->options->clock, &conn);
   // Any connection may read the header, but a hot journal can only be played back by one that may write. That is what the
   // program of any database does first, and keeps what it committed.
   struct jg_status status = rc == SQLITE_OK ? probe_header(opening, conn) : refuse_rc(opening, rc, "opening it");
   jg_sqlite_conn_close(conn);
   if (status.reason == JG_REASON_STORE_READ_ONLY && !opening->options->read_only) {
-    rc = jg_sqlite_conn_open(opening->path, JG_SQLITE_PROBE, false, false, opening->options->clock, &conn);
+    rc = jg_sqlite_conn_open(opening->path, JG_SQLITE_PROBE, SQLITE_OPEN_READWRITE, opening->options->clock, &conn);
     status = rc == SQLITE_OK ? probe_header(opening, conn) : refuse_rc(opening, rc, "opening it");
     jg_sqlite_conn_close(conn);
   }
@@ -257,9 +258,11 @@ static struct jg_status open_database(struct opening *opening, struct jg_sqlite_
   JG_RETURN_IF_ERROR(probe(opening));
   JG_RETURN_IF_ERROR(check_present(opening));
   const struct jg_store_options *options = opening->options;
+  int access =
+      options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | (options->create ? SQLITE_OPEN_CREATE : 0);
   struct jg_sqlite_conn *conn = NULL;
-  int rc = jg_sqlite_conn_open(opening->path, options->read_only ? JG_SQLITE_READER : JG_SQLITE_WRITER,
-                               options->read_only, options->create, options->clock, &conn);
+  int rc = jg_sqlite_conn_open(opening->path, options->read_only ? JG_SQLITE_READER : JG_SQLITE_WRITER, access,
+                               options->clock, &conn);
   if (rc != SQLITE_OK) {
     return refuse_rc(opening, rc, "opening it");
   }
@@ -284,6 +287,7 @@ struct jg_status jg_sqlite_open_file(const struct jg_store_options *options, str
                                      struct jg_sqlite_store *store, struct jg_sqlite_conn **ret_conn) {
   struct opening opening = {.options = options, .arena = arena};
   JG_RETURN_IF_ERROR(resolve(&opening, path));
+  JG_ASSERT(opening.path != NULL);
   JG_RETURN_IF_ERROR(probe(&opening));
   JG_RETURN_IF_ERROR(check_present(&opening));
   if (!options->read_only) {

@@ -35,7 +35,9 @@ static void assert_status(struct jg_status status, enum jg_code code, enum jg_re
   }
 }
 
-#define assert_ok(expression) assert_status(expression, JG_OK, JG_REASON_NONE)
+static void assert_ok(struct jg_status status) {
+  assert_status(status, JG_OK, JG_REASON_NONE);
+}
 
 /* Refused, in words that name the path. */
 static void assert_refused(enum jg_code code, enum jg_reason reason) {
@@ -83,9 +85,8 @@ static void make_store(void) {
 /* ---- URLs ---- */
 
 static void test_urls(void **state JG_UNUSED) {
-  static char long_url[600];
-  memset(long_url, 'a', sizeof(long_url));
-  memcpy(long_url, "sqlite:/", 8);
+  static char long_url[600] = "sqlite:/";
+  memset(long_url + 8, 'a', sizeof(long_url) - 8);
   const struct {
     struct jg_str url;
     enum jg_code code;
@@ -233,8 +234,8 @@ static void test_corrupt(void **state JG_UNUSED) {
   make_store();
   static char all[1 << 20];
   size_t len = read_file(fixture.path, all, sizeof(all));
-  assert_true(len > 3 * JG_SQLITE_PAGE_BYTES && len < sizeof(all));
-  assert_int_equal(truncate(fixture.path, 2 * JG_SQLITE_PAGE_BYTES), 0);
+  assert_true(len > (size_t)3 * JG_SQLITE_PAGE_BYTES && len < sizeof(all));
+  assert_int_equal(truncate(fixture.path, (off_t)2 * JG_SQLITE_PAGE_BYTES), 0);
   assert_refused(JG_DATA_LOSS, JG_REASON_STORE_CORRUPT);
   memset(all + JG_SQLITE_PAGE_BYTES, 0x5a, len - JG_SQLITE_PAGE_BYTES);
   write_file(fixture.path, all, len);

@@ -76,7 +76,8 @@ static struct jg_status reader_start(struct jg_sqlite_pool *pool, struct reader 
   reader->magic = READER_MAGIC;
   reader->pool = pool;
   struct jg_sqlite_store *store = pool->store;
-  int rc = jg_sqlite_conn_open(store->path, JG_SQLITE_READER, store->read_only, false, store->clock, &reader->conn);
+  int rc =
+      jg_sqlite_conn_open(store->path, JG_SQLITE_READER, jg_sqlite_reader_access(store), store->clock, &reader->conn);
   if (rc != SQLITE_OK) {
     return jg_sqlite_status(rc);
   }
@@ -124,7 +125,8 @@ static struct inline_conn *inline_get(struct jg_sqlite_pool *pool) {
   }
   struct jg_sqlite_conn *conn = NULL;
   struct jg_sqlite_store *store = pool->store;
-  if (jg_sqlite_conn_open(store->path, JG_SQLITE_INLINE, store->read_only, false, store->clock, &conn) != SQLITE_OK) {
+  if (jg_sqlite_conn_open(store->path, JG_SQLITE_INLINE, jg_sqlite_reader_access(store), store->clock, &conn) !=
+      SQLITE_OK) {
     return NULL;
   }
   own = jg_alloc_zero(1, sizeof(*own));

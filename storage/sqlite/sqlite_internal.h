@@ -41,9 +41,9 @@ struct jg_sqlite_conn {
   int wal_pages;       /* WRITER: size of the WAL after the last commit */
 };
 
-/* Opens a connection on an absolute path. read_only: SQLITE_OPEN_READONLY. The result is an SQLite code; on failure
- * *ret_conn is NULL. */
-JG_MUST_CHECK int jg_sqlite_conn_open(const char *path, enum jg_sqlite_role role, bool read_only, bool create,
+/* Opens a connection on an absolute path. access: SQLITE_OPEN_READONLY, or SQLITE_OPEN_READWRITE with or without
+ * SQLITE_OPEN_CREATE. The result is an SQLite code; on failure *ret_conn is NULL. */
+JG_MUST_CHECK int jg_sqlite_conn_open(const char *path, enum jg_sqlite_role role, int access,
                                       const struct jg_clock *clock, struct jg_sqlite_conn **ret_conn);
 void jg_sqlite_conn_close(struct jg_sqlite_conn *conn);
 /* INLINE: a new read begins, and has its bound of work before it. */
@@ -187,6 +187,11 @@ struct jg_sqlite_store {
   struct jg_sqlite_writer *writer; /* NULL if read_only */
   struct jg_sqlite_pool *pool;
 };
+
+/* How a reader's connection may open the file: one on a WAL needs its shared memory writable, if it can be had. */
+static inline int jg_sqlite_reader_access(const struct jg_sqlite_store *store) {
+  return store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+}
 
 /* open.c: everything before threads: refusals, the lock, creation, migration. On success the store has path and lock_fd, and
  * *ret_conn is the writer's connection (NULL if read_only). */
