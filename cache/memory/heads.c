@@ -5,9 +5,9 @@
 
 #include "base/compiler.h"
 
-#define SHARD_COUNT 16u
+#define SHARD_COUNT ((size_t)16)
 #define SHARD_BITS 4
-#define WAYS 4u /* places for a key */
+#define WAYS ((size_t)4) /* places for a key */
 
 struct head {
   struct jg_uuid id;

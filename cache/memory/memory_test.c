@@ -50,7 +50,9 @@ static int64_t metric(struct jg_metrics *metrics, const char *name) {
   (void)snprintf(series, sizeof(series), "%s{level=\"memory\",kind=\"project\"} ", name);
   const char *at = strstr(text.data, series);
   assert_non_null(at);
-  int64_t value = atoll(at + strlen(series));
+  const char *digits = at + strlen(series);
+  int64_t value = 0;
+  assert_true(jg_parse_i64(jg_str_make(digits, strcspn(digits, "\n")), &value));
   jg_buf_done(&text);
   return value;
 }

@@ -115,11 +115,11 @@ static void test_i3_lengths_but_no_groups(void **state) {
   assert_import("{\"id\":\"" ID "\"}", "created entities=0 warnings=0");
   assert_import("{\"id\":\"" ID "\",\"job_status_code\":\"Completed\"}", "updated entities=0 warnings=0");
   assert_import("{\"id\":\"" ID "\",\"job_status_code\":\"Open\"}", "updated entities=0 warnings=0");
-  char json[512];
-  memset(json, 'x', sizeof(json));
-  memcpy(json, "{\"reference_back_office\":\"", 26);
-  memcpy(json + 26 + 51, "\"}", 3);
-  assert_refused(json, "INVALID_ARGUMENT reference_back_office");
+  char text[52];
+  memset(text, 'x', sizeof(text));
+  text[51] = '\0';
+  assert_refused(jg_arena_printf(&app->arena, "{\"reference_back_office\":\"%s\"}", text),
+                 "INVALID_ARGUMENT reference_back_office");
   assert_refused("{\"project\":{\"id\":\"" P_ID "\",\"name\":{}}}", "INVALID_ARGUMENT project.name");
 }
 

@@ -57,6 +57,7 @@ void jg_expander_destroy(struct jg_expander *expander) {
   jg_free(expander);
 }
 
+// NOLINTNEXTLINE(readability-function-size): rows and their count are one argument, and so are arena and result.
 struct jg_status jg_expand_jobs(struct jg_expander *expander, struct jg_txn *txn,
                                 const struct jg_expand_options *options, const struct jg_job_row *rows, size_t count,
                                 struct jg_arena *arena, struct jg_parts *ret_parts) {
@@ -167,7 +168,7 @@ static void drop_held(void *data) {
 static struct jg_status fill(struct jg_expand_view *view, const struct jg_cache_key *keys, const uint32_t *places,
                              size_t key_count, struct held *held) {
   struct jg_expander *expander = view->expander;
-  struct jg_cache_value **found = jg_arena_alloc(view->arena, key_count * sizeof(found[0]));
+  struct jg_cache_value **found = jg_arena_alloc(view->arena, key_count * sizeof(struct jg_cache_value *));
   if (found == NULL) {
     return jg_expand_out_of_arena();
   }
@@ -195,7 +196,7 @@ static struct jg_status load(struct jg_expand_view *view, const struct batch *ba
   int64_t *heads = jg_arena_alloc(view->arena, count * sizeof(heads[0]));
   struct jg_cache_key *keys = jg_arena_alloc(view->arena, count * sizeof(keys[0]));
   uint32_t *places = jg_arena_alloc(view->arena, count * sizeof(places[0]));
-  struct held *held = jg_arena_alloc_zero(view->arena, sizeof(*held) + count * sizeof(held->values[0]));
+  struct held *held = jg_arena_alloc_zero(view->arena, sizeof(*held) + count * sizeof(struct jg_cache_value *));
   if (heads == NULL || keys == NULL || places == NULL || held == NULL) {
     return jg_expand_out_of_arena();
   }

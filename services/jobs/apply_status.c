@@ -18,7 +18,7 @@ static struct jg_str normalize(struct jg_str code, char out[CODE_BYTES_MAX]) {
     if (len == CODE_BYTES_MAX) {
       return JG_STR_NONE;
     }
-    out[len++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    out[len++] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
   }
   return jg_str_make(out, len);
 }

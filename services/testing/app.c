@@ -35,7 +35,7 @@ struct jg_test_app *jg_test_app_create(void) {
   jg_arena_init(&app->arena, ARENA_BYTES_MAX);
   jg_clock_manual_init(&app->clock, START_TICKS);
   app->metrics = jg_metrics_create();
-  const char *tmpdir = getenv("TEST_TMPDIR");
+  const char *tmpdir = getenv("TEST_TMPDIR");  // NOLINT(concurrency-mt-unsafe): nobody changes the environment
   char dir[512];
   (void)snprintf(dir, sizeof(dir), "%s/jobs.XXXXXX", tmpdir != NULL ? tmpdir : "/tmp");
   assert_non_null(mkdtemp(dir));
@@ -80,11 +80,13 @@ int64_t jg_test_metric(struct jg_test_app *app, const char *name, const char *la
   jg_buf_append_char(&text, '\0');
   int64_t sum = 0;
   size_t name_len = strlen(name);
-  for (char *line = strtok(text.data, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+  char *next = NULL;
+  for (char *line = strtok_r(text.data, "\n", &next); line != NULL; line = strtok_r(NULL, "\n", &next)) {
     char *space = strrchr(line, ' ');
+    int64_t value = 0;
     if (strncmp(line, name, name_len) == 0 && (line[name_len] == '{' || line[name_len] == ' ') && space != NULL &&
-        strstr(line, label) != NULL) {
-      sum += atoll(space + 1);
+        strstr(line, label) != NULL && jg_parse_i64(jg_str_from_cstr(space + 1), &value)) {
+      sum += value;
     }
   }
   jg_buf_done(&text);
