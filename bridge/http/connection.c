@@ -121,6 +121,17 @@ void jg_http_connection_push(struct jg_http_connection *connection, struct jg_ht
   }
 }
 
+void jg_http_connection_add_unwritten(struct jg_http_connection *connection, size_t bytes) {
+  connection->unwritten_bytes += bytes;
+  connection->server->unwritten_bytes += bytes;
+}
+
+void jg_http_connection_sub_unwritten(struct jg_http_connection *connection, size_t bytes) {
+  JG_ASSERT(bytes <= connection->unwritten_bytes && bytes <= connection->server->unwritten_bytes);
+  connection->unwritten_bytes -= bytes;
+  connection->server->unwritten_bytes -= bytes;
+}
+
 void jg_http_connection_dirty(struct jg_http_connection *connection) {
   if (connection->dirty || connection->settling) {
     return;
@@ -197,6 +208,11 @@ static void run_waiting(struct jg_http_connection *connection) {
     connection->running_unsafe = !is_safe(work);
     server->open_requests++;
     work->state = JG_HTTP_REQUEST_RUNNING;
+    if (work->refusal_status == 0 && server->unwritten_bytes >= server->limits.all_unwritten_bytes_max) {
+      work->refusal_status = 503;
+      work->refusal_message = "too many answers wait for their clients";
+      jg_http_server_count_refusal(server, 503);
+    }
     if (work->refusal_status == 0) {
       server->handler(&work->pub, server->data);
       continue;

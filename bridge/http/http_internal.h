@@ -137,6 +137,7 @@ enum jg_http_refusal { /* index of the server's counters */
                        JG_HTTP_REFUSED_417,
                        JG_HTTP_REFUSED_431,
                        JG_HTTP_REFUSED_501,
+                       JG_HTTP_REFUSED_503,
                        JG_HTTP_REFUSED_505,
                        JG_HTTP_REFUSED_COUNT
 };
@@ -174,7 +175,9 @@ struct jg_http_server {
   bool draining;
   int64_t drain_deadline_ns;
   size_t connection_count;
-  size_t open_requests; /* given to the handler and not gone yet */
+  size_t body_bytes;      /* of all requests */
+  size_t unwritten_bytes; /* of all connections */
+  size_t open_requests;   /* given to the handler and not gone yet */
   struct jg_http_connection *connections;
   struct jg_http_connection *dirty;
   struct jg_http_connection *timeout_first[JG_HTTP_TIMEOUT_COUNT], *timeout_last[JG_HTTP_TIMEOUT_COUNT];
@@ -218,6 +221,9 @@ void jg_http_connection_accept(struct jg_http_server *server);
 void jg_http_connection_settle(struct jg_http_connection *connection);
 bool jg_http_connection_may_read(const struct jg_http_connection *connection);
 void jg_http_connection_push(struct jg_http_connection *connection, struct jg_http_work *work);
+/* An answer waits to be written, or no longer does. */
+void jg_http_connection_add_unwritten(struct jg_http_connection *connection, size_t bytes);
+void jg_http_connection_sub_unwritten(struct jg_http_connection *connection, size_t bytes);
 void jg_http_connection_dirty(struct jg_http_connection *connection);
 /* Ends it at once; requests with their handlers are told. */
 void jg_http_connection_close(struct jg_http_connection *connection);

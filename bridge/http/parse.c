@@ -328,7 +328,7 @@ static int on_headers_complete(llhttp_t *parser) {
     interim->head = JG_STR("HTTP/1.1 100 Continue\r\n\r\n");
     interim->answer_bytes = interim->head.len;
     interim->state = JG_HTTP_REQUEST_ANSWERED;
-    connection->unwritten_bytes += interim->answer_bytes;
+    jg_http_connection_add_unwritten(connection, interim->answer_bytes);
     jg_http_connection_push(connection, interim);
   }
   return 0;
@@ -336,9 +336,16 @@ static int on_headers_complete(llhttp_t *parser) {
 
 static int on_body(llhttp_t *parser, const char *at, size_t len) {
   struct jg_http_connection *connection = parser->data;
-  jg_buf_append(&connection->current->body, at, len);
-  if (connection->current->body.failed) {
+  struct jg_http_server *server = connection->server;
+  struct jg_buf *body = &connection->current->body;
+  size_t before = body->len;
+  jg_buf_append(body, at, len);
+  server->body_bytes += body->len - before;
+  if (body->failed) {
     return refuse(connection, 413, "the body is too large");
+  }
+  if (server->body_bytes > server->limits.all_bodies_bytes_max) {
+    return refuse(connection, 503, "too much is being received");
   }
   return 0;
 }

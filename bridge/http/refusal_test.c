@@ -264,6 +264,82 @@ static void reading_ahead_stops_at_the_limit(void **state) {
   jg_test_client_close(&client);
 }
 
+static int64_t read_metric(const char *series) {
+  struct jg_buf text;
+  jg_test_server_metrics(server, &text);
+  jg_buf_append_char(&text, '\0');
+  const char *line = strstr(text.data, series);
+  assert_non_null(line);
+  struct jg_str rest = jg_str_from_cstr(line + strlen(series) + 1);
+  int64_t value = 0;
+  assert_true(jg_parse_i64(jg_str_cut(rest, '\n', &rest), &value));
+  jg_buf_done(&text);
+  return value;
+}
+
+/* What all clients together make the server hold has a limit: beyond it, requests are refused, and afterwards served again. */
+static void clients_share_a_limit_of_answers(void **state) {
+  (void)state;
+  const struct jg_http_limits few = {.all_unwritten_bytes_max = 10000000};
+  jg_test_server_stop(server);
+  server = jg_test_server_start(&few, NULL);
+  struct jg_test_client slow = connect_client(), other = connect_client();
+  struct jg_test_answer answer;
+  // The kernels take some megabytes, not all.
+  jg_test_client_send_text(&slow, "GET /big/40000000 HTTP/1.1\r\n" HOST "\r\n");
+  while (jg_test_server_calls(server) == 0 || jg_test_client_silent(&slow)) {
+    struct jg_test_client third = connect_client();
+    jg_test_client_close(&third);
+  }
+  jg_test_client_send_text(&other, "GET / HTTP/1.1\r\n" HOST "\r\nPOST /echo HTTP/1.1\r\n" HOST "\r\n");
+  for (int i = 0; i < 2; i++) {
+    jg_test_client_read(&other, false, &answer);
+    assert_int_equal(answer.status, 503);
+    assert_null(jg_test_answer_header(&answer, "connection").data);
+    jg_test_answer_done(&answer);
+  }
+  assert_int_equal(read_metric("http_refused_total{server=\"test\",status=\"503\"}"), 2);
+  jg_test_client_read(&slow, false, &answer);
+  assert_int_equal(answer.body.len, 40000000);
+  jg_test_answer_done(&answer);
+  jg_test_client_send_text(&other, "GET / HTTP/1.1\r\n" HOST "\r\n");
+  jg_test_client_read(&other, false, &answer);
+  assert_int_equal(answer.status, 200);
+  jg_test_answer_done(&answer);
+  jg_test_client_close(&slow);
+  jg_test_client_close(&other);
+}
+
+static void clients_share_a_limit_of_bodies(void **state) {
+  (void)state;
+  const struct jg_http_limits few = {.all_bodies_bytes_max = 20};
+  jg_test_server_stop(server);
+  server = jg_test_server_start(&few, NULL);
+  struct jg_test_client first = connect_client(), second = connect_client();
+  struct jg_test_answer answer;
+  jg_test_client_send_text(&first, "POST /hold?1 HTTP/1.1\r\n" HOST "Content-Length: 15\r\n\r\n123456789012345");
+  jg_test_server_wait_held(server, 1);
+  jg_test_client_send_text(&second, POST "Content-Length: 5\r\n\r\n12345");
+  jg_test_client_read(&second, false, &answer);
+  assert_int_equal(answer.status, 200);
+  jg_test_answer_done(&answer);
+  jg_test_client_send_text(&second, POST "Content-Length: 6\r\n\r\n123456");
+  jg_test_client_read(&second, false, &answer);
+  assert_int_equal(answer.status, 503);
+  jg_test_answer_done(&answer);
+  assert_true(jg_test_client_at_end(&second));
+  jg_test_server_release(server, false);
+  jg_test_client_read(&first, false, &answer);
+  assert_int_equal(answer.status, 200);
+  jg_test_answer_done(&answer);
+  jg_test_client_send_text(&first, POST "Content-Length: 20\r\n\r\n12345678901234567890");
+  jg_test_client_read(&first, false, &answer);
+  assert_int_equal(answer.status, 200);
+  jg_test_answer_done(&answer);
+  jg_test_client_close(&first);
+  jg_test_client_close(&second);
+}
+
 static void refusals_are_counted(void **state) {
   (void)state;
   for (size_t i = 0; i < JG_COUNT(cases); i++) {
@@ -293,6 +369,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_refused_body_does_not_reset_the_answer, set_up, tear_down),
       cmocka_unit_test_setup_teardown(accepting_pauses_at_the_limit, set_up, tear_down),
       cmocka_unit_test_setup_teardown(reading_ahead_stops_at_the_limit, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(clients_share_a_limit_of_answers, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(clients_share_a_limit_of_bodies, set_up, tear_down),
       cmocka_unit_test_setup_teardown(refusals_are_counted, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@ struct drain_command {
   int64_t grace_ms; /* negative: none, unless a drain has begun */
 };
 
-static const int refusal_statuses[JG_HTTP_REFUSED_COUNT] = {400, 408, 413, 414, 417, 431, 501, 505};
+static const int refusal_statuses[JG_HTTP_REFUSED_COUNT] = {400, 408, 413, 414, 417, 431, 501, 503, 505};
 
 static void register_metrics(struct jg_http_server *server, struct jg_metrics *metrics);
 static void refuse_in_text(struct jg_http_request *request, int status, const char *message, void *data);
@@ -46,6 +46,8 @@ static struct jg_http_limits with_defaults(struct jg_http_limits limits) {
   set_default_size(&limits.target_bytes_max, JG_LIMIT_TARGET_BYTES);
   set_default_size(&limits.body_bytes_max, JG_LIMIT_BODY_BYTES);
   set_default_size(&limits.unwritten_bytes_max, 1u << 20);
+  set_default_size(&limits.all_bodies_bytes_max, 256u << 20);
+  set_default_size(&limits.all_unwritten_bytes_max, 512u << 20);
   set_default_ms(&limits.head_timeout_ms, 10000);
   set_default_ms(&limits.body_timeout_ms, 60000);
   set_default_ms(&limits.idle_timeout_ms, 75000);

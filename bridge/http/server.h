@@ -74,8 +74,9 @@ struct jg_http_response {
 
 /* Called on the loop with a complete request; must not block. It answers with jg_http_respond, now or later. */
 typedef void (*jg_http_handler)(struct jg_http_request *request, void *data);
-/* Called on the loop instead of the handler for a request that the server itself refuses: 400, 408, 413, 414, 417, 431, 501
- * or 505. It must answer at once, with that status; the connection ends after it. message: static, lower case. */
+/* Called on the loop instead of the handler for a request that the server itself refuses: 400, 408, 413, 414, 417, 431, 501,
+ * 503 or 505. It must answer at once, with that status; the connection ends after it, but for a 503 about other clients'
+ * answers. message: static, lower case. */
 typedef void (*jg_http_refuse)(struct jg_http_request *request, int status, const char *message, void *data);
 /* Called on the loop for every answered request (refusals too) once the answer has left or was given up, just before the
  * request goes. status: what was sent, or 499 if the client was gone. body_bytes: sent. */
@@ -89,12 +90,16 @@ struct jg_http_limits {
   size_t target_bytes_max;    /* JG_LIMIT_TARGET_BYTES: 414 */
   size_t body_bytes_max;      /* JG_LIMIT_BODY_BYTES: 413 */
   size_t unwritten_bytes_max; /* 1 MiB of answers waiting for the client; then reading and new calls pause */
-  int64_t head_timeout_ms;    /* 10,000, from a request's first byte to the end of its head: 408 */
-  int64_t body_timeout_ms;    /* 60,000, from there to the end of its body: 408 */
-  int64_t idle_timeout_ms;    /* 75,000 without a request: the connection is closed */
-  int64_t write_timeout_ms;   /* 30,000 without progress of an answer: the connection is cut */
-  int64_t linger_timeout_ms;  /* 2,000 of waiting for the client's end after our own (RFC 9112 section 9.6) */
-  int64_t tick_ms;            /* 250: how often time-outs are looked at; time itself comes from the clock */
+  /* Of all connections together: bodies that were read for requests that are not over, and answers that are not written.
+   * 256 MiB and 512 MiB; beyond, requests are refused with 503. */
+  size_t all_bodies_bytes_max;
+  size_t all_unwritten_bytes_max;
+  int64_t head_timeout_ms;   /* 10,000, from a request's first byte to the end of its head: 408 */
+  int64_t body_timeout_ms;   /* 60,000, from there to the end of its body: 408 */
+  int64_t idle_timeout_ms;   /* 75,000 without a request: the connection is closed */
+  int64_t write_timeout_ms;  /* 30,000 without progress of an answer: the connection is cut */
+  int64_t linger_timeout_ms; /* 2,000 of waiting for the client's end after our own (RFC 9112 section 9.6) */
+  int64_t tick_ms;           /* 250: how often time-outs are looked at; time itself comes from the clock */
 };
 
 struct jg_http_server_options {

@@ -101,6 +101,8 @@ void jg_http_work_recycle(struct jg_http_work *work) {
   struct jg_http_server *server = work->server;
   JG_ASSERT(jg_http_server_on_loop(server));
   drop_answer(work);
+  JG_ASSERT(work->body.len <= server->body_bytes);
+  server->body_bytes -= work->body.len;
   work->pub.magic = 0;
   if (server->spare_count >= SPARES_MAX) {
     free_work(work);
@@ -207,7 +209,7 @@ void jg_http_work_complete(struct jg_http_work *work) {
   JG_ASSERT(connection->running > 0);
   connection->running--;
   work->answer_bytes = work->head.len + work->answer.len;
-  connection->unwritten_bytes += work->answer_bytes;
+  jg_http_connection_add_unwritten(connection, work->answer_bytes);
   jg_http_connection_dirty(connection);
 }
 

@@ -12,7 +12,7 @@ bool jg_http_write_due(const struct jg_http_connection *connection) {
 static void end_list(struct jg_http_connection *connection, struct jg_http_work *work, int status) {
   while (work != NULL) {
     struct jg_http_work *next = work->next;
-    connection->unwritten_bytes -= work->answer_bytes;
+    jg_http_connection_sub_unwritten(connection, work->answer_bytes);
     jg_http_work_end(work, status != 0 ? status : work->status);
     work = next;
   }

@@ -169,7 +169,8 @@ void jg_rest_handle(struct jg_http_request *request, void *data) {
 
 static void refuse(struct jg_rest *rest, struct jg_http_request *request, int status, const char *message,
                    bool text_json) {
-  const struct jg_rest_problem problem = {.status = status, .message = message, .text_json = text_json};
+  const struct jg_rest_problem problem = {
+      .status = status, .message = message, .text_json = text_json, .retry_after_s = status == 503 ? 1 : 0};
   jg_rest_fail(rest, request, &problem);
 }
 
