@@ -18,7 +18,11 @@ static struct jg_str normalize(struct jg_str code, char out[CODE_BYTES_MAX]) {
     if (len == CODE_BYTES_MAX) {
       return JG_STR_NONE;
     }
-    out[len++] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    out[len] = c;
+    if (c >= 'A' && c <= 'Z') {
+      out[len] |= 0x20;
+    }
+    len++;
   }
   return jg_str_make(out, len);
 }
