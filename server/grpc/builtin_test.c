@@ -16,6 +16,7 @@
 #include "server/grpc/fake_server.h"
 
 #define TIMEOUT_MS 60000
+#define FILE_COUNT_MAX 64
 #define SERVICE "jobgate.test.Fake"
 
 static struct jg_str pack(struct fake_server *fake, const ProtobufCMessage *message) {
@@ -174,8 +175,11 @@ static void expect_files(struct fake_server *fake, const Grpc__Reflection__V1__S
   assert_int_equal(response->message_response_case,
                    GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE);
   const Grpc__Reflection__V1__FileDescriptorResponse *files = response->file_descriptor_response;
-  assert_true(files->n_file_descriptor_proto > 0 && files->n_file_descriptor_proto < 64);
-  const Google__Protobuf__FileDescriptorProto *unpacked[64];
+  if (files->n_file_descriptor_proto == 0 || files->n_file_descriptor_proto > FILE_COUNT_MAX) {
+    fail_msg("%zu files", files->n_file_descriptor_proto);
+    return;
+  }
+  const Google__Protobuf__FileDescriptorProto *unpacked[FILE_COUNT_MAX];
   ProtobufCAllocator *allocator = jg_message_allocator(&fake->arena);
   for (size_t i = 0; i < files->n_file_descriptor_proto; i++) {
     unpacked[i] = google__protobuf__file_descriptor_proto__unpack(allocator, files->file_descriptor_proto[i].len,

@@ -8,7 +8,7 @@ static void drop(gpr_log_func_args *args) {
 }
 
 void jg_grpc_core_init(void) {
-  if (getenv("GRPC_VERBOSITY") == NULL) {
+  if (secure_getenv("GRPC_VERBOSITY") == NULL) {
     gpr_set_log_function(drop);
   }
   grpc_init();

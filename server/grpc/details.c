@@ -89,7 +89,7 @@ static void add_retry_info(struct packer *packer, int64_t delay_ms) {
 static void add_violations(struct packer *packer, const struct jg_status_details *details, size_t bytes_max) {
   size_t count = details->violation_count;
   Google__Rpc__BadRequest__FieldViolation *violations = jg_arena_alloc(packer->arena, count * sizeof(*violations));
-  Google__Rpc__BadRequest__FieldViolation **list = jg_arena_alloc(packer->arena, count * sizeof(*list));
+  Google__Rpc__BadRequest__FieldViolation **list = jg_arena_alloc(packer->arena, count * sizeof(void *));
   if (violations == NULL || list == NULL) {
     packer->failed = true;
     return;

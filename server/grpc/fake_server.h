@@ -24,15 +24,15 @@ int fake_server_setup(void **state);
 int fake_server_teardown(void **state);
 /* On another address; log_fd -1: silent. */
 struct fake_server *fake_server_create(const char *address, unsigned threads, int log_fd);
-void fake_server_stop(struct fake_server *server, int64_t grace_ms);
-void fake_server_destroy(struct fake_server *server);
+void fake_server_stop(struct fake_server *fake, int64_t grace_ms);
+void fake_server_destroy(struct fake_server *fake);
 
 /* A ListJobsRequest's bytes in the arena. */
-struct jg_str fake_request(struct fake_server *server, const char *filter, int page_size);
+struct jg_str fake_request(struct fake_server *fake, const char *filter, int page_size);
 /* Calls "/jobgate.test.Fake/" and the name. */
-struct jg_status fake_call(struct fake_server *server, const char *method, struct jg_str message, struct jg_str *ret);
+struct jg_status fake_call(struct fake_server *fake, const char *method, struct jg_str message, struct jg_str *ret);
 /* Opens a stream; sends the message (unless its data is NULL) and closes the sending side. */
-struct jg_grpc_stream *fake_open(struct fake_server *server, const char *method, struct jg_str message,
+struct jg_grpc_stream *fake_open(struct fake_server *fake, const char *method, struct jg_str message,
                                  int64_t timeout_ms);
 
 #endif

@@ -18,7 +18,7 @@ struct watch {
 };
 
 static void check(struct jg_call *call);
-static void watch(struct jg_call *call);
+static void watch(struct jg_call *base);
 
 const struct jg_method jg_grpc_health_methods[JG_GRPC_HEALTH_METHODS] = {
     {.name = JG_STR("Check"),

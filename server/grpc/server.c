@@ -10,7 +10,7 @@
 #include "server/grpc/metadata.h"
 #include "server/grpc/server_internal.h"
 
-#define RECEIVE_BYTES_MAX_DEFAULT (4u * JG_LIMIT_BODY_BYTES)
+#define RECEIVE_BYTES_MAX_DEFAULT ((size_t)4 * JG_LIMIT_BODY_BYTES)
 #define STREAMS_MAX_DEFAULT 1000u
 
 static const struct jg_method unknown_method = {

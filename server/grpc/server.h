@@ -6,9 +6,11 @@
  * G2 handle, on_sent, on_received and on_cancelled of one call run on one thread, never two at once.
  * G3 finish, send and receive may be called on any thread, from inside a callback too, but one at a time per call.
  * G4 After finish no callback begins. One that had begun on the transport's thread may still be running: until it returns, the
- *    call and its arena stay. So a handler that finishes from another thread guards what the two share.
+ *    call and its arena stay. So a handler that finishes from another thread guards what the two share; the arena is among it,
+ *    as finish allocates there.
  * G5 finish may follow send at once: messages that were sent leave before the status.
- * G6 The message of on_received is borrowed during the callback. A stream that broke off ends by on_cancelled, never by `end`. */
+ * G6 The message of on_received is borrowed during the callback. A stream that broke off ends by on_cancelled, never by `end`.
+ * G7 A handler sets its callbacks before handle returns: on_cancelled may come right after. */
 #ifndef JG_SERVER_GRPC_SERVER_H
 #define JG_SERVER_GRPC_SERVER_H
 

@@ -16,7 +16,6 @@
 #include <ifaddrs.h>
 #include <pthread.h>
 
-#include "base/limits.h"
 #include "jobgate/v1/job_service.pb-c.h"
 #include "proto/codec/message.h"
 #include "server/grpc/core.h"

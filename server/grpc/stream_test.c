@@ -124,14 +124,13 @@ static void cancels_at_the_deadline(void **state) {
   struct fake_server *fake = *state;
   enum jg_grpc_next next = JG_GRPC_NEXT_END;
   struct jg_str message;
-  struct jg_status status = JG_STATUS_OK;
   // On a slow machine a deadline may pass before the handler is reached: then with more time.
   for (int64_t timeout_ms = 20; next != JG_GRPC_NEXT_MESSAGE; timeout_ms *= 2) {
     struct jg_grpc_stream *stream = fake_open(fake, "Forever", JG_STR_NONE, timeout_ms);
     if (jg_grpc_stream_send(stream, JG_STR(""))) {
       jg_grpc_stream_close_send(stream);
     }
-    status = jg_grpc_stream_next(stream, -1, &fake->arena, &next, &message);
+    struct jg_status status = jg_grpc_stream_next(stream, -1, &fake->arena, &next, &message);
     status = jg_status_ok(status) ? drain(fake, stream) : status;
     assert_int_equal(status.code, JG_DEADLINE_EXCEEDED);
     jg_grpc_stream_destroy(stream);
