@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <stdio.h>
 
 #include "base/compiler.h"
 #include "proto/codec/message.h"
@@ -343,8 +344,7 @@ static void *reader(void *data) {
     if (strcmp(name, last) < 0) {
       return (void *)"a step back";
     }
-    (void)stpncpy(seen, name, sizeof(seen) - 1);
-    seen[sizeof(seen) - 1] = '\0';
+    (void)snprintf(seen, sizeof(seen), "%s", name);
     last = seen;
     jg_test_call_destroy(call);
   }

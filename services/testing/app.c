@@ -77,15 +77,17 @@ int64_t jg_test_metric(struct jg_test_app *app, const char *name, const char *la
   struct jg_buf text;
   jg_buf_init(&text, (size_t)1 << 20);
   jg_metrics_write(app->metrics, &text);
-  jg_buf_append_char(&text, '\0');
   int64_t sum = 0;
-  size_t name_len = strlen(name);
-  char *next = NULL;
-  for (char *line = strtok_r(text.data, "\n", &next); line != NULL; line = strtok_r(NULL, "\n", &next)) {
-    char *space = strrchr(line, ' ');
+  struct jg_str rest = jg_buf_str(&text), series = jg_str_from_cstr(name);
+  while (rest.data != NULL) {
+    struct jg_str line = jg_str_cut(rest, '\n', &rest);
+    // A series is its name, maybe labels, and a value: name{labels} 1
+    bool named = jg_str_starts_with(line, series) && line.len > series.len &&
+                 (line.data[series.len] == '{' || line.data[series.len] == ' ');
+    struct jg_str value_text = JG_STR_NONE;
+    (void)jg_str_cut(line, ' ', &value_text);
     int64_t value = 0;
-    if (strncmp(line, name, name_len) == 0 && (line[name_len] == '{' || line[name_len] == ' ') && space != NULL &&
-        strstr(line, label) != NULL && jg_parse_i64(jg_str_from_cstr(space + 1), &value)) {
+    if (named && memmem(line.data, line.len, label, strlen(label)) != NULL && jg_parse_i64(value_text, &value)) {
       sum += value;
     }
   }
