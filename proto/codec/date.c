@@ -1,9 +1,9 @@
 #include "proto/codec/date.h"
 
 #define TICKS_PER_DAY (INT64_C(86400) * JG_TICKS_PER_SECOND)
-#define SECONDS_MIN INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
-#define SECONDS_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
-#define OFFSET_MINUTES_MAX (14 * 60)      /* of a .NET DateTimeOffset */
+#define SECONDS_MIN INT64_C(-62135596800)     /* 0001-01-01T00:00:00Z */
+#define SECONDS_MAX INT64_C(253402300799)     /* 9999-12-31T23:59:59Z */
+#define OFFSET_MINUTES_MAX (INT64_C(14) * 60) /* of a .NET DateTimeOffset */
 
 _Static_assert(JG_TICKS_MIN == SECONDS_MIN * JG_TICKS_PER_SECOND, "0001 in seconds and in ticks");
 _Static_assert(JG_TICKS_MAX == SECONDS_MAX * JG_TICKS_PER_SECOND + JG_TICKS_PER_SECOND - 1, "9999 in both");
@@ -98,8 +98,9 @@ JG_HOT size_t jg_date_format(int64_t ticks, enum jg_date_style style, char out[J
   if (fraction != 0) {
     p = put_fraction(p, fraction);
   }
-  memcpy(p, "+00:00", 6);
-  return (size_t)(p + 6 - out);
+  static const char utc[6] = {'+', '0', '0', ':', '0', '0'};
+  memcpy(p, utc, sizeof(utc));
+  return (size_t)(p - out) + sizeof(utc);
 }
 
 static bool take_char(struct cursor *cursor, char c) {
@@ -243,7 +244,7 @@ bool jg_date_from_timestamp(int64_t seconds, int32_t nanos, int64_t *ret_ticks) 
   if (seconds < SECONDS_MIN || seconds > SECONDS_MAX || nanos < 0 || nanos > 999999999) {
     return false;
   }
-  int64_t ticks = seconds * JG_TICKS_PER_SECOND + (nanos + 50) / 100;
+  int64_t ticks = seconds * JG_TICKS_PER_SECOND + ((int64_t)nanos + 50) / 100;
   if (ticks > JG_TICKS_MAX) {
     return false;
   }

@@ -125,7 +125,7 @@ static void parse_refuses_the_rest(void **state) {
 static void every_prefix_and_every_day_reads_back(void **state) {
   (void)state;
   // One day in 97 from 0001 to 9999, with a time that moves along: format and parse are each other's inverse.
-  int64_t step = 97 * 86400 * SECOND + 12345678901;
+  int64_t step = INT64_C(97) * 86400 * SECOND + 12345678901;
   for (int64_t ticks = JG_TICKS_MIN; ticks <= JG_TICKS_MAX - step; ticks += step) {
     char text[JG_DATE_TEXT_MAX];
     size_t len = jg_date_format(ticks, JG_DATE_OFFSET, text);

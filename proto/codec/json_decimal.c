@@ -105,7 +105,7 @@ static char *put_digits(char *p, const struct decimal *decimal) {
     return p + decimal->count;
   }
   for (int i = 0; i < decimal->point; i++) {
-    *p++ = i < decimal->count ? decimal->digits[i] : '0';
+    *p++ = (char)(i < decimal->count ? decimal->digits[i] : '0');
   }
   *p++ = '.';
   if (decimal->point >= decimal->count) {

@@ -15,7 +15,8 @@ struct frame {
   const struct jg_member *list; /* NULL: none */
   ProtobufCMessage **items;
   size_t item_count, item_room;
-  size_t element; /* of the array, counting those that were refused */
+  size_t element;     /* of the array, counting those that were refused */
+  size_t next_member; /* the one behind the last that was named */
 };
 
 struct decode {
@@ -295,10 +296,26 @@ static bool read_element(struct decode *decode, enum jg_json_token token) {
   return true;
 }
 
+/* NULL if unknown. Most clients write members in the order in which they read them: the next one is tried first, and the
+ * one behind it, since an answer leaves out what is expanded only. */
+static const struct jg_member *find_member(struct frame *frame, struct jg_str name) {
+  size_t end = frame->entity->member_count;
+  for (size_t i = frame->next_member; i < end && i < frame->next_member + 2; i++) {
+    if (jg_str_equal(frame->entity->members[i].name, name)) {
+      frame->next_member = i + 1;
+      return &frame->entity->members[i];
+    }
+  }
+  const struct jg_member *member = jg_entity_member(frame->entity, name);
+  if (member != NULL) {
+    frame->next_member = (size_t)member->index + 1;
+  }
+  return member;
+}
+
 /* A member's name was read. False: malformed. */
 static bool read_named(struct decode *decode) {
-  const struct frame *frame = &decode->frames[decode->depth - 1];
-  const struct jg_member *member = jg_entity_member(frame->entity, decode->reader.text);
+  const struct jg_member *member = find_member(&decode->frames[decode->depth - 1], decode->reader.text);
   decode->oddities_before = decode->reader.oddities;
   enum jg_json_token token = jg_json_next(&decode->reader);
   if (token == JG_JSON_ERROR) {

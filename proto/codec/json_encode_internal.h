@@ -46,7 +46,7 @@ static inline uint64_t jg_json_special_word(enum jg_json_escape escape, uint64_t
 /* Copies a block and returns a bit for each byte that is special as above; again the lowest one is exact. */
 static inline uint32_t jg_json_copy_block_portable(enum jg_json_escape escape, const char *s, char *out) {
   uint32_t bits = 0;
-  for (unsigned half = 0; half < 2; half++) {
+  for (size_t half = 0; half < 2; half++) {
     uint64_t word;
     memcpy(&word, s + half * 8, 8);
     memcpy(out + half * 8, &word, 8);

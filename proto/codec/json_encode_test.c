@@ -300,7 +300,7 @@ static void escapes_make_the_buffer_grow(void **state) {
   parts.payload = jg_buf_str(&fixture->payload);
   jg_json_encode(&json_style, &parts, JG_STR_NONE, true, &fixture->out);
   assert_false(fixture->out.failed);
-  assert_int_equal(fixture->out.len, sizeof(default_job) - 1 + 2 * 6 * sizeof(text));
+  assert_int_equal(fixture->out.len, sizeof(default_job) - 1 + sizeof(text) * 2 * 6);
   assert_int_equal(member_count(jg_buf_str(&fixture->out)), 52);
 }
 

@@ -91,6 +91,13 @@ static struct jg_status refuse_size(const struct jg_json_split *split, int64_t l
                           (long long)line, split->value_bytes_max);
 }
 
+/* The byte at p is one too many for the value. Asked before any byte counts for something, so that how the stream is cut
+ * into feeds decides nothing. */
+static bool is_full(const struct feed *feed) {
+  const struct jg_json_split *split = feed->split;
+  return split->text.len + (size_t)(feed->p - feed->start) >= split->value_bytes_max;
+}
+
 /* Keeps what these bytes hold of the open value for the next feed. */
 static struct jg_status keep_text(struct feed *feed) {
   struct jg_json_split *split = feed->split;
@@ -239,10 +246,10 @@ static bool name_is_value(const struct feed *feed) {
   }
   for (size_t i = 0; i < len; i++) {
     size_t at = split->name_start + i;
-    name[i] = at < kept ? split->text.data[at] : feed->start[at - kept];
+    name[i] = *(at < kept ? split->text.data + at : feed->start + (at - kept));
   }
   struct jg_str spelled = jg_str_make(name, len);
-  if (memchr(name, '\\', len) == NULL) {
+  if (jg_str_find(spelled, '\\', 0) == SIZE_MAX) {
     return jg_str_equal(spelled, JG_STR("\"value\""));
   }
   struct jg_arena arena;
@@ -295,9 +302,7 @@ static struct jg_status finish_value(struct feed *feed) {
   if (split->place == PLACE_SHELL) {
     return check_shell(feed);
   }
-  if (text.len > split->value_bytes_max) {
-    return refuse_size(split, split->value_line, feed->arena);
-  }
+  JG_ASSERT(text.len <= split->value_bytes_max);
   split->number++;
   split->place = split->in_array ? PLACE_AFTER_ELEMENT : PLACE_TOP;
   return feed->job(text, split->number, split->value_line, feed->data);
@@ -315,6 +320,9 @@ static struct jg_status step_string(struct feed *feed) {
   feed->p = jg_scan_plain(feed->p, feed->end);
   if (feed->p == feed->end) {
     return JG_STATUS_OK;
+  }
+  if (is_full(feed)) {
+    return refuse_size(split, split->value_line, feed->arena);
   }
   char c = *feed->p;
   if (c == '"') {
@@ -381,47 +389,47 @@ static struct jg_status close_bracket(struct feed *feed, char c) {
   return split->depth == 0 ? finish_value(feed) : JG_STATUS_OK;
 }
 
+static bool ends_scalar(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',' || c == ']' || c == '}' || c == '{' || c == '[' ||
+         c == '"';
+}
+
 /* Some bytes of the open value. */
 static struct jg_status step_value(struct feed *feed) {
   struct jg_json_split *split = feed->split;
+  char c = *feed->p;
+  if (split->scalar && ends_scalar(c)) {
+    return finish_value(feed);
+  }
+  if (is_full(feed)) {
+    return refuse_size(split, split->value_line, feed->arena);
+  }
   if (split->in_string) {
     return step_string(feed);
   }
-  char c = *feed->p;
-  if (split->scalar) {
-    if (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',' || c == ']' || c == '}' || c == '{' || c == '[' ||
-        c == '"') {
-      return finish_value(feed);
-    }
-    feed->p++;
-    return JG_STATUS_OK;
-  }
   switch (c) {
-    case '\n':
-      split->line++;
-      feed->p++;
-      return JG_STATUS_OK;
-    case ' ':
-    case '\t':
-    case '\r':
-      feed->p++;
-      return JG_STATUS_OK;
     case '{':
     case '[':
       return open_bracket(feed, c);
     case '}':
     case ']':
       return close_bracket(feed, c);
+    case ' ':
+    case '\t':
+    case '\r':
+    case '\n':
+      split->line += c == '\n';
+      break;
     default:
+      if (split->depth == 1) {
+        step_member(split, c);
+        if (split->member == MEMBER_IN_NAME) {
+          split->name_start = split->text.len + (size_t)(feed->p - feed->start);
+        }
+      }
+      split->in_string = c == '"';
       break;
   }
-  if (split->depth == 1) {
-    step_member(split, c);
-    if (split->member == MEMBER_IN_NAME) {
-      split->name_start = split->text.len + (size_t)(feed->p - feed->start);
-    }
-  }
-  split->in_string = c == '"';
   feed->p++;
   return JG_STATUS_OK;
 }

@@ -94,7 +94,9 @@ static void blocks_find_the_first_special_byte(void **state) {
         char copy[JG_JSON_BLOCK] = {0};
         memset(text, 'x', sizeof(text));
         text[at] = (char)byte;
-        text[JG_JSON_BLOCK - 1] = at + 1 < JG_JSON_BLOCK ? '#' : text[JG_JSON_BLOCK - 1];
+        if (at + 1 < JG_JSON_BLOCK) {
+          text[JG_JSON_BLOCK - 1] = '#';
+        }
         uint32_t found = jg_json_copy_block(escape, text, copy);
         assert_memory_equal(text, copy, sizeof(text));
         memset(copy, 0, sizeof(copy));

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "google/protobuf/timestamp.pb-c.h"
 #include "jobgate/v1/job.pb-c.h"
 #include "proto/codec/date.h"
@@ -164,10 +165,10 @@ static void lengths_count_utf16_units(void **state) {
       size_t len = 0;
       size_t units = 0;
       for (; units + 2 <= member->max_utf16; units += 2, len += 4) {
-        memcpy(text + len, "\xf0\x9f\x98\x80", 4);
+        (void)jg_utf8_put(0x1F600, text + len);
       }
       for (; units < member->max_utf16 + (unsigned)over; units++, len += 3) {
-        memcpy(text + len, "\xe2\x82\xac", 3);
+        (void)jg_utf8_put(0x20AC, text + len);
       }
       ProtobufCMessage *job = jg_message_new(job_entity()->descriptor, &arena);
       assert_true(jg_member_set_str(job, member, jg_str_make(text, len), &arena));

@@ -76,7 +76,7 @@ static void basic_views_have_keys_without_nodes(void **state) {
     assert_null(job->project);
     assert_int_equal(job->revision, INT64_MAX);
     assert_string_equal(job->etag, "e");
-    if (nodes) {
+    if (job->job_type != NULL) {
       assert_string_equal(job->job_type->name, "t");
     }
   }

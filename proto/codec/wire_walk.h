@@ -44,6 +44,8 @@ static inline void jg_wire_walk_next(struct jg_wire_walk *walk) {
 
 static inline void jg_wire_walk_start(struct jg_wire_walk *walk, struct jg_str payload) {
   walk->p = (const unsigned char *)(payload.len != 0 ? payload.data : "");
+  walk->tag_start = walk->p;
+  walk->tag = 0;
   walk->end = walk->p + payload.len;
   jg_wire_walk_next(walk);
 }
