@@ -128,7 +128,7 @@ void fixture_destroy(struct fixture *fixture) {
 
 const char *token_at(struct fixture *fixture, int64_t revision) {
   struct client *client = watch_now(fixture);
-  struct jg_token token = parse_token(client->messages[0]->opened->resume_token);
+  struct jg_token token = parse_token(message_at(client, 0)->opened->resume_token);
   client_close(client);
   token.revision = revision;
   char text[JG_TOKEN_TEXT_MAX];

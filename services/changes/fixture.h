@@ -15,7 +15,7 @@
 #define TRANSPORT_COUNT 2
 #define READER_COUNT 2
 /* A wait that takes so long is a failure. */
-#define WAIT_SECONDS 60
+#define WAIT_SECONDS 30
 
 /* One call, its answer recorded. Everything behind `mutex` of the fixture but the call. */
 struct client {
@@ -127,6 +127,9 @@ void wait_for_messages(struct client *client, size_t count);
 void wait_for_revision(struct client *client, int64_t revision); /* of a change or a bookmark */
 void wait_for_finish(struct client *client);
 void wait_for_rest(struct client *client); /* what was sent is acknowledged, and what that led to is done */
+
+size_t message_count(struct client *client);
+const Jobgate__V1__WatchJobsResponse *message_at(struct client *client, size_t index); /* lives until the close */
 
 /* The revisions of all changes so far: strictly rising. Returns how many, and the newest token. */
 size_t check_changes(struct client *client, int64_t after, int64_t *ret_revisions, const char **ret_token);

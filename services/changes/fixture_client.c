@@ -247,6 +247,21 @@ void wait_for_rest(struct client *client) {
   fixture_unlock(client->fixture);
 }
 
+size_t message_count(struct client *client) {
+  fixture_lock(client->fixture);
+  size_t count = client->message_count;
+  fixture_unlock(client->fixture);
+  return count;
+}
+
+const Jobgate__V1__WatchJobsResponse *message_at(struct client *client, size_t index) {
+  fixture_lock(client->fixture);
+  JG_ASSERT(index < client->message_count);
+  const Jobgate__V1__WatchJobsResponse *message = client->messages[index];
+  fixture_unlock(client->fixture);
+  return message;
+}
+
 size_t check_changes(struct client *client, int64_t after, int64_t *ret_revisions, const char **ret_token) {
   size_t count = 0;
   fixture_lock(client->fixture);

@@ -11,8 +11,8 @@
 
 static const struct fixture_options defaults = {0};
 
-static const Jobgate__V1__JobChange *change_at(const struct client *client, size_t message, size_t index) {
-  const Jobgate__V1__WatchJobsResponse *response = client->messages[message];
+static const Jobgate__V1__JobChange *change_at(struct client *client, size_t message, size_t index) {
+  const Jobgate__V1__WatchJobsResponse *response = message_at(client, message);
   assert_int_equal(response->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_CHANGES);
   assert_true(index < response->changes->n_changes);
   return response->changes->changes[index];
@@ -22,7 +22,7 @@ static void every_kind_of_change(void **state) {
   (void)state;
   struct fixture *fixture = fixture_create(&defaults);
   struct client *client = watch_now(fixture);
-  const Jobgate__V1__WatchJobsResponse *first = client->messages[0];
+  const Jobgate__V1__WatchJobsResponse *first = message_at(client, 0);
   assert_int_equal(first->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_OPENED);
   assert_int_equal(first->opened->revision, 0);
   assert_int_equal(first->opened->heartbeat_interval->seconds, 15);
@@ -174,7 +174,7 @@ static void refusals(void **state) {
     assert_int_equal(client->status.reason, c->reason);
     assert_int_equal(client->status.details->violation_count, 1);
     assert_string_equal(client->status.details->violations[0].field, c->field);
-    assert_int_equal(client->message_count, 0);
+    assert_int_equal(message_count(client), 0);
     client_close(client);
   }
   assert_int_equal(metric(fixture, "jobgate_watch_streams"), 0);
@@ -212,10 +212,10 @@ static void tokens_of_elsewhere(void **state) {
     struct client *client = watch_from(fixture, text, JOBGATE__V1__JOB_VIEW__JOB_VIEW_UNSPECIFIED);
     if (cases[i].code == JG_OK) {
       wait_for_messages(client, 1);
-      assert_int_equal(client->messages[0]->opened->revision, cases[i].token.revision);
+      assert_int_equal(message_at(client, 0)->opened->revision, cases[i].token.revision);
     } else {
       wait_for_finish(client);
-      assert_int_equal(client->message_count, 0);
+      assert_int_equal(message_count(client), 0);
       assert_int_equal(client->status.code, cases[i].code);
       assert_int_equal(client->status.reason, cases[i].reason);
     }
@@ -235,7 +235,7 @@ static void too_many_streams(void **state) {
   struct fixture *fixture = fixture_create(&options);
   struct client *first = watch_now(fixture);
   struct client *second = watch_now(fixture);
-  const char *token = first->messages[0]->opened->resume_token;
+  const char *token = message_at(first, 0)->opened->resume_token;
   struct client *third = watch_from(fixture, token, JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL);
   wait_for_finish(third);
   assert_int_equal(third->status.code, JG_RESOURCE_EXHAUSTED);
@@ -278,7 +278,7 @@ static void resume_at_every_revision(void **state) {
   (void)state;
   struct fixture *fixture = fixture_create(&defaults);
   struct client *live = watch_now(fixture);
-  const char *start = live->messages[0]->opened->resume_token;
+  const char *start = message_at(live, 0)->opened->resume_token;
   int64_t newest = write_history(fixture);
   wait_for_revision(live, newest - 2);
   newest = write_jobs(fixture, fixture->tenant, 1, 1, 50);
@@ -312,19 +312,19 @@ static void a_request_is_one_message(void **state) {
   (void)state;
   struct fixture *fixture = fixture_create(&defaults);
   struct client *live = watch_now(fixture);
-  const char *start = live->messages[0]->opened->resume_token;
+  const char *start = message_at(live, 0)->opened->resume_token;
   wait_for_revision(live, write_jobs(fixture, fixture->tenant, 1, 5, 100));
   // A job's change whose request ends with an entity's: the last one that is shown says so.
   int64_t newest = write_project_and_job(fixture, 50, true);
   wait_for_revision(live, newest - 1);
   struct client *late = watch_from(fixture, start, JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC);
   wait_for_revision(late, newest - 1);
-  assert_int_equal(live->messages[1]->changes->n_changes, 5);
-  assert_int_equal(parse_token(live->messages[1]->changes->resume_token).revision, 5);
-  assert_int_equal(parse_token(live->messages[2]->changes->resume_token).revision, newest);
+  assert_int_equal(message_at(live, 1)->changes->n_changes, 5);
+  assert_int_equal(parse_token(message_at(live, 1)->changes->resume_token).revision, 5);
+  assert_int_equal(parse_token(message_at(live, 2)->changes->resume_token).revision, newest);
   struct client *const clients[] = {live, late};
   for (size_t i = 0; i < JG_COUNT(clients); i++) {
-    const Jobgate__V1__WatchChanges *changes = clients[i]->messages[1]->changes;
+    const Jobgate__V1__WatchChanges *changes = message_at(clients[i], 1)->changes;
     for (size_t j = 0; j < 5; j++) {
       assert_int_equal(changes->changes[j]->transaction_last, j == 4);
     }
@@ -338,7 +338,7 @@ static void a_request_beyond_a_message_is_split(void **state) {
   (void)state;
   struct fixture *fixture = fixture_create(&defaults);
   struct client *live = watch_now(fixture);
-  const char *start = live->messages[0]->opened->resume_token;
+  const char *start = message_at(live, 0)->opened->resume_token;
   (void)write_jobs(fixture, fixture->tenant, 1000, 3, 100);
   (void)write_jobs(fixture, fixture->tenant, 1, 90, 100000);
   int64_t newest = write_jobs(fixture, fixture->tenant, 2000, 1, 100);
@@ -349,8 +349,8 @@ static void a_request_beyond_a_message_is_split(void **state) {
   for (size_t i = 0; i < JG_COUNT(clients); i++) {
     assert_int_equal(check_changes(clients[i], 0, NULL, NULL), 94);
     size_t without = 0;
-    for (size_t j = 1; j < clients[i]->message_count; j++) {
-      without += clients[i]->messages[j]->changes->resume_token[0] == '\0';
+    for (size_t j = 1; j < message_count(clients[i]); j++) {
+      without += message_at(clients[i], j)->changes->resume_token[0] == '\0';
     }
     assert_in_range(without, 2, 4);
     client_close(clients[i]);
@@ -393,7 +393,7 @@ static void tenants_are_apart(void **state) {
   request.now = &now;
   struct client *theirs = client_open(fixture, other, &request, false);
   wait_for_messages(theirs, 1);
-  assert_int_equal(theirs->messages[0]->opened->revision, 7);
+  assert_int_equal(message_at(theirs, 0)->opened->revision, 7);
   wait_for_revision(client, write_jobs(fixture, fixture->tenant, 100, 2, 10));
   wait_for_revision(theirs, write_jobs(fixture, other, 200, 1, 10));
   assert_int_equal(check_changes(client, 0, NULL, NULL), 2);

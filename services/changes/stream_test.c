@@ -22,9 +22,9 @@ static void pass_seconds(struct fixture *fixture, int64_t ns) {
   jg_hub_hint(fixture->tenant, 0, fixture->hub);
 }
 
-static const Jobgate__V1__WatchBookmark *bookmark_at(const struct client *client, size_t message) {
-  assert_int_equal(client->messages[message]->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_BOOKMARK);
-  return client->messages[message]->bookmark;
+static const Jobgate__V1__WatchBookmark *bookmark_at(struct client *client, size_t message) {
+  assert_int_equal(message_at(client, message)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_BOOKMARK);
+  return message_at(client, message)->bookmark;
 }
 
 /* ---- bookmarks ---- */
@@ -43,7 +43,7 @@ static void bookmarks_when_nothing_ever_happens(void **state) {
     assert_int_equal(bookmark_at(client, i)->time->seconds, 1767225600 + 15 * (int64_t)i);
     wait_for_rest(client);
   }
-  assert_int_equal(client->message_count, 4);
+  assert_int_equal(message_count(client), 4);
   assert_int_equal(metric(fixture, "jobgate_watch_bookmarks_total"), 3);
   client_close(client);
   fixture_destroy(fixture);
@@ -77,7 +77,7 @@ static struct client *watch_every(struct fixture *fixture, int64_t seconds) {
   struct client *client = client_open(fixture, fixture->tenant, &request, false);
   wait_for_messages(client, 1);
   wait_for_rest(client);
-  assert_int_equal(client->messages[0]->opened->heartbeat_interval->seconds, seconds);
+  assert_int_equal(message_at(client, 0)->opened->heartbeat_interval->seconds, seconds);
   return client;
 }
 
@@ -91,7 +91,7 @@ static void each_stream_has_its_interval(void **state) {
     wait_for_messages(often, 1 + i);
     wait_for_rest(often);
   }
-  assert_int_equal(seldom->message_count, 1);
+  assert_int_equal(message_count(seldom), 1);
   pass_seconds(fixture, 5 * NS_PER_SECOND);
   wait_for_messages(seldom, 2);
   assert_int_equal(bookmark_at(seldom, 1)->revision, 0);
@@ -167,7 +167,7 @@ static void overflow_log_and_back_into_the_ring(void **state) {
     }
   }
   assert_int_equal(check_changes(fast, 0, NULL, NULL), newest);
-  assert_true(slow->message_count <= 2);
+  assert_true(message_count(slow) <= 2);
   assert_true(metric(fixture, "jobgate_watch_ring_bytes") <= 100000);
   assert_int_equal(metric(fixture, "jobgate_watch_catch_up_pages_total"), 0);
   client_release(slow);
@@ -200,7 +200,7 @@ static void a_laggard_in_the_ring_gets_joined_messages(void **state) {
   client_release(slow);
   wait_for_revision(slow, newest);
   assert_int_equal(check_changes(slow, 0, NULL, NULL), newest);
-  assert_in_range(slow->message_count, 2, 6);
+  assert_in_range(message_count(slow), 2, 6);
   assert_int_equal(metric(fixture, "jobgate_watch_catch_up_pages_total"), 0);
   client_close(slow);
   client_close(fast);
@@ -292,7 +292,7 @@ static void check_drained(struct client *client, int64_t revision) {
   wait_for_finish(client);
   assert_int_equal(client->status.code, JG_UNAVAILABLE);
   assert_int_equal(client->status.reason, JG_REASON_DRAINING);
-  const Jobgate__V1__WatchJobsResponse *last = client->messages[client->message_count - 1];
+  const Jobgate__V1__WatchJobsResponse *last = message_at(client, message_count(client) - 1);
   assert_int_equal(last->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_DRAIN);
   assert_int_equal(parse_token(last->drain->resume_token).revision, revision);
   int64_t delay_ms = last->drain->retry_delay->seconds * 1000 + last->drain->retry_delay->nanos / 1000000;
@@ -312,7 +312,7 @@ static void drain(void **state) {
   int64_t newest = write_jobs(fixture, fixture->tenant, 2, 1, 10);
   wait_for_revision(idle, newest);
   block_readers(fixture);
-  struct client *opening = watch_from(fixture, idle->messages[1]->changes->resume_token, 0);
+  struct client *opening = watch_from(fixture, message_at(idle, 1)->changes->resume_token, 0);
   jg_hub_drain(fixture->hub);
   check_drained(idle, newest);
   // The slow one gets no more changes; what it missed is behind its token.
@@ -320,11 +320,11 @@ static void drain(void **state) {
   check_drained(slow, first);
   unblock_readers(fixture);
   check_drained(opening, first);
-  struct client *refused = watch_from(fixture, idle->messages[1]->changes->resume_token, 0);
+  struct client *refused = watch_from(fixture, message_at(idle, 1)->changes->resume_token, 0);
   wait_for_finish(refused);
   assert_int_equal(refused->status.reason, JG_REASON_DRAINING);
   assert_true(refused->status.details->retry_delay_ms > 0);
-  assert_int_equal(refused->message_count, 0);
+  assert_int_equal(message_count(refused), 0);
   client_close(refused);
   client_close(opening);
   client_close(slow);
@@ -360,7 +360,7 @@ static void cancel_in_every_state(void **state) {
   // Once another stream has it, the tail has passed it: the one that comes later must read.
   wait_for_revision(drained, write_jobs(fixture, fixture->tenant, 3, 1, 10));
   wait_for_rest(drained);
-  const char *start = reading->messages[0]->opened->resume_token;
+  const char *start = message_at(reading, 0)->opened->resume_token;
   block_readers(fixture);
   client_release(reading);
   while (metric(fixture, "jobgate_watch_streams_reading") == 0) {
@@ -378,7 +378,7 @@ static void cancel_in_every_state(void **state) {
   assert_false(opening->finished);
   fixture_unlock(fixture);
   unblock_readers(fixture);
-  assert_int_equal(opening->message_count, 0);
+  assert_int_equal(message_count(opening), 0);
   check_cancelled(reading);
   check_cancelled(opening);
   // ENDING by a drain: the cancellation comes too late or just in time.
@@ -445,14 +445,14 @@ static void many_streams_and_writers(void **state) {
     } else if (seed >> 30 == 2) {
       client_release(clients[i]);
     } else {
-      const char *token = clients[i]->messages[0]->opened->resume_token;
+      const char *token = message_at(clients[i], 0)->opened->resume_token;
       (void)check_changes(clients[i], starts[i], NULL, &token);
       struct client *next = watch_from(fixture, token, i % 2 == 0 ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL : 0);
       starts[i] = parse_token(token).revision;
       client_cancel(clients[i]);
       client_close(clients[i]);
       wait_for_messages(next, 1);
-      assert_int_equal(next->messages[0]->opened->revision, starts[i]);
+      assert_int_equal(message_at(next, 0)->opened->revision, starts[i]);
       clients[i] = next;
       reopened++;
     }
@@ -465,7 +465,9 @@ static void many_streams_and_writers(void **state) {
   assert_true(reopened > 0);
   for (size_t i = 0; i < STREAMS; i++) {
     client_release(clients[i]);
-    wait_for_revision(clients[i], newest);
+    if (starts[i] < newest) {
+      wait_for_revision(clients[i], newest);
+    }
     // Revisions are dense and all are jobs' (R1): as many as that, rising, is all of them.
     assert_int_equal(check_changes(clients[i], starts[i], NULL, NULL), newest - starts[i]);
   }
