@@ -5,13 +5,16 @@
  * Values and nulls (the two back ends agree on these, a property test proves it):
  * F1 Types are exactly enum jg_filter_type. Integers are 64 bits; an integer beside a decimal becomes one (IEEE 754 double).
  * F2 Null arises from the literal, from a member reached over a relation that is not set, from a function or arithmetic on null,
- *    from division and mod by integer zero, from integer overflow, and from a decimal result that is not finite.
+ *    from division and mod by integer zero, from integer overflow, and from a decimal result that is not finite. A relation's
+ *    own key (x_code) is a member of its owner: "" (F5), not null, while the relation is not set.
  * F3 Two-valued: eq is true if both are null or both are equal; ne is its negation; gt, ge, lt, le with a null are false; a boolean
  *    that is null counts as false. So `not` is a plain negation.
  * F4 Strings compare by their UTF-8 bytes; length, indexof and substring count UTF-16 units; tolower and toupper are Unicode's
- *    simple mappings by one library (utf8proc) in both back ends.
+ *    simple mappings by one library (utf8proc) in both back ends: base/unicode.h, which also says how they clip and trim.
  * F5 GUIDs compare by their 16 bytes in text order; dates as instants (ticks). A member that was never set has the contract's
- *    default: "", 0, false, the zero GUID, 1980-01-01.
+ *    default: "", 0, false, the zero GUID, 1980-01-01. Parts of dates are UTC's, so totaloffsetminutes is 0.
+ * F6 div and mod of integers truncate (C's), mod of decimals is C's fmod; round (half away from zero), floor and ceiling take
+ *    either and make a decimal.
  * Thread: any; a tree is immutable once made and lives in its arena. */
 #ifndef JG_STORAGE_FILTER_H
 #define JG_STORAGE_FILTER_H
@@ -59,7 +62,8 @@ enum jg_filter_type {
   X(FLOOR, "floor", 1, 1)                           \
   X(CEILING, "ceiling", 1, 1)
 
-/* now(), mindatetime() and maxdatetime() become literals when parsed: one list, one moment. */
+/* now(), mindatetime() and maxdatetime() become literals when parsed: one list, one moment. A null literal is an operand of
+ * comparisons, arithmetic and functions only: where a condition stands, it became false. */
 enum jg_filter_kind {
   JG_FILTER_LITERAL,
   JG_FILTER_MEMBER, /* path */
@@ -105,7 +109,8 @@ struct jg_filter {
   enum jg_filter_type type;
   uint8_t arg_count;
   const struct jg_filter *args[3];
-  /* LITERAL: by type. BOOL, INTEGER, DATETIME, DATE, TIMEOFDAY in `integer`. */
+  /* LITERAL: by type. BOOL, INTEGER, DATETIME, DATE, TIMEOFDAY in `integer`. `string` of a DATETIME: "now()" if it was that,
+   * so that its canonical text stays the same; else empty. */
   int64_t integer;
   double decimal;
   struct jg_str string;
