@@ -5,6 +5,7 @@
 #include "services/entities/diff.h"
 #include "services/entities/entities_internal.h"
 
+static struct jg_status unresolved_status(const struct jg_entities *entities);
 static struct jg_status step(struct jg_entities_walk *walk);
 static struct jg_status resolve_one(struct jg_entities_walk *walk, const struct jg_relation *relation);
 static struct jg_status finish_relation(struct jg_entities_frame *frame, const struct jg_relation *relation,
@@ -30,8 +31,37 @@ struct jg_status jg_entities_resolve(struct jg_entities *entities, const struct 
   while (walk.depth > 1 || walk.frames[0].next < owner->relation_count) {
     JG_RETURN_IF_ERROR(step(&walk));
   }
+  JG_RETURN_IF_ERROR(unresolved_status(entities));
   *ret_resolved = walk.frames[0].resolved;
   return JG_STATUS_OK;
+}
+
+void jg_entities_unresolved(struct jg_entities *entities, const char *path, const char *message) {
+  if (entities->unresolved_count < JG_ENTITIES_UNRESOLVED_MAX) {
+    entities->unresolved[entities->unresolved_count++] = (struct jg_violation){path, message};
+  }
+}
+
+/* All that was noted, in one status: who sends ten ids learns of each that is wrong. */
+static struct jg_status unresolved_status(const struct jg_entities *entities) {
+  struct jg_arena *arena = entities->options.arena;
+  size_t count = entities->unresolved_count;
+  if (count == 0) {
+    return JG_STATUS_OK;
+  }
+  struct jg_violation *violations = jg_arena_alloc(arena, count * sizeof(violations[0]));
+  struct jg_status_details *details = jg_arena_alloc_zero(arena, sizeof(*details));
+  const char *message = "";
+  for (size_t i = 0; i < count && message != NULL; i++) {
+    message = jg_arena_printf(arena, "%s%s%s %s", message, i > 0 ? "; " : "", entities->unresolved[i].field,
+                              entities->unresolved[i].message);
+  }
+  if (violations == NULL || details == NULL || message == NULL) {
+    return jg_diff_out_of_arena();
+  }
+  memcpy(violations, entities->unresolved, count * sizeof(violations[0]));
+  *details = (struct jg_status_details){.violations = violations, .violation_count = count};
+  return (struct jg_status){JG_FAILED_PRECONDITION, JG_REASON_UNRESOLVED_REFERENCE, message, details};
 }
 
 /* Looks at the next relation of the message on top, or leaves it when all are resolved. */
@@ -81,11 +111,17 @@ static struct jg_status push(struct jg_entities_walk *walk, const struct jg_rela
   return frame->message != NULL ? JG_STATUS_OK : jg_diff_out_of_arena();
 }
 
+/* Goes on, to find the others: the write fails at the end of the walk. */
 static struct jg_status unresolved(struct jg_entities_walk *walk, const struct jg_relation *relation,
                                    const struct jg_member *member) {
+  struct jg_arena *arena = walk->entities->options.arena;
   const struct jg_entity *target = jg_entity((enum jg_kind)relation->target);
-  return jg_status_field(walk->entities->options.arena, JG_FAILED_PRECONDITION, JG_REASON_UNRESOLVED_REFERENCE,
-                         jg_entities_path(walk, walk->depth, member), "names no %.*s", JG_STR_ARG(target->name));
+  const char *message = jg_arena_printf(arena, "names no %.*s", JG_STR_ARG(target->name));
+  if (message == NULL) {
+    return jg_diff_out_of_arena();
+  }
+  jg_entities_unresolved(walk->entities, jg_entities_path(walk, walk->depth, member), message);
+  return finish_relation(&walk->frames[walk->depth - 1], relation, JG_UUID_ZERO, arena);
 }
 
 /* By x_id. */

@@ -37,6 +37,9 @@ struct jg_entities_options {
 /* Entities seen in this write, so that eight equal sales organizations cost one read. */
 #define JG_ENTITIES_SEEN_MAX 16
 
+/* References of one write that name nothing and are told together. */
+#define JG_ENTITIES_UNRESOLVED_MAX 20
+
 /* One write's; a plain value for the stack of its run. Only `warnings` and `written` are for the caller to read. */
 struct jg_entities {
   struct jg_entities_options options;
@@ -46,6 +49,8 @@ struct jg_entities {
   int64_t commit_ticks;
   size_t seen_count;
   struct jg_entity_row seen[JG_ENTITIES_SEEN_MAX];
+  size_t unresolved_count;
+  struct jg_violation unresolved[JG_ENTITIES_UNRESOLVED_MAX];
 };
 
 void jg_entities_init(struct jg_entities *entities, const struct jg_entities_options *options);
@@ -53,12 +58,15 @@ void jg_entities_init(struct jg_entities *entities, const struct jg_entities_opt
 /* The time of this write (R9), made at the first question, the same for all its revisions. */
 int64_t jg_entities_commit_ticks(struct jg_entities *entities);
 
+/* Notes a reference that names nothing, found by the caller: the next jg_entities_resolve ends with it. Texts live in the arena. */
+void jg_entities_unresolved(struct jg_entities *entities, const char *path, const char *message);
+
 /* Resolves each relation of `message` of which `touched` (bit i: member i) names the id, key or node. Then its id member holds
  * the id, or "" if nothing of the three is filled. The message's own members are set; nodes below are copied before they
  * change, so a second run finds them as they came. path: of the message, "" or "job".
  * ret_resolved: the bits of the id members that were set or cleared.
- * INVALID_ARGUMENT (E4), FAILED_PRECONDITION/UNRESOLVED_REFERENCE (E1, E8), ALREADY_EXISTS/DUPLICATE_REFERENCE (E8), each
- * naming the member's path; RESOURCE_EXHAUSTED at the arena's cap; the record's own. */
+ * INVALID_ARGUMENT (E4), FAILED_PRECONDITION/UNRESOLVED_REFERENCE (E1, E8; all of the message), and
+ * ALREADY_EXISTS/DUPLICATE_REFERENCE (E8), each naming the member's path; RESOURCE_EXHAUSTED at the arena's cap; the record's own. */
 JG_MUST_CHECK struct jg_status jg_entities_resolve(struct jg_entities *entities, const struct jg_entity *owner,
                                                    ProtobufCMessage *message, uint64_t touched, const char *path,
                                                    uint64_t *ret_resolved);

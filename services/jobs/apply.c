@@ -373,8 +373,12 @@ struct jg_status jg_job_set_id(const struct jg_job_work *work, ProtobufCMessage 
 }
 
 struct jg_status jg_job_unresolved(const struct jg_job_work *work, size_t member, const char *what) {
-  return jg_status_field(work->apply->arena, JG_FAILED_PRECONDITION, JG_REASON_UNRESOLVED_REFERENCE,
-                         jg_job_path(work, jg_job_member(member)), "names no %s", what);
+  const char *message = jg_arena_printf(work->apply->arena, "names no %s", what);
+  if (message == NULL) {
+    return jg_diff_out_of_arena();
+  }
+  jg_entities_unresolved(work->entities, jg_job_path(work, jg_job_member(member)), message);
+  return JG_STATUS_OK;
 }
 
 struct jg_status jg_job_read_project(const struct jg_job_work *work, struct jg_job_project *ret_project) {

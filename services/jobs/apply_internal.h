@@ -36,6 +36,7 @@ JG_MUST_CHECK struct jg_status jg_job_id(const struct jg_job_work *work, const P
                                          struct jg_uuid *ret_id);
 JG_MUST_CHECK struct jg_status jg_job_set_id(const struct jg_job_work *work, ProtobufCMessage *message, size_t member,
                                              struct jg_uuid id);
+/* Notes a member that names nothing; the resolution of the relations, which comes next, ends with it. */
 struct jg_status jg_job_unresolved(const struct jg_job_work *work, size_t member, const char *what);
 
 /* apply_check.c: strict. Before anything is resolved: required members and groups (56, 58, 59). */

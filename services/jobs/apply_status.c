@@ -63,7 +63,7 @@ static struct jg_status read_current(const struct jg_job_work *work, struct jg_e
   return JG_STATUS_OK;
 }
 
-/* By code: one of those that a write may use (77), or the one that stands there. */
+/* By code: one of those that a write may use (77), or the one that stands there. NOT_FOUND. */
 static struct jg_status find_by_code(const struct jg_job_work *work, struct jg_str code,
                                      const struct jg_entity_row *current, struct jg_entity_row *ret_row) {
   if (current != NULL && same_code(current->key, code)) {
@@ -79,7 +79,7 @@ static struct jg_status find_by_code(const struct jg_job_work *work, struct jg_s
       return status;
     }
   }
-  return jg_job_unresolved(work, JG_JOB_JOB_STATUS_CODE, "job_status that a write may set by its code");
+  return jg_status_make(JG_NOT_FOUND, JG_REASON_NONE, "no such job_status");
 }
 
 /* Contract 3.3 and statuses.tsv. A status that an import registered is left for any of the table. */
@@ -120,7 +120,11 @@ struct jg_status jg_job_resolve_status(struct jg_job_work *work) {
   JG_RETURN_IF_ERROR(read_current(work, &row, &has_current));
   const struct jg_entity_row *current = has_current ? &row : NULL;
   if (jg_uuid_is_zero(id)) {
-    JG_RETURN_IF_ERROR(find_by_code(work, code, current, &next));
+    struct jg_status found = find_by_code(work, code, current, &next);
+    if (found.code == JG_NOT_FOUND) {
+      return jg_job_unresolved(work, JG_JOB_JOB_STATUS_CODE, "job_status that a write may set by its code");
+    }
+    JG_RETURN_IF_ERROR(found);
     return set_status(work, current, &next, JG_JOB_JOB_STATUS_CODE);
   }
   struct jg_status status = jg_entities_get(work->entities, JG_KIND_JOB_STATUS, id, &next);

@@ -233,6 +233,17 @@ static void test_72_unknown_references(void **state) {
     assert_int_equal(jg_status_http(call->status), 422);
     jg_test_assert_fails(call, JG_FAILED_PRECONDITION, JG_REASON_UNRESOLVED_REFERENCE, rows[i].field);
   }
+  // Who sends several learns of each.
+  struct jg_test_call *call = jg_test_post(app, "{\"name\":\"n\",\"project_id\":\"" NOBODY
+                                                "\",\"job_type_code\":\"nope\",\"job_status_code\":\"nope\","
+                                                "\"_parent_id\":\"" NOBODY
+                                                "\",\"skill\":{\"code\":\"S\",\"sales_organization_code\":\"nope\"}}");
+  assert_int_equal(call->status.details->violation_count, 5);
+  assert_string_equal(call->status.message,
+                      "_parent_id names no job; job_status_code names no job_status that a write may set by its code; "
+                      "project_id names no project; job_type_code names no job_type; "
+                      "skill.sales_organization_code names no sales_organization");
+  jg_test_assert_fails(call, JG_FAILED_PRECONDITION, JG_REASON_UNRESOLVED_REFERENCE, "job_type_code");
   // Statement 74: nothing of them stayed.
   assert_int_equal(jg_test_revision(app), 0);
 }
