@@ -52,19 +52,19 @@ if ! buildah_ build --isolation chroot --build-arg BASE=localhost/debian-check -
 fi
 verdict build ""
 
-config() { buildah_ inspect --type image --format "$1" jobgate; }
+config() { buildah_ inspect --type image --format "$1{{println}}" jobgate | sed '/^$/d'; }
 verdict "user" "$(diff <(config '{{.OCIv1.Config.User}}') <(echo 65532:65532))"
 verdict "command" "$(diff <(config '{{.OCIv1.Config.Entrypoint}} {{.OCIv1.Config.Cmd}}') <(echo '[jobgate] [serve]'))"
 container=$(buildah_ from localhost/jobgate)
 root=$(buildah_ mount "$container")
 verdict "every shared library is there" "$(chroot "$root" ldd /usr/local/bin/jobgate | grep 'not found')"
-verdict "no compiler, no build system" "$(chroot "$root" dpkg-query -W -f '${Package}\n' | grep -E '^(gcc|g\+\+|bazel|openjdk|make)')"
+verdict "no compiler, no build system" "$(chroot "$root" dpkg-query -W -f '${Package}\n' | grep -E '^(gcc|g\+\+|clang|cpp)(-[0-9]+)?$|^(bazel|openjdk|make|libc6-dev)')"
 verdict "nothing owned by the program's user but /data" "$(find "$root" -xdev -user 65532 ! -path "$root/data")"
-echo "image: $(du -sxm "$root" | cut -f1) MiB, of it the base $(du -sxm "$base" | cut -f1) MiB; program $(du -m "$root/usr/local/bin/jobgate" | cut -f1) MiB"
+echo "the image holds $(du -sxm "$root" | cut -f1) MiB"
 
 # As the pod runs it: nothing writable but the volume, no capability, another user.
 mkfifo "$work/ready"
-mapfile -t environment < <(config '{{range .OCIv1.Config.Env}}{{println .}}{{end}}' | sed '/^$/d')
+mapfile -t environment < <(config '{{range .OCIv1.Config.Env}}{{println .}}{{end}}')
 unshare --mount bash -c '
   root=$1 && shift
   mount --bind "$root" "$root" && mount -o remount,bind,ro "$root" && mount --rbind /dev "$root/dev" && mount --rbind /proc "$root/proc" &&
