@@ -37,7 +37,10 @@ _Static_assert((int)JG_CHANGE_DELETED == (int)JOBGATE__V1__CHANGE_KIND__CHANGE_K
 /* Jobs expanded at once: few enough that a message which is full early has not expanded much for nothing. */
 #define EXPAND_COUNT 32u
 
-#define ID_PAYLOAD_MAX (JG_UUID_TEXT_LEN + 8)
+/* Room for a payload of an id alone. */
+struct id_payload {
+  char bytes[JG_UUID_TEXT_LEN + 8];
+};
 
 /* One page on its way into messages. */
 struct encoder {
@@ -147,11 +150,11 @@ static void put_mask(struct jg_buf *out, uint64_t changed) {
 }
 
 /* The payload of a job of which nothing but the id is sent. */
-static struct jg_str id_payload(struct jg_uuid id, char out[ID_PAYLOAD_MAX]) {
+static struct jg_str id_payload(struct jg_uuid id, struct id_payload *out) {
   const struct jg_entity *job = jg_entity(JG_KIND_JOB);
   char text[JG_UUID_TEXT_LEN];
   jg_uuid_format(id, text);
-  struct jg_buf buf = {.data = out, .capacity = ID_PAYLOAD_MAX, .bytes_max = ID_PAYLOAD_MAX};
+  struct jg_buf buf = {.data = out->bytes, .capacity = sizeof(out->bytes), .bytes_max = sizeof(out->bytes)};
   jg_wire_put_bytes(&buf, job->members[job->id_member].number, jg_str_make(text, sizeof(text)));
   JG_ASSERT(!buf.failed);
   return jg_buf_str(&buf);
@@ -194,11 +197,11 @@ static struct jg_status expand_ahead(struct encoder *encoder, size_t index) {
   return JG_STATUS_OK;
 }
 
-/* The job of a change, as small as it must be to fit a message. `text` is room for a payload of the id alone. */
-static struct jg_status job_of(struct encoder *encoder, size_t index, char text[ID_PAYLOAD_MAX],
+/* The job of a change, as small as it must be to fit a message. `alone_bytes` must live as long as the parts. */
+static struct jg_status job_of(struct encoder *encoder, size_t index, struct id_payload *alone_bytes,
                                struct jg_parts *ret_parts, bool *ret_nodes) {
   const struct jg_change *change = &encoder->changes->items[index];
-  const struct jg_parts alone = {.entity = jg_entity(JG_KIND_JOB), .payload = id_payload(change->id, text)};
+  const struct jg_parts alone = {.entity = jg_entity(JG_KIND_JOB), .payload = id_payload(change->id, alone_bytes)};
   *ret_nodes = encoder->source->key->nodes;
   if (change->change == JG_CHANGE_DELETED) {
     *ret_parts = alone;
@@ -257,8 +260,8 @@ static struct jg_status put_change(struct encoder *encoder, size_t index) {
   const struct jg_change *change = &encoder->changes->items[index];
   struct jg_parts parts;
   bool nodes = false;
-  char text[ID_PAYLOAD_MAX];
-  JG_RETURN_IF_ERROR(job_of(encoder, index, text, &parts, &nodes));
+  struct id_payload alone_bytes;
+  JG_RETURN_IF_ERROR(job_of(encoder, index, &alone_bytes, &parts, &nodes));
 
   struct jg_buf *piece = &encoder->piece;
   jg_buf_clear(piece);

@@ -41,7 +41,7 @@ static void remove_files(const struct fixture *fixture) {
 
 static void open_record(struct fixture *fixture) {
   static int number;
-  const char *folder = getenv("TEST_TMPDIR");
+  const char *folder = getenv("TEST_TMPDIR");  // NOLINT(concurrency-mt-unsafe): nobody changes the environment
   (void)snprintf(fixture->path, sizeof(fixture->path), "%s/hub-%d-%d.db", folder != NULL ? folder : "/tmp",
                  (int)getpid(), number++);
   remove_files(fixture);
@@ -152,7 +152,9 @@ int64_t metric(struct fixture *fixture, const char *name) {
   (void)snprintf(line, sizeof(line), "\n%s ", name);
   const char *found = strstr(text.data, line);
   JG_ASSERT(found != NULL);
-  int64_t value = strtoll(found + strlen(line), NULL, 10);
+  struct jg_str rest;
+  int64_t value = 0;
+  JG_ASSERT(jg_parse_i64(jg_str_cut(jg_str_from_cstr(found + strlen(line)), '\n', &rest), &value));
   jg_buf_done(&text);
   return value;
 }

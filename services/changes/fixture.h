@@ -83,7 +83,7 @@ static inline struct timespec fixture_deadline(void) {
   until.tv_sec += WAIT_SECONDS;
   return until;
 }
-void *transport_main(void *transport);
+void *transport_main(void *data); /* a struct transport */
 
 struct fixture_options {
   size_t ring_bytes_max; /* 0: much */

@@ -83,7 +83,8 @@ static void sink_send(struct jg_call *call, struct jg_bytes *bytes) {
   JG_ASSERT(!client->out && !client->finished);
   if (client->message_count == client->message_capacity) {
     client->message_capacity = client->message_capacity == 0 ? 16 : client->message_capacity * 2;
-    client->messages = jg_realloc(client->messages, client->message_capacity * sizeof(message));
+    client->messages =
+        jg_realloc(client->messages, client->message_capacity * sizeof(Jobgate__V1__WatchJobsResponse *));
   }
   client->messages[client->message_count++] = message;
   client->out = true;

@@ -152,12 +152,12 @@ static uint64_t hint_bit(int64_t tenant) {
   return UINT64_C(1) << ((uint64_t)tenant % 64);
 }
 
-void jg_hub_hint(int64_t tenant, int64_t revision, void *data) {
+void jg_hub_hint(int64_t tenant, int64_t revision, void *hub) {
   (void)revision;  // The log itself says how far it reaches.
-  struct jg_hub *hub = data;
+  struct jg_hub *self = hub;
   // Release, with the taker's acquire: the commit is seen by whoever sees the bit.
-  if (atomic_fetch_or_explicit(&hub->hinted, hint_bit(tenant), memory_order_acq_rel) == 0) {
-    jg_hub_wake(hub);
+  if (atomic_fetch_or_explicit(&self->hinted, hint_bit(tenant), memory_order_acq_rel) == 0) {
+    jg_hub_wake(self);
   }
 }
 

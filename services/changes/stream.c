@@ -334,13 +334,12 @@ static void step_found(struct jg_hub_stream *stream, struct found *found, int64_
       jg_ring_remember(&stream->view->ring, &found->batch);
     }
     step_send(stream, &found->batch, now_ns, ret_move);
-  } else if (found->status.code == JG_UNAVAILABLE) {
+  } else if (found->status.code == JG_UNAVAILABLE ||
+             (jg_status_ok(found->status) && found->through == stream->cursor)) {
+    // Or the tail has seen more than this snapshot: a reader that lags (a replica) catches up with time.
     park(stream);
   } else if (!jg_status_ok(found->status)) {
     step_end(stream, found->status, ret_move);
-  } else if (found->through == stream->cursor) {
-    // The tail has seen more than this snapshot: a reader that lags (a replica) catches up with time.
-    park(stream);
   } else {
     stream->cursor = found->through;
     stream->resume = found->through;

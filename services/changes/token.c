@@ -11,7 +11,7 @@
 #define FILTER_AT 33
 #define SUM_AT 41
 #define TOKEN_BYTES 45
-#define TOKEN_TEXT_LEN (TOKEN_BYTES / 3 * 4)
+#define TOKEN_TEXT_LEN ((size_t)TOKEN_BYTES / 3 * 4)
 _Static_assert(TOKEN_BYTES % 3 == 0, "no spare bits");
 _Static_assert(TOKEN_TEXT_LEN <= JG_TOKEN_TEXT_MAX, "a token fits its buffer");
 
@@ -87,7 +87,7 @@ static bool decode(struct jg_str text, uint8_t bytes[TOKEN_BYTES]) {
   if (text.len != TOKEN_TEXT_LEN) {
     return false;
   }
-  for (size_t i = 0; i < TOKEN_BYTES / 3; i++) {
+  for (size_t i = 0; i < (size_t)TOKEN_BYTES / 3; i++) {
     uint32_t three = 0;
     for (size_t j = 0; j < 4; j++) {
       int value = value_of(text.data[4 * i + j]);
