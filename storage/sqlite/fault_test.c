@@ -62,6 +62,7 @@ struct member {
   struct jg_fixture_gate done;
   uint64_t id;
   int runs;
+  int fault;             /* of that read: an SQLite code */
   bool fails;            /* by its own decision */
   uint64_t reads_cold;   /* first reads that job, while reads fail; 0: none */
   struct jg_arena arena; /* of the writer's thread */
@@ -73,11 +74,11 @@ static struct jg_status member_run(struct jg_txn *txn, void *data) {
   int64_t revision;
   struct jg_fixture_job job = {.id = member->id};
   JG_RETURN_IF_ERROR(jg_fixture_create(txn, &member->arena, &job, &revision));
-  if (member->reads_cold != 0 && member->runs == 1) {
-    jg_fault_arm(JG_FAULT_READ, SQLITE_IOERR_READ, 1);
+  if (member->reads_cold != 0 && (member->runs == 1 || member->fault == SQLITE_CORRUPT)) {
+    jg_fault_arm(JG_FAULT_READ, member->fault, 1);
     struct jg_job_row row;
     struct jg_status status = jg_txn_job_get(txn, jg_fixture_id(member->reads_cold), &member->arena, &row);
-    JG_ASSERT(status.code == JG_UNAVAILABLE);
+    JG_ASSERT(status.code == JG_UNAVAILABLE || status.code == JG_DATA_LOSS);
     return JG_STATUS_OK;  // a careless caller: the engine's failure stands
   }
   return member->fails ? jg_status_make(JG_ABORTED, JG_REASON_ETAG_MISMATCH, "told to fail") : JG_STATUS_OK;
@@ -192,25 +193,50 @@ static void test_lost_batch_runs_again(void **state JG_UNUSED) {
   }
 }
 
-/* An error in the middle that makes SQLite roll everything back at once. */
-static void test_batch_rolled_back_in_the_middle(void **state JG_UNUSED) {
+/* Job 1, of which nothing is in the writer's cache, as the first member of what check_log expects. */
+static void make_cold_job(struct member *first) {
   assert_ok(jg_fixture_create_one(&fixture, &(struct jg_fixture_job){.id = 1, .bulk = 30000}));
   jg_fixture_close(&fixture);
-  jg_fixture_open(&fixture);  // with nothing of that job in the writer's cache
+  jg_fixture_open(&fixture);
+  *first = (struct member){.id = 1, .done.status = JG_STATUS_OK};
+}
+
+/* An error in the middle that makes SQLite roll everything back at once. */
+static void test_batch_rolled_back_in_the_middle(void **state JG_UNUSED) {
   struct member members[MEMBERS + 1];
-  members[0] = (struct member){.id = 1};
+  make_cold_job(&members[0]);
   make_members(members + 1);
   members[2].reads_cold = 1;
+  members[2].fault = SQLITE_IOERR_READ;
   struct jg_fixture_hold hold;
   batch_submit(members + 1, MEMBERS, &hold);
   batch_wait(members + 1, MEMBERS, &hold);
-  members[0].done.status = JG_STATUS_OK;
   assert_int_equal(jg_fault_hits(), 1);
   assert_int_equal(metric("jobgate_store_batch_reruns_total"), 1);
   assert_int_equal(members[1].runs, 2);
   assert_int_equal(members[2].runs, 2);
   assert_int_equal(members[3].runs, 1);
   assert_ok(members[2].done.status);
+  check_log(members, MEMBERS + 1);
+}
+
+/* A damaged page that one member meets, whose run takes no notice: SQLite refuses to commit what stands beside it, so the
+ * others get their own transactions, and it fails alone. */
+static void test_engine_failure_stands(void **state JG_UNUSED) {
+  struct member members[MEMBERS + 1];
+  make_cold_job(&members[0]);
+  make_members(members + 1);
+  members[2].reads_cold = 1;
+  members[2].fault = SQLITE_CORRUPT;
+  struct jg_fixture_hold hold;
+  batch_submit(members + 1, MEMBERS, &hold);
+  batch_wait(members + 1, MEMBERS, &hold);
+  assert_status(members[2].done.status, JG_DATA_LOSS, JG_REASON_STORE_CORRUPT);
+  for (size_t i = 1; i <= MEMBERS; i++) {
+    assert_int_equal(members[i].runs, 2);
+    assert_int_equal(jg_status_ok(members[i].done.status), i == 1 || i == 4 || i == 6);
+  }
+  assert_int_equal(metric("jobgate_store_batch_reruns_total"), 1);
   check_log(members, MEMBERS + 1);
 }
 
@@ -367,6 +393,7 @@ int main(void) {
       TEST(test_members_fail_alone),
       TEST(test_lost_batch_runs_again),
       TEST(test_batch_rolled_back_in_the_middle),
+      TEST(test_engine_failure_stands),
       TEST(test_full_disk),
       TEST(test_no_transaction),
       TEST(test_read_errors),

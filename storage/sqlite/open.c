@@ -173,7 +173,9 @@ static struct jg_status check_present(struct opening *opening) {
   if (opening->content == CONTENT_EMPTY && !opening->options->create) {
     return refuse(opening, JG_NOT_FOUND, JG_REASON_NONE, "is empty: it holds no record yet");
   }
-  if (opening->options->read_only && opening->version < (int64_t)jg_sqlite_migration_count) {
+  // Beside a server nobody migrates: it would be the server's schema that changes under it.
+  bool beside = opening->options->read_only || (!opening->options->exclusive && opening->content == CONTENT_OURS);
+  if (beside && opening->version < (int64_t)jg_sqlite_migration_count) {
     return jg_status_printf(opening->arena, JG_FAILED_PRECONDITION, JG_REASON_STORE_READ_ONLY,
                             "%s has schema version %ld and must first be migrated to %zu", opening->path,
                             (long)opening->version, jg_sqlite_migration_count);

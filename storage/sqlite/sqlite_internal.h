@@ -148,6 +148,9 @@ JG_MUST_CHECK struct jg_status jg_sqlite_counters_store(struct jg_sqlite_txn *tx
                                                         const struct jg_sqlite_counters *counters);
 JG_MUST_CHECK struct jg_status jg_sqlite_tenant_find(struct jg_sqlite_txn *txn, struct jg_str name,
                                                      int64_t *ret_tenant);
+JG_MUST_CHECK struct jg_status jg_sqlite_tenant_after(struct jg_sqlite_txn *txn, struct jg_str after,
+                                                      struct jg_arena *arena, struct jg_str *ret_name,
+                                                      int64_t *ret_tenant);
 /* Makes the tenant with its epoch and job statuses unless it exists (R5). */
 JG_MUST_CHECK struct jg_status jg_sqlite_tenant_make(struct jg_sqlite_txn *txn, struct jg_str name,
                                                      int64_t *ret_tenant);
@@ -238,6 +241,12 @@ struct jg_status jg_sqlite_entity_head(struct jg_txn *txn, enum jg_kind kind, st
                                        int64_t *ret_tree_revision);
 struct jg_status jg_sqlite_changes(struct jg_txn *txn, int64_t after_revision, size_t count_max, size_t bytes_max,
                                    struct jg_arena *arena, struct jg_changes *ret_changes);
+struct jg_status jg_sqlite_user_get(struct jg_txn *txn, struct jg_str name, struct jg_arena *arena,
+                                    struct jg_user_row *ret_row);
+struct jg_status jg_sqlite_user_list(struct jg_txn *txn, struct jg_str after, size_t count_max, struct jg_arena *arena,
+                                     struct jg_user_rows *ret_rows);
+struct jg_status jg_sqlite_user_put(struct jg_txn *txn, const struct jg_user_row *row, bool replace);
+struct jg_status jg_sqlite_user_remove(struct jg_txn *txn, struct jg_str name);
 int64_t jg_sqlite_stamp(struct jg_txn *txn, int64_t job_modified_ticks);
 struct jg_status jg_sqlite_id2_next(struct jg_txn *txn, int32_t *ret_id2);
 struct jg_status jg_sqlite_id2_raise(struct jg_txn *txn, int32_t id2);

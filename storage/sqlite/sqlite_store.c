@@ -3,8 +3,6 @@
 #include "storage/sqlite/sqlite.h"
 #include "storage/sqlite/sqlite_internal.h"
 
-/* Names come from a credential's domain. */
-#define TENANT_NAME_BYTES_MAX 255
 /* Statements of a write keep what they may have to undo in memory up to here; SQLite's default is 64 KiB, then a file. */
 #define STATEMENT_JOURNAL_BYTES (4 << 20)
 
@@ -72,13 +70,15 @@ struct jg_status jg_sqlite_store_open(const struct jg_store_options *options, st
   return JG_STATUS_OK;
 }
 
-/* ---- tenants: the one call that waits for its answer ---- */
+/* ---- tenants: the calls that wait for their answer ---- */
 
 struct tenant_call {
   struct jg_queue_node node; /* in `done` when answered */
   struct jg_queue done;
-  struct jg_str name;
+  struct jg_str name; /* of the tenant, or of the one before it */
   struct jg_status status;
+  struct jg_arena *arena;
+  struct jg_str found; /* its name, in the arena */
   int64_t tenant;
 };
 
@@ -93,6 +93,13 @@ static void tenant_read(struct jg_txn *txn, struct jg_status begun, void *data) 
                 jg_status_ok(begun) ? jg_sqlite_tenant_find(jg_sqlite_txn(txn), call->name, &call->tenant) : begun);
 }
 
+static void tenant_read_next(struct jg_txn *txn, struct jg_status begun, void *data) {
+  struct tenant_call *call = data;
+  tenant_answer(call, jg_status_ok(begun) ? jg_sqlite_tenant_after(jg_sqlite_txn(txn), call->name, call->arena,
+                                                                   &call->found, &call->tenant)
+                                          : begun);
+}
+
 static struct jg_status tenant_write(struct jg_txn *txn, void *data) {
   struct tenant_call *call = data;
   return jg_sqlite_tenant_make(jg_sqlite_txn(txn), call->name, &call->tenant);
@@ -105,11 +112,7 @@ static void tenant_written(struct jg_status status, void *data) {
 static struct jg_status tenant(struct jg_store *base, struct jg_str name, bool create, struct jg_arena *arena,
                                int64_t *ret_tenant) {
   struct jg_sqlite_store *store = store_of(base);
-  if (name.len == 0 || name.len > TENANT_NAME_BYTES_MAX) {
-    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "a tenant's name has 1 to %d bytes",
-                            TENANT_NAME_BYTES_MAX);
-  }
-  struct tenant_call call = {.name = name};
+  struct tenant_call call = {.name = name, .arena = arena};
   jg_queue_init(&call.done, 1, NULL, NULL);
   struct jg_store_read read = {.run = tenant_read, .data = &call};
   struct jg_store_write write = {.run = tenant_write, .done = tenant_written, .data = &call};
@@ -127,6 +130,23 @@ static struct jg_status tenant(struct jg_store *base, struct jg_str name, bool c
   }
   jg_queue_done(&call.done);
   JG_RETURN_IF_ERROR(status);
+  *ret_tenant = call.tenant;
+  return JG_STATUS_OK;
+}
+
+static struct jg_status tenant_next(struct jg_store *base, struct jg_str after, struct jg_arena *arena,
+                                    struct jg_str *ret_name, int64_t *ret_tenant) {
+  struct tenant_call call = {.name = after, .arena = arena};
+  jg_queue_init(&call.done, 1, NULL, NULL);
+  struct jg_store_read read = {.run = tenant_read_next, .data = &call};
+  struct jg_status status = jg_sqlite_pool_submit(store_of(base)->pool, &read);
+  if (jg_status_ok(status)) {
+    JG_ASSERT(jg_queue_take(&call.done, -1) == &call.node);
+    status = call.status;
+  }
+  jg_queue_done(&call.done);
+  JG_RETURN_IF_ERROR(status);
+  *ret_name = call.found;
   *ret_tenant = call.tenant;
   return JG_STATUS_OK;
 }
@@ -158,6 +178,7 @@ static struct jg_status read_inline(struct jg_store *store, int64_t tenant_numbe
 const struct jg_store_ops jg_sqlite_ops = {
     .close = close_store,
     .tenant = tenant,
+    .tenant_next = tenant_next,
     .listen = listen,
     .submit = submit,
     .submit_read = submit_read,
@@ -171,6 +192,10 @@ const struct jg_store_ops jg_sqlite_ops = {
     .entity_find = jg_sqlite_entity_find,
     .entity_head = jg_sqlite_entity_head,
     .changes = jg_sqlite_changes,
+    .user_get = jg_sqlite_user_get,
+    .user_list = jg_sqlite_user_list,
+    .user_put = jg_sqlite_user_put,
+    .user_remove = jg_sqlite_user_remove,
     .stamp = jg_sqlite_stamp,
     .id2_next = jg_sqlite_id2_next,
     .id2_raise = jg_sqlite_id2_raise,

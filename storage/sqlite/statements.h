@@ -26,6 +26,7 @@
   X(RELEASE, "RELEASE w")                                                                                              \
   X(ROLLBACK_TO, "ROLLBACK TO w")                                                                                      \
   X(TENANT_BY_NAME, "SELECT tenant FROM tenants WHERE name=?1")                                                        \
+  X(TENANT_AFTER, "SELECT tenant, name FROM tenants WHERE name>?1 ORDER BY name LIMIT 1")                              \
   X(TENANT_STATE,                                                                                                      \
     "SELECT epoch, revision, entity_revision, oldest_revision, last_stamp, id2_last FROM tenants WHERE tenant=?1")     \
   X(TENANT_INSERT,                                                                                                     \
@@ -71,6 +72,13 @@
     "VALUES(?1, ?2, ?3, ?4, ?5)")                                                                                      \
   X(CHANGES,                                                                                                           \
     "SELECT " JG_SQLITE_CHANGE_ROW " FROM changes WHERE tenant=?1 AND revision>?2 AND revision<=?3 ORDER BY revision") \
+  X(USER_GET, "SELECT name, password, created_ticks FROM users WHERE tenant=?1 AND name=?2")                           \
+  X(USER_LIST, "SELECT name, password, created_ticks FROM users WHERE tenant=?1 AND name>?2 ORDER BY name LIMIT ?3")   \
+  X(USER_INSERT, "INSERT INTO users(tenant, name, password, created_ticks) VALUES(?1, ?2, ?3, ?4)")                    \
+  X(USER_PUT,                                                                                                          \
+    "INSERT INTO users(tenant, name, password, created_ticks) VALUES(?1, ?2, ?3, ?4) "                                 \
+    "ON CONFLICT(tenant, name) DO UPDATE SET password=excluded.password")                                              \
+  X(USER_DELETE, "DELETE FROM users WHERE tenant=?1 AND name=?2 RETURNING name")                                       \
   X(CHANGE_INSERT,                                                                                                     \
     "INSERT INTO changes(tenant, " JG_SQLITE_CHANGE_ROW ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")
 

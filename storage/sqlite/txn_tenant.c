@@ -128,6 +128,27 @@ struct jg_status jg_sqlite_tenant_find(struct jg_sqlite_txn *txn, struct jg_str 
   return JG_STATUS_OK;
 }
 
+struct jg_status jg_sqlite_tenant_after(struct jg_sqlite_txn *txn, struct jg_str after, struct jg_arena *arena,
+                                        struct jg_str *ret_name, int64_t *ret_tenant) {
+  struct jg_sqlite_query query;
+  jg_sqlite_query_begin(&query, txn, JG_SQLITE_TENANT_AFTER);
+  jg_sqlite_bind_text(&query, 1, after);
+  struct jg_str name = JG_STR_NONE;
+  bool found = jg_sqlite_query_step(&query);
+  int64_t tenant = found ? sqlite3_column_int64(query.stmt, 0) : 0;
+  bool copied = !found || jg_sqlite_column_copy(&query, 1, arena, &name);
+  JG_RETURN_IF_ERROR(jg_sqlite_query_end(&query));
+  if (!found) {
+    return no_tenant();
+  }
+  if (!copied) {
+    return jg_sqlite_arena_full();
+  }
+  *ret_name = name;
+  *ret_tenant = tenant;
+  return JG_STATUS_OK;
+}
+
 /* One of the published statuses, as an entity that no revision made: the log begins with the tenant's first change. */
 static struct jg_status seed_status(struct jg_sqlite_txn *txn, int64_t tenant, const struct jg_status_row *row,
                                     struct jg_buf *payload) {
