@@ -133,9 +133,12 @@ static bool read_string(struct decode *decode, ProtobufCMessage *message, const 
   if (token != JG_JSON_STRING) {
     return refuse(decode, member, token, member->type == JG_TYPE_GUID ? "must be a GUID" : "must be a string");
   }
-  if (decode->reader.oddities != decode->oddities_before) {
+  if (decode->oddities_before != 0) {
+    return true;  // finish() refuses the text for that one; this string may hold the same kind unseen, so it is not stored.
+  }
+  if (decode->reader.oddities != 0) {
     // Named here, so that it does not count at the end again.
-    decode->reader.oddities = decode->oddities_before;
+    decode->reader.oddities = 0;
     return refuse(decode, member, token, "must not contain a NUL character or half a surrogate pair");
   }
   if (!jg_member_set_str(message, member, decode->reader.text, decode->arena)) {

@@ -259,6 +259,8 @@ static void oddities_anywhere_are_refused(void **state) {
   assert_refused("{\"unknown\":[\"x\",\n\"\\u0000\"]}",
                  "the string at line 2, column 1 holds a NUL character or half a surrogate pair");
   assert_refused("{\"\\ud800\":1}", "the string at line 1, column 2 holds a NUL character or half a surrogate pair");
+  assert_refused("{\"unknown\":\"\\u0000\",\"name\":\"a\\u0000b\"}",
+                 "the string at line 1, column 12 holds a NUL character or half a surrogate pair");
   assert_refused("{\"id\":\"\\ud800\"}", "id must not contain a NUL character or half a surrogate pair");
 }
 
