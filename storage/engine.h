@@ -13,6 +13,8 @@ struct jg_store_ops {
   void (*close)(struct jg_store *store);
   struct jg_status (*tenant)(struct jg_store *store, struct jg_str name, bool create, struct jg_arena *arena,
                              int64_t *ret_tenant);
+  struct jg_status (*tenant_next)(struct jg_store *store, struct jg_str after, struct jg_arena *arena,
+                                  struct jg_str *ret_name, int64_t *ret_tenant);
   void (*listen)(struct jg_store *store, jg_store_committed committed, void *data);
   struct jg_status (*submit)(struct jg_store *store, struct jg_store_write *write);
   struct jg_status (*submit_read)(struct jg_store *store, struct jg_store_read *read);
@@ -34,6 +36,12 @@ struct jg_store_ops {
   struct jg_status (*entity_head)(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id, int64_t *ret_tree_revision);
   struct jg_status (*changes)(struct jg_txn *txn, int64_t after_revision, size_t count_max, size_t bytes_max,
                               struct jg_arena *arena, struct jg_changes *ret_changes);
+  struct jg_status (*user_get)(struct jg_txn *txn, struct jg_str name, struct jg_arena *arena,
+                               struct jg_user_row *ret_row);
+  struct jg_status (*user_list)(struct jg_txn *txn, struct jg_str after, size_t count_max, struct jg_arena *arena,
+                                struct jg_user_rows *ret_rows);
+  struct jg_status (*user_put)(struct jg_txn *txn, const struct jg_user_row *row, bool replace);
+  struct jg_status (*user_remove)(struct jg_txn *txn, struct jg_str name);
 
   int64_t (*stamp)(struct jg_txn *txn, int64_t job_modified_ticks);
   struct jg_status (*id2_next)(struct jg_txn *txn, int32_t *ret_id2);

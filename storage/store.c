@@ -1,9 +1,13 @@
 #include "storage/store.h"
 
+#include "base/unicode.h"
+#include "base/utf8.h"
 #include "storage/engine.h"
 #include "storage/sqlite/sqlite.h"
 
 #define READERS_MAX 64
+/* A domain's longest text form (RFC 1035 section 2.3.4). */
+#define TENANT_NAME_BYTES_MAX 255
 
 static const struct jg_store_ops *store_ops(const struct jg_store *store) {
   JG_ASSERT(store != NULL && store->magic == JG_STORE_MAGIC);
@@ -42,7 +46,18 @@ void jg_store_close(struct jg_store *store) {
 
 struct jg_status jg_store_tenant(struct jg_store *store, struct jg_str name, bool create, struct jg_arena *arena,
                                  int64_t *ret_tenant) {
-  return store_ops(store)->tenant(store, name, create, arena, ret_tenant);
+  if (name.len == 0 || name.len > TENANT_NAME_BYTES_MAX || !jg_utf8_valid(name)) {
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED,
+                            "a tenant's name has 1 to %d bytes of UTF-8", TENANT_NAME_BYTES_MAX);
+  }
+  char folded[JG_UNICODE_CASE_BYTES(TENANT_NAME_BYTES_MAX)];
+  size_t len = jg_unicode_lower(name, folded);
+  return store_ops(store)->tenant(store, jg_str_make(folded, len), create, arena, ret_tenant);
+}
+
+struct jg_status jg_store_tenant_next(struct jg_store *store, struct jg_str after, struct jg_arena *arena,
+                                      struct jg_str *ret_name, int64_t *ret_tenant) {
+  return store_ops(store)->tenant_next(store, after, arena, ret_name, ret_tenant);
 }
 
 void jg_store_listen(struct jg_store *store, jg_store_committed committed, void *data) {
@@ -111,6 +126,26 @@ struct jg_status jg_txn_changes(struct jg_txn *txn, int64_t after_revision, size
                                 struct jg_arena *arena, struct jg_changes *ret_changes) {
   JG_ASSERT(count_max > 0);
   return txn_ops(txn)->changes(txn, after_revision, count_max, bytes_max, arena, ret_changes);
+}
+
+struct jg_status jg_txn_user_get(struct jg_txn *txn, struct jg_str name, struct jg_arena *arena,
+                                 struct jg_user_row *ret_row) {
+  return txn_ops(txn)->user_get(txn, name, arena, ret_row);
+}
+
+struct jg_status jg_txn_user_list(struct jg_txn *txn, struct jg_str after, size_t count_max, struct jg_arena *arena,
+                                  struct jg_user_rows *ret_rows) {
+  JG_ASSERT(count_max > 0 && count_max < INT32_MAX);
+  return txn_ops(txn)->user_list(txn, after, count_max, arena, ret_rows);
+}
+
+struct jg_status jg_txn_user_put(struct jg_txn *txn, const struct jg_user_row *row, bool replace) {
+  JG_ASSERT(row->name.len > 0 && row->password.len > 0);
+  return txn_ops(txn)->user_put(txn, row, replace);
+}
+
+struct jg_status jg_txn_user_remove(struct jg_txn *txn, struct jg_str name) {
+  return txn_ops(txn)->user_remove(txn, name);
 }
 
 int64_t jg_txn_stamp(struct jg_txn *txn, int64_t job_modified_ticks) {

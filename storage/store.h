@@ -31,9 +31,11 @@ struct jg_txn;
 /* ---- store ---- */
 
 struct jg_store_options {
-  struct jg_str url;            /* "sqlite:PATH" */
-  bool create;                  /* make the database if there is none (serve, import); else NOT_FOUND */
-  bool exclusive;               /* be the only writing process: FAILED_PRECONDITION/STORE_LOCKED if another one is */
+  struct jg_str url; /* "sqlite:PATH" */
+  bool create;       /* make the database if there is none (serve, import); else NOT_FOUND */
+  /* Be the only writing process: FAILED_PRECONDITION/STORE_LOCKED if another one is. Without it (and without read_only) short
+   * writes are made beside a server: users alone, whose rows it does not keep; nothing is migrated then. */
+  bool exclusive;
   bool read_only;               /* export: no lock, no writer thread; runs beside a server */
   unsigned reader_count;        /* reader threads, 1..64 */
   const struct jg_clock *clock; /* borrows until close */
@@ -49,9 +51,16 @@ JG_MUST_CHECK struct jg_status jg_store_open(const struct jg_store_options *opti
 /* Stops the threads after what is queued is done, and closes. No call may be open or come later. */
 void jg_store_close(struct jg_store *store);
 
-/* The tenant's number; makes it (with epoch and seeded job statuses) if it is new and `create`. Thread: any that may block. */
+/* The tenant's number; makes it (with epoch and seeded job statuses) if it is new and `create`. Names of tenants are domains:
+ * their case does not count (contract section 2.5). NOT_FOUND; INVALID_ARGUMENT: 1 to 255 bytes of UTF-8. Thread: any that may
+ * block. */
 JG_MUST_CHECK struct jg_status jg_store_tenant(struct jg_store *store, struct jg_str name, bool create,
                                                struct jg_arena *arena, int64_t *ret_tenant);
+
+/* The tenant whose name comes after `after` (by bytes; empty: the first one). NOT_FOUND at the end. The name lives in the arena.
+ * Thread: any that may block. */
+JG_MUST_CHECK struct jg_status jg_store_tenant_next(struct jg_store *store, struct jg_str after, struct jg_arena *arena,
+                                                    struct jg_str *ret_name, int64_t *ret_tenant);
 
 /* Called on the writer thread after each commit that made revisions; must not block. One listener, set before the first
  * write. A lost hint costs milliseconds, never correctness. */
@@ -185,6 +194,28 @@ struct jg_changes {
  * one large request comes whole). Empty at the tip. OUT_OF_RANGE/HISTORY_LOST if after + 1 < oldest, or after > newest. */
 JG_MUST_CHECK struct jg_status jg_txn_changes(struct jg_txn *txn, int64_t after_revision, size_t count_max,
                                               size_t bytes_max, struct jg_arena *arena, struct jg_changes *ret_changes);
+
+/* ---- users: who may call. They are no part of the log and have no revisions ---- */
+
+struct jg_user_row {
+  struct jg_str name;     /* unique in its tenant, compared by bytes */
+  struct jg_str password; /* its hash, as crypt(5) spells it */
+  int64_t created_ticks;
+};
+struct jg_user_rows {
+  struct jg_user_row *rows;
+  size_t count;
+};
+/* NOT_FOUND. */
+JG_MUST_CHECK struct jg_status jg_txn_user_get(struct jg_txn *txn, struct jg_str name, struct jg_arena *arena,
+                                               struct jg_user_row *ret_row);
+/* By name, from behind `after` on (empty: from the first one), count_max at most (> 0); an empty list is the end. */
+JG_MUST_CHECK struct jg_status jg_txn_user_list(struct jg_txn *txn, struct jg_str after, size_t count_max,
+                                                struct jg_arena *arena, struct jg_user_rows *ret_rows);
+/* In a write's run. ALREADY_EXISTS unless `replace`, which keeps created_ticks. */
+JG_MUST_CHECK struct jg_status jg_txn_user_put(struct jg_txn *txn, const struct jg_user_row *row, bool replace);
+/* In a write's run. NOT_FOUND. */
+JG_MUST_CHECK struct jg_status jg_txn_user_remove(struct jg_txn *txn, struct jg_str name);
 
 /* ---- writing, in a write's run only ---- */
 
