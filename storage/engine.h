@@ -36,6 +36,16 @@ struct jg_store_ops {
   struct jg_status (*entity_head)(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id, int64_t *ret_tree_revision);
   struct jg_status (*changes)(struct jg_txn *txn, int64_t after_revision, size_t count_max, size_t bytes_max,
                               struct jg_arena *arena, struct jg_changes *ret_changes);
+  struct jg_status (*entity_default)(struct jg_txn *txn, enum jg_kind kind, struct jg_arena *arena,
+                                     struct jg_entity_row *ret_row);
+  struct jg_status (*planning_get)(struct jg_txn *txn, struct jg_uuid id, struct jg_planning_row *ret_row);
+  struct jg_status (*planning_list)(struct jg_txn *txn, const struct jg_planning_query *query, struct jg_arena *arena,
+                                    struct jg_planning_rows *ret_rows);
+  struct jg_status (*planning_add)(struct jg_txn *txn, const struct jg_planning_row *row, bool *ret_added);
+  struct jg_status (*answer_get)(struct jg_txn *txn, struct jg_uuid request_id, struct jg_arena *arena,
+                                 struct jg_kept_answer *ret_answer);
+  struct jg_status (*answer_put)(struct jg_txn *txn, struct jg_uuid request_id, const struct jg_kept_answer *answer,
+                                 int64_t expired_ticks);
   struct jg_status (*user_get)(struct jg_txn *txn, struct jg_str name, struct jg_arena *arena,
                                struct jg_user_row *ret_row);
   struct jg_status (*user_list)(struct jg_txn *txn, struct jg_str after, size_t count_max, struct jg_arena *arena,

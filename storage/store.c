@@ -128,6 +128,36 @@ struct jg_status jg_txn_changes(struct jg_txn *txn, int64_t after_revision, size
   return txn_ops(txn)->changes(txn, after_revision, count_max, bytes_max, arena, ret_changes);
 }
 
+struct jg_status jg_txn_entity_default(struct jg_txn *txn, enum jg_kind kind, struct jg_arena *arena,
+                                       struct jg_entity_row *ret_row) {
+  return txn_ops(txn)->entity_default(txn, kind, arena, ret_row);
+}
+
+struct jg_status jg_txn_planning_get(struct jg_txn *txn, struct jg_uuid id, struct jg_planning_row *ret_row) {
+  return txn_ops(txn)->planning_get(txn, id, ret_row);
+}
+
+struct jg_status jg_txn_planning_list(struct jg_txn *txn, const struct jg_planning_query *query, struct jg_arena *arena,
+                                      struct jg_planning_rows *ret_rows) {
+  JG_ASSERT(query->limit > 0 && query->limit < INT32_MAX);
+  return txn_ops(txn)->planning_list(txn, query, arena, ret_rows);
+}
+
+struct jg_status jg_txn_planning_add(struct jg_txn *txn, const struct jg_planning_row *row, bool *ret_added) {
+  return txn_ops(txn)->planning_add(txn, row, ret_added);
+}
+
+struct jg_status jg_txn_answer_get(struct jg_txn *txn, struct jg_uuid request_id, struct jg_arena *arena,
+                                   struct jg_kept_answer *ret_answer) {
+  return txn_ops(txn)->answer_get(txn, request_id, arena, ret_answer);
+}
+
+struct jg_status jg_txn_answer_put(struct jg_txn *txn, struct jg_uuid request_id, const struct jg_kept_answer *answer,
+                                   int64_t expired_ticks) {
+  JG_ASSERT(answer->created_ticks > expired_ticks);
+  return txn_ops(txn)->answer_put(txn, request_id, answer, expired_ticks);
+}
+
 struct jg_status jg_txn_user_get(struct jg_txn *txn, struct jg_str name, struct jg_arena *arena,
                                  struct jg_user_row *ret_row) {
   return txn_ops(txn)->user_get(txn, name, arena, ret_row);

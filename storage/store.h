@@ -169,6 +169,44 @@ JG_MUST_CHECK struct jg_status jg_txn_entity_find(struct jg_txn *txn, enum jg_ki
 JG_MUST_CHECK struct jg_status jg_txn_entity_head(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id,
                                                   int64_t *ret_tree_revision);
 
+/* Of those of the kind that were put with is_default: the one of the smallest `sequence`, then id. NOT_FOUND. */
+JG_MUST_CHECK struct jg_status jg_txn_entity_default(struct jg_txn *txn, enum jg_kind kind, struct jg_arena *arena,
+                                                     struct jg_entity_row *ret_row);
+
+/* A planned visit. It has no revision and is no part of the log. */
+struct jg_planning_row {
+  struct jg_uuid id, job_id, user_id;
+  int64_t start_ticks, created_ticks, modified_ticks;
+};
+/* NOT_FOUND. */
+JG_MUST_CHECK struct jg_status jg_txn_planning_get(struct jg_txn *txn, struct jg_uuid id,
+                                                   struct jg_planning_row *ret_row);
+struct jg_planning_query {
+  bool of_job; /* those of job_id alone */
+  bool has_after;
+  struct jg_uuid job_id;
+  struct jg_uuid after_id; /* start behind it */
+  size_t limit;            /* rows at most, > 0 */
+};
+struct jg_planning_rows {
+  struct jg_planning_row *rows;
+  size_t count;
+  bool more;
+};
+/* By id. */
+JG_MUST_CHECK struct jg_status jg_txn_planning_list(struct jg_txn *txn, const struct jg_planning_query *query,
+                                                    struct jg_arena *arena, struct jg_planning_rows *ret_rows);
+
+/* The first answer to a request that carried an id. */
+struct jg_kept_answer {
+  uint8_t hash[16]; /* of the request */
+  int64_t created_ticks;
+  struct jg_str bytes;
+};
+/* NOT_FOUND. What is old is found too, until it was removed. */
+JG_MUST_CHECK struct jg_status jg_txn_answer_get(struct jg_txn *txn, struct jg_uuid request_id, struct jg_arena *arena,
+                                                 struct jg_kept_answer *ret_answer);
+
 enum jg_change_kind { JG_CHANGE_CREATED = 1, JG_CHANGE_UPDATED = 2, JG_CHANGE_DELETED = 3 };
 
 /* One record of the log. */
@@ -241,7 +279,7 @@ struct jg_job_put {
 /* Writes row and log record (R2) under the next revision. ALREADY_EXISTS with DUPLICATE_ID or DUPLICATE_REFERENCE. */
 JG_MUST_CHECK struct jg_status jg_txn_job_put(struct jg_txn *txn, const struct jg_job_put *put, struct jg_arena *arena,
                                               int64_t *ret_revision);
-/* Removes the row, leaves a tombstone in the log whose old image is the row's payload. */
+/* Removes the row and its plannings, leaves a tombstone in the log whose old image is the row's payload. */
 JG_MUST_CHECK struct jg_status jg_txn_job_delete(struct jg_txn *txn, const struct jg_job_row *row, int64_t commit_ticks,
                                                  int64_t *ret_revision);
 
@@ -255,6 +293,7 @@ struct jg_entity_put {
   struct jg_uuid id;
   struct jg_str key;
   struct jg_str payload;
+  bool is_default;                    /* jg_txn_entity_default finds it */
   uint64_t changed;                   /* as in jg_job_put */
   struct jg_str old;                  /* as in jg_job_put */
   int64_t commit_ticks;               /* from jg_txn_stamp */
@@ -265,5 +304,13 @@ struct jg_entity_put {
  * the tenant's entity_revision. ALREADY_EXISTS/DUPLICATE_REFERENCE when another entity of its kind has that key. */
 JG_MUST_CHECK struct jg_status jg_txn_entity_put(struct jg_txn *txn, const struct jg_entity_put *put,
                                                  struct jg_arena *arena, int64_t *ret_revision);
+
+/* Adds the visit, unless there is one of that job, user and start. ALREADY_EXISTS is not a status of it: *ret_added tells. */
+JG_MUST_CHECK struct jg_status jg_txn_planning_add(struct jg_txn *txn, const struct jg_planning_row *row,
+                                                   bool *ret_added);
+/* Keeps the answer, in the place of an older one, and removes a few of those made at or before expired_ticks, which is before
+ * the answer's created_ticks. */
+JG_MUST_CHECK struct jg_status jg_txn_answer_put(struct jg_txn *txn, struct jg_uuid request_id,
+                                                 const struct jg_kept_answer *answer, int64_t expired_ticks);
 
 #endif

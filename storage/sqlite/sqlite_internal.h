@@ -155,6 +155,9 @@ JG_MUST_CHECK struct jg_status jg_sqlite_tenant_after(struct jg_sqlite_txn *txn,
 JG_MUST_CHECK struct jg_status jg_sqlite_tenant_make(struct jg_sqlite_txn *txn, struct jg_str name,
                                                      int64_t *ret_tenant);
 
+/* txn_planning.c: with the job. */
+JG_MUST_CHECK struct jg_status jg_sqlite_plannings_delete(struct jg_sqlite_txn *txn, const struct jg_uuid *job_id);
+
 /* txn_log.c */
 /* Adds a record to the log, and holds it until the next one or the end of the write. record->bytes is already filled. */
 struct jg_sqlite_log_add {
@@ -241,6 +244,16 @@ struct jg_status jg_sqlite_entity_head(struct jg_txn *txn, enum jg_kind kind, st
                                        int64_t *ret_tree_revision);
 struct jg_status jg_sqlite_changes(struct jg_txn *txn, int64_t after_revision, size_t count_max, size_t bytes_max,
                                    struct jg_arena *arena, struct jg_changes *ret_changes);
+struct jg_status jg_sqlite_entity_default(struct jg_txn *txn, enum jg_kind kind, struct jg_arena *arena,
+                                          struct jg_entity_row *ret_row);
+struct jg_status jg_sqlite_planning_get(struct jg_txn *txn, struct jg_uuid id, struct jg_planning_row *ret_row);
+struct jg_status jg_sqlite_planning_list(struct jg_txn *txn, const struct jg_planning_query *wanted,
+                                         struct jg_arena *arena, struct jg_planning_rows *ret_rows);
+struct jg_status jg_sqlite_planning_add(struct jg_txn *txn, const struct jg_planning_row *row, bool *ret_added);
+struct jg_status jg_sqlite_answer_get(struct jg_txn *txn, struct jg_uuid request_id, struct jg_arena *arena,
+                                      struct jg_kept_answer *ret_answer);
+struct jg_status jg_sqlite_answer_put(struct jg_txn *txn, struct jg_uuid request_id,
+                                      const struct jg_kept_answer *answer, int64_t expired_ticks);
 struct jg_status jg_sqlite_user_get(struct jg_txn *txn, struct jg_str name, struct jg_arena *arena,
                                     struct jg_user_row *ret_row);
 struct jg_status jg_sqlite_user_list(struct jg_txn *txn, struct jg_str after, size_t count_max, struct jg_arena *arena,

@@ -7,6 +7,7 @@
 
 #define JG_SQLITE_JOB_ROW "rid, revision, id, modified_dateutc, payload"
 #define JG_SQLITE_ENTITY_ROW "kind, id, key, revision, tree_revision, payload"
+#define JG_SQLITE_PLANNING_ROW "id, jobs_id, user_id, date_start, date_create, modified_dateutc"
 #define JG_SQLITE_CHANGE_ROW "revision, kind, change, id, job_rid, last, commit_ticks, changed, trace, old, payload"
 
 /* The key of a page by id is ?2; by modified_dateutc it is (?3, ?2). Both comparisons are strict. */
@@ -53,12 +54,15 @@
   X(JOB_DELETE, "DELETE FROM jobs WHERE tenant=?1 AND rid=?2")                                                         \
   X(ENTITY_GET, "SELECT " JG_SQLITE_ENTITY_ROW " FROM entities WHERE tenant=?1 AND kind=?2 AND id=?3")                 \
   X(ENTITY_FIND, "SELECT " JG_SQLITE_ENTITY_ROW " FROM entities WHERE tenant=?1 AND kind=?2 AND key=?3 AND key <> ''") \
+  X(ENTITY_DEFAULTS,                                                                                                   \
+    "SELECT " JG_SQLITE_ENTITY_ROW " FROM entities WHERE tenant=?1 AND kind=?2 AND is_default = 1 ORDER BY id")        \
   X(ENTITY_HEAD, "SELECT tree_revision FROM entities WHERE tenant=?1 AND kind=?2 AND id=?3")                           \
   X(ENTITY_INSERT,                                                                                                     \
-    "INSERT INTO entities(tenant, kind, id, key, revision, tree_revision, payload) "                                   \
-    "VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6)")                                                                              \
+    "INSERT INTO entities(tenant, kind, id, key, revision, tree_revision, payload, is_default) "                       \
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7)")                                                                          \
   X(ENTITY_UPDATE,                                                                                                     \
-    "UPDATE entities SET key=?4, revision=?5, tree_revision=?5, payload=?6 WHERE tenant=?1 AND kind=?2 AND id=?3")     \
+    "UPDATE entities SET key=?4, revision=?5, tree_revision=?5, payload=?6, is_default=?7 "                            \
+    "WHERE tenant=?1 AND kind=?2 AND id=?3")                                                                           \
   X(ENTITY_RAISE, /* everything that embeds it, directly or not; UNION ends a cycle */                                 \
     "WITH RECURSIVE up(kind, id) AS ("                                                                                 \
     "SELECT parent_kind, parent_id FROM entity_edges WHERE tenant=?1 AND child_kind=?2 AND child_id=?3 "               \
@@ -72,6 +76,23 @@
     "VALUES(?1, ?2, ?3, ?4, ?5)")                                                                                      \
   X(CHANGES,                                                                                                           \
     "SELECT " JG_SQLITE_CHANGE_ROW " FROM changes WHERE tenant=?1 AND revision>?2 AND revision<=?3 ORDER BY revision") \
+  X(PLANNING_GET, "SELECT " JG_SQLITE_PLANNING_ROW " FROM job_plannings WHERE tenant=?1 AND id=?2")                    \
+  X(PLANNING_PAGE,                                                                                                     \
+    "SELECT " JG_SQLITE_PLANNING_ROW " FROM job_plannings WHERE tenant=?1 AND id>?2 ORDER BY id LIMIT ?3")             \
+  X(PLANNING_PAGE_OF_JOB, "SELECT " JG_SQLITE_PLANNING_ROW                                                             \
+                          " FROM job_plannings WHERE tenant=?1 AND jobs_id=?4 AND id>?2 ORDER BY id LIMIT ?3")         \
+  X(PLANNING_INSERT,                                                                                                   \
+    "INSERT INTO job_plannings(tenant, " JG_SQLITE_PLANNING_ROW                                                        \
+    ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(tenant, jobs_id, user_id, date_start) DO NOTHING")               \
+  X(PLANNING_DELETE_OF_JOB, "DELETE FROM job_plannings WHERE tenant=?1 AND jobs_id=?2")                                \
+  X(ANSWER_GET, "SELECT hash, created_ticks, answer FROM idempotency WHERE tenant=?1 AND request_id=?2")               \
+  X(ANSWER_PUT,                                                                                                        \
+    "INSERT INTO idempotency(tenant, request_id, created_ticks, hash, answer) VALUES(?1, ?2, ?3, ?4, ?5) "             \
+    "ON CONFLICT(tenant, request_id) DO UPDATE "                                                                       \
+    "SET created_ticks=excluded.created_ticks, hash=excluded.hash, answer=excluded.answer")                            \
+  X(ANSWER_EXPIRE,                                                                                                     \
+    "DELETE FROM idempotency WHERE tenant=?1 AND rid IN (SELECT rid FROM idempotency "                                 \
+    "WHERE tenant=?1 AND created_ticks<=?2 ORDER BY created_ticks LIMIT ?3)")                                          \
   X(USER_GET, "SELECT name, password, created_ticks FROM users WHERE tenant=?1 AND name=?2")                           \
   X(USER_LIST, "SELECT name, password, created_ticks FROM users WHERE tenant=?1 AND name>?2 ORDER BY name LIMIT ?3")   \
   X(USER_INSERT, "INSERT INTO users(tenant, name, password, created_ticks) VALUES(?1, ?2, ?3, ?4)")                    \

@@ -1,4 +1,5 @@
 /* Embedded entities, and the edges by which a change raises tree_revision of what embeds them (C1). */
+#include "proto/codec/wire.h"
 #include "storage/sqlite/sqlite_internal.h"
 
 static struct jg_status no_entity(void) {
@@ -58,6 +59,49 @@ struct jg_status jg_sqlite_entity_find(struct jg_txn *txn, enum jg_kind kind, st
   jg_sqlite_bind_i64(&query, 2, kind);
   jg_sqlite_bind_text(&query, 3, key);
   return read_one(&query, arena, ret_row);
+}
+
+/* The member's value in the payload; 0 if it is not there. */
+static int32_t sequence_of(const struct jg_member *member, struct jg_str payload) {
+  struct jg_wire_reader reader;
+  struct jg_wire_field field;
+  int32_t value = 0;
+  jg_wire_reader_init(&reader, payload);
+  while (jg_wire_next(&reader, &field)) {
+    value = field.number == member->number ? (int32_t)(uint32_t)field.value : value;
+  }
+  return value;
+}
+
+struct jg_status jg_sqlite_entity_default(struct jg_txn *txn, enum jg_kind kind, struct jg_arena *arena,
+                                          struct jg_entity_row *ret_row) {
+  struct jg_sqlite_txn *self = jg_sqlite_txn(txn);
+  const struct jg_member *member = jg_entity_member(jg_entity(kind), JG_STR("sequence"));
+  struct jg_sqlite_query query;
+  jg_sqlite_query_begin(&query, self, JG_SQLITE_ENTITY_DEFAULTS);
+  jg_sqlite_bind_i64(&query, 1, self->tenant);
+  jg_sqlite_bind_i64(&query, 2, kind);
+  struct jg_entity_row best, row;
+  struct jg_status status = no_entity();
+  int64_t least = INT64_MAX;
+  // In the order of ids, and few: a kind has one default, or one for each sales organization.
+  while (jg_sqlite_query_step(&query)) {
+    struct jg_status read = read_row(&query, arena, &row);
+    int32_t sequence = jg_status_ok(read) && member != NULL ? sequence_of(member, row.payload) : 0;
+    if (!jg_status_ok(read)) {
+      status = read;
+      break;
+    }
+    if (sequence < least) {
+      least = sequence;
+      best = row;
+      status = JG_STATUS_OK;
+    }
+  }
+  JG_RETURN_IF_ERROR(jg_sqlite_query_end(&query));
+  JG_RETURN_IF_ERROR(status);
+  *ret_row = best;
+  return JG_STATUS_OK;
 }
 
 static struct jg_status head(struct jg_sqlite_txn *txn, enum jg_kind kind, const struct jg_uuid *id,
@@ -149,6 +193,7 @@ static struct jg_status put_row(struct jg_sqlite_txn *txn, const struct jg_entit
   jg_sqlite_bind_text(&query, 4, put->key);
   jg_sqlite_bind_i64(&query, 5, revision);
   jg_sqlite_bind_blob(&query, 6, put->payload);
+  jg_sqlite_bind_i64(&query, 7, put->is_default);
   (void)jg_sqlite_query_step(&query);  // the end tells
   struct jg_status status = jg_sqlite_query_end(&query);
   if (jg_sqlite_query_is_duplicate(&query)) {

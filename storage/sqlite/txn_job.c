@@ -297,6 +297,7 @@ struct jg_status jg_sqlite_job_delete(struct jg_txn *txn, const struct jg_job_ro
   if (sqlite3_changes(self->conn->db) != 1) {
     return no_job();
   }
+  JG_RETURN_IF_ERROR(jg_sqlite_plannings_delete(self, &row->id));
   int64_t revision = self->counters->revision + 1;
   JG_RETURN_IF_ERROR(jg_sqlite_log_append(self, &(struct jg_sqlite_log_add){
                                                     .revision = revision,

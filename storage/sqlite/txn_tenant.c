@@ -171,6 +171,7 @@ static struct jg_status seed_status(struct jg_sqlite_txn *txn, int64_t tenant, c
   jg_sqlite_bind_text(&query, 4, row->code);
   jg_sqlite_bind_i64(&query, 5, 0);
   jg_sqlite_bind_blob(&query, 6, jg_buf_str(payload));
+  jg_sqlite_bind_i64(&query, 7, 0);
   (void)jg_sqlite_query_step(&query);  // the end tells
   return jg_sqlite_query_end(&query);
 }
