@@ -4,6 +4,7 @@
 #include "services/import/import.h"
 #include "services/jobs/jobs.h"
 #include "services/method.h"
+#include "services/plannings/plannings.h"
 
 #define PATH(name) "/jobgate.v1.JobService/" name
 
@@ -27,6 +28,14 @@ const struct jg_method jg_methods[JG_METHOD_COUNT] = {
     [JG_METHOD_DELETE_JOB] = {JG_STR("DeleteJob"), PATH("DeleteJob"), JG_METHOD_UNARY,
                               &jobgate__v1__delete_job_request__descriptor, &google__protobuf__empty__descriptor,
                               .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_jobs_delete},
+    [JG_METHOD_GET_JOB_PLANNING] = {JG_STR("GetJobPlanning"), PATH("GetJobPlanning"), JG_METHOD_UNARY,
+                                    &jobgate__v1__get_job_planning_request__descriptor,
+                                    &jobgate__v1__job_planning__descriptor, .idempotent = true,
+                                    .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_plannings_get},
+    [JG_METHOD_LIST_JOB_PLANNINGS] = {JG_STR("ListJobPlannings"), PATH("ListJobPlannings"), JG_METHOD_UNARY,
+                                      &jobgate__v1__list_job_plannings_request__descriptor,
+                                      &jobgate__v1__list_job_plannings_response__descriptor, .idempotent = true,
+                                      .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_plannings_list},
     [JG_METHOD_IMPORT_JOBS] = {JG_STR("ImportJobs"), PATH("ImportJobs"), JG_METHOD_CLIENT_STREAM,
                                &jobgate__v1__import_jobs_request__descriptor,
                                &jobgate__v1__import_jobs_response__descriptor, .loopback_only = true,

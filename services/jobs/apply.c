@@ -171,7 +171,9 @@ static struct jg_status apply_strict(struct jg_job_work *work, struct jg_job_app
     return JG_STATUS_OK;
   }
   JG_RETURN_IF_ERROR(manage(work));
-  return put(work, work->before != NULL ? jg_diff_changed(job, work->before, work->after) : 0, ret_applied);
+  uint64_t changed = work->before != NULL ? jg_diff_changed(job, work->before, work->after) : 0;
+  JG_RETURN_IF_ERROR(put(work, changed, ret_applied));
+  return jg_job_plan_visit(work);
 }
 
 /* ---- import ---- */

@@ -55,6 +55,9 @@ JG_MUST_CHECK struct jg_status jg_job_look_up_parent(struct jg_job_work *child, 
 /* The parent's key beside _parent_id, in `after`. */
 JG_MUST_CHECK struct jg_status jg_job_copy_parent(struct jg_job_work *work);
 
+/* apply_plan.c: strict, after the job was put. One planned visit of a job that is Suggested, with a user and a start (78, 79). */
+JG_MUST_CHECK struct jg_status jg_job_plan_visit(const struct jg_job_work *work);
+
 /* What a job copies from its project. */
 struct jg_job_project {
   struct jg_str company_id, company_code; /* borrowed from the row */
