@@ -27,6 +27,15 @@ static enum jg_column_type column_type(const struct jg_member *member) {
   return JG_COLUMN_INTEGER;
 }
 
+static struct jg_column absent(const struct jg_member *member) {
+  return (struct jg_column){
+      .member = member,
+      .type = column_type(member),
+      .integer = member->type == JG_TYPE_DATE ? JG_TICKS_UNSET : 0,
+      .text = JG_STR(""),
+  };
+}
+
 void jg_columns_init(const struct jg_entity *entity, struct jg_columns *ret_columns) {
   size_t count = 0;
   for (size_t i = 0; i < entity->member_count; i++) {
@@ -34,12 +43,7 @@ void jg_columns_init(const struct jg_entity *entity, struct jg_columns *ret_colu
     if ((member->flags & JG_MEMBER_COLUMN) == 0) {
       continue;
     }
-    ret_columns->items[count++] = (struct jg_column){
-        .member = member,
-        .type = column_type(member),
-        .integer = member->type == JG_TYPE_DATE ? JG_TICKS_UNSET : 0,
-        .text = JG_STR(""),
-    };
+    ret_columns->items[count++] = absent(member);
   }
   ret_columns->count = count;
 }
@@ -89,6 +93,14 @@ static bool take_field(struct jg_column *column, const struct jg_wire_field *fie
   return false;
 }
 
+static struct jg_status malformed_value(void) {
+  return jg_status_make(JG_INTERNAL, JG_REASON_NONE, "a payload holds a malformed value of a filter column");
+}
+
+static struct jg_status malformed_payload(void) {
+  return jg_status_make(JG_INTERNAL, JG_REASON_NONE, "a payload is not well-formed");
+}
+
 struct jg_status jg_columns_take(const struct jg_entity *entity, struct jg_str payload,
                                  struct jg_columns *ret_columns) {
   jg_columns_init(entity, ret_columns);
@@ -107,12 +119,27 @@ struct jg_status jg_columns_take(const struct jg_entity *entity, struct jg_str p
       continue;
     }
     if (!take_field(&ret_columns->items[slots[field.number]], &field)) {
-      return jg_status_make(JG_INTERNAL, JG_REASON_NONE, "a payload holds a malformed value of a filter column");
+      return malformed_value();
+    }
+  }
+  return reader.failed ? malformed_payload() : JG_STATUS_OK;
+}
+
+struct jg_status jg_columns_member(const struct jg_member *member, struct jg_str payload,
+                                   struct jg_column *ret_column) {
+  struct jg_column column = absent(member);
+  struct jg_wire_reader reader;
+  jg_wire_reader_init(&reader, payload);
+  struct jg_wire_field field;
+  while (jg_wire_next(&reader, &field) && field.number <= member->number) {
+    if (field.number == member->number && !take_field(&column, &field)) {
+      return malformed_value();
     }
   }
   if (reader.failed) {
-    return jg_status_make(JG_INTERNAL, JG_REASON_NONE, "a payload is not well-formed");
+    return malformed_payload();
   }
+  *ret_column = column;
   return JG_STATUS_OK;
 }
 

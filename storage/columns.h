@@ -30,6 +30,10 @@ void jg_columns_init(const struct jg_entity *entity, struct jg_columns *ret_colu
  * protobuf has it. INTERNAL if the payload is no message of that entity: payloads are made by us. */
 JG_MUST_CHECK struct jg_status jg_columns_take(const struct jg_entity *entity, struct jg_str payload,
                                                struct jg_columns *ret_columns);
+/* One member as it stands in the payload, whether it has a column or not; no entity and no list. Fields ascend by number.
+ * INTERNAL if the payload is malformed up to there. */
+JG_MUST_CHECK struct jg_status jg_columns_member(const struct jg_member *member, struct jg_str payload,
+                                                 struct jg_column *ret_column);
 /* The item of one member, or NULL if it has no column. */
 const struct jg_column *jg_columns_find(const struct jg_columns *columns, uint8_t member_index);
 

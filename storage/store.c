@@ -103,6 +103,8 @@ struct jg_status jg_txn_job_list(struct jg_txn *txn, const struct jg_job_query *
                                  struct jg_job_rows *ret_rows) {
   JG_ASSERT(query->limit > 0 && query->skip >= 0);
   JG_ASSERT(query->order == JG_ORDER_ID || query->order == JG_ORDER_MODIFIED);
+  JG_ASSERT(query->order_count <= JG_FILTER_ORDER_MAX && (query->order_count == 0 || query->orders != NULL));
+  JG_ASSERT(!query->has_after || query->order_count == 0 || query->after_keys != NULL);
   return txn_ops(txn)->job_list(txn, query, arena, ret_rows);
 }
 

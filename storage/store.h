@@ -21,6 +21,7 @@
 #include "base/status.h"
 #include "base/uuid.h"
 #include "proto/schema/schema.h"
+#include "storage/filter.h"
 
 struct jg_store;
 struct jg_txn;
@@ -133,21 +134,42 @@ JG_MUST_CHECK struct jg_status jg_txn_job_is_parent(struct jg_txn *txn, struct j
 
 enum jg_job_order { JG_ORDER_ID, JG_ORDER_MODIFIED };
 
+/* The value of one key of an order. */
+struct jg_job_key {
+  enum jg_filter_type type; /* the key's own, or JG_VALUE_NULL */
+  int64_t integer;          /* BOOL, INTEGER, DATETIME, DATE, TIMEOFDAY */
+  double decimal;
+  struct jg_str string;
+  struct jg_uuid uuid;
+};
+
 struct jg_job_query {
   enum jg_job_order order; /* ties of MODIFIED go by id, same direction */
   bool descending;
   bool has_after; /* start behind this key (keyset) */
+  bool count;     /* fill jg_job_rows.total */
   struct jg_uuid after_id;
-  int64_t after_modified_ticks; /* JG_ORDER_MODIFIED */
-  int64_t skip;                 /* rows to pass over first, >= 0 */
-  int64_t limit;                /* rows at most, > 0 */
-  size_t bytes_max;             /* stop after the row that reaches this many payload bytes; at least one row comes */
+  int64_t after_modified_ticks;   /* JG_ORDER_MODIFIED */
+  int64_t skip;                   /* rows to pass over first, >= 0 */
+  int64_t limit;                  /* rows at most, > 0 */
+  size_t bytes_max;               /* stop after the row that reaches this many payload bytes; at least one row comes */
+  const struct jg_filter *filter; /* NULL: none; else of type BOOL (a NULL literal: no row) */
+  /* 0: `order` and `descending`; else these keys instead, JG_FILTER_ORDER_MAX at most. Ties go by id in the direction of the
+   * last key; keys behind the job's own id order nothing. */
+  const struct jg_filter_order *orders;
+  size_t order_count;
+  /* has_after with orders: order_count values, jg_job_rows.keys of the row to start behind; with after_id. */
+  const struct jg_job_key *after_keys;
 };
 struct jg_job_rows {
   struct jg_job_row *rows;
   size_t count;
-  bool more; /* rows are left beyond these */
+  bool more;               /* rows are left beyond these */
+  int64_t total;           /* `count`: all that match the filter, whatever skip, limit and after say */
+  struct jg_job_key *keys; /* orders: of rows[i] from keys[i * order_count] on; their bytes count for bytes_max */
 };
+/* A page, in one snapshot. Besides the record's own: INVALID_ARGUMENT/LIMIT_EXCEEDED when a tree has more nodes than it may or
+ * makes texts beyond a row's memory, INVALID_ARGUMENT/INVALID_TOKEN when after_keys are not of the orders' types. */
 JG_MUST_CHECK struct jg_status jg_txn_job_list(struct jg_txn *txn, const struct jg_job_query *query,
                                                struct jg_arena *arena, struct jg_job_rows *ret_rows);
 

@@ -1,3 +1,4 @@
+#include "storage/sqlite/filter_program.h"
 #include "storage/sqlite/sqlite_internal.h"
 
 #define CONN_MAGIC 0x6a67636eu /* "jgcn" */
@@ -56,6 +57,9 @@ static int configure(struct jg_sqlite_conn *conn) {
   }
   if (rc == SQLITE_OK) {
     rc = sqlite3_exec(conn->db, pragmas[conn->role], NULL, NULL, NULL);
+  }
+  if (rc == SQLITE_OK && conn->role != JG_SQLITE_PROBE) {
+    rc = jg_sqlite_filter_register(conn->db);
   }
   if (conn->role == JG_SQLITE_WRITER) {
     (void)sqlite3_wal_hook(conn->db, wal_committed, conn);  // the hook before it, which is none

@@ -10,15 +10,28 @@ void jg_sqlite_txn_init(struct jg_sqlite_txn *txn, struct jg_sqlite_conn *conn, 
   };
 }
 
-void jg_sqlite_query_begin(struct jg_sqlite_query *query, struct jg_sqlite_txn *txn, enum jg_sqlite_statement id) {
+/* False: the deadline has passed. Short statements end before SQLite asks for it; many of them in one read must meet it too
+ * (R8). */
+static bool begin(struct jg_sqlite_query *query, struct jg_sqlite_txn *txn) {
   *query = (struct jg_sqlite_query){.txn = txn, .rc = SQLITE_OK};
-  // Short statements end before SQLite asks for the deadline; many of them in one read must meet it too (R8).
   int64_t deadline_ns = txn->conn->deadline_ns;
   if (deadline_ns != 0 && jg_clock_mono_ns(txn->clock) >= deadline_ns) {
     query->rc = SQLITE_INTERRUPT;
-    return;
   }
-  query->rc = jg_sqlite_conn_prepare(txn->conn, id, &query->stmt);
+  return query->rc == SQLITE_OK;
+}
+
+void jg_sqlite_query_begin(struct jg_sqlite_query *query, struct jg_sqlite_txn *txn, enum jg_sqlite_statement id) {
+  if (begin(query, txn)) {
+    query->rc = jg_sqlite_conn_prepare(txn->conn, id, &query->stmt);
+  }
+}
+
+void jg_sqlite_query_begin_text(struct jg_sqlite_query *query, struct jg_sqlite_txn *txn, struct jg_str sql) {
+  if (begin(query, txn)) {
+    query->once = true;
+    query->rc = sqlite3_prepare_v3(txn->conn->db, sql.data, (int)sql.len, 0, &query->stmt, NULL);
+  }
 }
 
 void jg_sqlite_bind_i64(struct jg_sqlite_query *query, int index, int64_t value) {
@@ -67,7 +80,7 @@ bool jg_sqlite_query_step(struct jg_sqlite_query *query) {
 
 struct jg_status jg_sqlite_query_end(struct jg_sqlite_query *query) {
   if (query->stmt != NULL) {
-    (void)sqlite3_reset(query->stmt);  // repeats the step's error
+    (void)(query->once ? sqlite3_finalize : sqlite3_reset)(query->stmt);  // repeats the step's error
     query->stmt = NULL;
   }
   struct jg_status status = jg_sqlite_status(query->rc);

@@ -114,9 +114,12 @@ void jg_sqlite_txn_init(struct jg_sqlite_txn *txn, struct jg_sqlite_conn *conn, 
 struct jg_sqlite_query {
   struct jg_sqlite_txn *txn;
   sqlite3_stmt *stmt;
-  int rc; /* SQLITE_OK, or the first failure */
+  int rc;    /* SQLITE_OK, or the first failure */
+  bool once; /* the statement ends with the query */
 };
 void jg_sqlite_query_begin(struct jg_sqlite_query *query, struct jg_sqlite_txn *txn, enum jg_sqlite_statement id);
+/* The same with a text that is prepared for this run alone. */
+void jg_sqlite_query_begin_text(struct jg_sqlite_query *query, struct jg_sqlite_txn *txn, struct jg_str sql);
 void jg_sqlite_bind_i64(struct jg_sqlite_query *query, int index, int64_t value);
 void jg_sqlite_bind_real(struct jg_sqlite_query *query, int index, double value);
 void jg_sqlite_bind_text(struct jg_sqlite_query *query, int index, struct jg_str text); /* borrows until the end */
@@ -140,6 +143,10 @@ JG_MUST_CHECK bool jg_sqlite_column_uuid(struct jg_sqlite_query *query, int colu
 struct jg_status jg_sqlite_arena_full(void);
 struct jg_status jg_sqlite_not_at_once(void); /* no inline read: submit it */
 struct jg_status jg_sqlite_damaged(struct jg_sqlite_txn *txn);
+
+/* txn_job.c: reads the row under the query, in the order of JG_SQLITE_JOB_ROW. */
+JG_MUST_CHECK struct jg_status jg_sqlite_job_row(struct jg_sqlite_query *query, struct jg_arena *arena,
+                                                 struct jg_job_row *ret_row);
 
 /* txn_tenant.c */
 JG_MUST_CHECK struct jg_status jg_sqlite_counters_load(struct jg_sqlite_txn *txn, int64_t tenant,

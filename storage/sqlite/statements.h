@@ -40,6 +40,7 @@
   X(JOB_IS_PARENT,                                                                                                     \
     "SELECT 1 FROM jobs WHERE tenant=?1 AND parent_id=?2 AND id<>?2 "                                                  \
     "AND parent_id <> x'00000000000000000000000000000000' LIMIT 1")                                                    \
+  X(JOB_BY_RID, "SELECT " JG_SQLITE_JOB_ROW " FROM jobs WHERE tenant=?1 AND rid=?2")                                   \
   X(JOB_EXISTS, "SELECT 1 FROM jobs WHERE tenant=?1 AND id=?2")                                                        \
   X(JOB_PAGE_ID, JG_SQLITE_BY_ID(JG_SQLITE_JOB_ROW, ">", "ASC"))                                                       \
   X(JOB_PAGE_ID_DESC, JG_SQLITE_BY_ID(JG_SQLITE_JOB_ROW, "<", "DESC"))                                                 \

@@ -1,4 +1,4 @@
-/* Jobs: point reads, pages, and writes with their log records. */
+/* Jobs: point reads, and writes with their log records. */
 #include "proto/schema/members.h"
 #include "storage/columns.h"
 #include "storage/sqlite/sqlite_internal.h"
@@ -9,8 +9,7 @@ static struct jg_status no_job(void) {
 
 /* ---- reads ---- */
 
-/* Reads the row under the query, in the order of JG_SQLITE_JOB_ROW. */
-static struct jg_status read_row(struct jg_sqlite_query *query, struct jg_arena *arena, struct jg_job_row *ret_row) {
+struct jg_status jg_sqlite_job_row(struct jg_sqlite_query *query, struct jg_arena *arena, struct jg_job_row *ret_row) {
   struct jg_job_row row = {
       .rid = sqlite3_column_int64(query->stmt, 0),
       .revision = sqlite3_column_int64(query->stmt, 1),
@@ -29,7 +28,7 @@ static struct jg_status read_row(struct jg_sqlite_query *query, struct jg_arena 
 /* Steps once: the row, or NOT_FOUND. */
 static struct jg_status read_one(struct jg_sqlite_query *query, struct jg_arena *arena, struct jg_job_row *ret_row) {
   struct jg_job_row row;
-  struct jg_status status = jg_sqlite_query_step(query) ? read_row(query, arena, &row) : no_job();
+  struct jg_status status = jg_sqlite_query_step(query) ? jg_sqlite_job_row(query, arena, &row) : no_job();
   JG_RETURN_IF_ERROR(jg_sqlite_query_end(query));
   JG_RETURN_IF_ERROR(status);
   *ret_row = row;
@@ -71,128 +70,6 @@ static struct jg_status has_row(struct jg_sqlite_txn *txn, enum jg_sqlite_statem
 
 struct jg_status jg_sqlite_job_is_parent(struct jg_txn *txn, struct jg_uuid id, bool *ret_is_parent) {
   return has_row(jg_sqlite_txn(txn), JG_SQLITE_JOB_IS_PARENT, &id, ret_is_parent);
-}
-
-/* ---- pages ---- */
-
-/* A place between rows. Blobs compare by bytes, a shorter one first: the empty id stands before every GUID, 17 bytes of 0xff
- * behind every one. */
-struct place {
-  struct jg_str id;
-  int64_t modified_ticks;
-};
-
-#define BEHIND_EVERY_ID JG_STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")
-
-static struct place place_first(const struct jg_job_query *wanted) {
-  if (wanted->has_after) {
-    return (struct place){jg_str_make((const char *)wanted->after_id.bytes, sizeof(wanted->after_id.bytes)),
-                          wanted->after_modified_ticks};
-  }
-  return wanted->descending ? (struct place){BEHIND_EVERY_ID, INT64_MAX} : (struct place){JG_STR(""), INT64_MIN};
-}
-
-static void begin_page(struct jg_sqlite_query *query, struct jg_sqlite_txn *txn, enum jg_sqlite_statement first,
-                       const struct jg_job_query *wanted, const struct place *after) {
-  enum jg_sqlite_statement statement =
-      first + (wanted->order == JG_ORDER_MODIFIED ? 2u : 0u) + (wanted->descending ? 1u : 0u);
-  jg_sqlite_query_begin(query, txn, statement);
-  jg_sqlite_bind_i64(query, 1, txn->tenant);
-  jg_sqlite_bind_blob(query, 2, after->id);
-  jg_sqlite_bind_i64(query, 3, after->modified_ticks);
-}
-
-/* Moves the place over the rows to skip, in the covering index alone: no payload is read. False in *ret_left if none is left. */
-static struct jg_status skip(struct jg_sqlite_txn *txn, const struct jg_job_query *wanted, struct place *place,
-                             struct jg_uuid *id, bool *ret_left) {
-  struct jg_sqlite_query query;
-  begin_page(&query, txn, JG_SQLITE_JOB_SKIP_ID, wanted, place);
-  jg_sqlite_bind_i64(&query, 4, 1);
-  jg_sqlite_bind_i64(&query, 5, wanted->skip - 1);
-  bool found = jg_sqlite_query_step(&query);
-  bool damaged = found && !jg_sqlite_column_uuid(&query, 0, id);
-  int64_t modified_ticks = found ? sqlite3_column_int64(query.stmt, 1) : 0;
-  JG_RETURN_IF_ERROR(jg_sqlite_query_end(&query));
-  if (damaged) {
-    return jg_sqlite_damaged(txn);
-  }
-  if (found) {
-    *place = (struct place){jg_str_make((const char *)id->bytes, sizeof(id->bytes)), modified_ticks};
-  }
-  *ret_left = found;
-  return JG_STATUS_OK;
-}
-
-#define ROWS_FIRST 64
-
-/* Rows in the arena, growing; limit is only an upper bound. */
-static struct jg_job_row *grow(struct jg_arena *arena, struct jg_job_row *rows, size_t count, size_t *capacity) {
-  if (count < *capacity) {
-    return rows;
-  }
-  size_t wanted = *capacity == 0 ? ROWS_FIRST : *capacity * 2;
-  struct jg_job_row *grown = jg_arena_alloc(arena, wanted * sizeof(*grown));
-  if (grown == NULL) {
-    return NULL;
-  }
-  if (count > 0) {
-    memcpy(grown, rows, count * sizeof(*grown));
-  }
-  *capacity = wanted;
-  return grown;
-}
-
-static struct jg_status read_page(struct jg_sqlite_query *query, const struct jg_job_query *wanted,
-                                  struct jg_arena *arena, struct jg_job_rows *page) {
-  struct jg_status status = JG_STATUS_OK;
-  size_t capacity = 0, bytes = 0;
-  bool full = false;
-  // One step beyond a full page tells whether more is left; its payload is not touched.
-  while (jg_status_ok(status) && jg_sqlite_query_step(query)) {
-    if (full) {
-      page->more = true;
-      break;
-    }
-    struct jg_job_row *rows = grow(arena, page->rows, page->count, &capacity);
-    if (rows == NULL) {
-      status = jg_sqlite_arena_full();
-      break;
-    }
-    page->rows = rows;
-    status = read_row(query, arena, &rows[page->count]);
-    if (jg_status_ok(status)) {
-      bytes += rows[page->count].payload.len;
-      page->count++;
-    }
-    full = page->count >= (uint64_t)wanted->limit || bytes >= wanted->bytes_max;
-  }
-  JG_RETURN_IF_ERROR(jg_sqlite_query_end(query));
-  return status;
-}
-
-struct jg_status jg_sqlite_job_list(struct jg_txn *txn, const struct jg_job_query *query, struct jg_arena *arena,
-                                    struct jg_job_rows *ret_rows) {
-  struct jg_sqlite_txn *self = jg_sqlite_txn(txn);
-  if (self->conn->role == JG_SQLITE_INLINE) {
-    return jg_sqlite_not_at_once();
-  }
-  struct jg_job_rows page = {0};
-  struct place after = place_first(query);
-  struct jg_uuid id;
-  if (query->skip > 0) {
-    bool left = false;
-    JG_RETURN_IF_ERROR(skip(self, query, &after, &id, &left));
-    if (!left) {
-      *ret_rows = page;
-      return JG_STATUS_OK;
-    }
-  }
-  struct jg_sqlite_query rows;
-  begin_page(&rows, self, JG_SQLITE_JOB_PAGE_ID, query, &after);
-  jg_sqlite_bind_i64(&rows, 4, query->limit < INT64_MAX ? query->limit + 1 : query->limit);
-  JG_RETURN_IF_ERROR(read_page(&rows, query, arena, &page));
-  *ret_rows = page;
-  return JG_STATUS_OK;
 }
 
 /* ---- writes ---- */

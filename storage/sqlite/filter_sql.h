@@ -1,0 +1,32 @@
+/* For storage/sqlite alone: a list's filter and orders as SQL. No text of a caller gets into it: values are bound, names are the
+ * schema's. Said natively, so that indexes serve them: comparisons of a job's columns and of related entities' keys with
+ * literals, startswith on columns, joined by and and or. The rest is one call of jg_test (filter_program.h) for each part that
+ * has nothing of the kind. Complete: nothing is left for the caller to test. Thread: any. */
+#ifndef JG_STORAGE_SQLITE_FILTER_SQL_H
+#define JG_STORAGE_SQLITE_FILTER_SQL_H
+
+#include "storage/sqlite/filter_program.h"
+
+/* Parameters of every text; values follow from BIND_FROM on. LIMIT and SKIP are the list's alone. */
+enum { JG_SQLITE_BIND_TENANT = 1, JG_SQLITE_BIND_LIMIT = 2, JG_SQLITE_BIND_SKIP = 3, JG_SQLITE_BIND_FROM = 4 };
+/* The columns of a list's rows: rid, id, then the keys of the orders. */
+enum { JG_SQLITE_LIST_RID = 0, JG_SQLITE_LIST_ID = 1, JG_SQLITE_LIST_KEYS = 2 };
+
+struct jg_sqlite_bind {
+  struct jg_job_key value;           /* borrows from the tree */
+  struct jg_sqlite_program *program; /* not NULL: a program instead */
+};
+struct jg_sqlite_sql {
+  struct jg_str text;
+  const struct jg_sqlite_bind *binds;
+  size_t bind_count;
+};
+
+/* The text of a list (rid, id and keys in order), or of the number of rows that match the filter. All lives in the arena;
+ * scratch as in jg_sqlite_program_make. Statuses of jg_txn_job_list. */
+JG_MUST_CHECK struct jg_status jg_sqlite_list_sql(const struct jg_job_query *query, struct jg_arena *arena,
+                                                  struct jg_arena *scratch, struct jg_sqlite_sql *ret_sql);
+JG_MUST_CHECK struct jg_status jg_sqlite_count_sql(const struct jg_job_query *query, struct jg_arena *arena,
+                                                   struct jg_arena *scratch, struct jg_sqlite_sql *ret_sql);
+
+#endif
