@@ -139,6 +139,9 @@ void jg_http_respond(struct jg_http_request *request, struct jg_http_response *r
  * megabyte twice as fast. Gives: pass it on in response.buf, or end it by jg_buf_done. Thread: any. */
 struct jg_buf jg_http_take_buf(struct jg_http_request *request, size_t bytes_max);
 
+/* Ends such a buffer that no response takes: later answers get it. Takes. Thread: any. */
+void jg_http_leave_buf(struct jg_http_request *request, struct jg_buf *buf);
+
 /* The first header of that name (lower or any case), data NULL if there is none. */
 struct jg_str jg_http_header(const struct jg_http_request *request, struct jg_str name);
 /* Index of the next header of that name at or after `from`, or header_count. */

@@ -163,6 +163,10 @@ static void leave_buf(struct jg_http_server *server, struct jg_buf *buf) {
   jg_buf_done(buf);  // There are enough of them, or it is of another size.
 }
 
+void jg_http_leave_buf(struct jg_http_request *request, struct jg_buf *buf) {
+  leave_buf(jg_http_work_of(request)->server, buf);
+}
+
 struct jg_http_work *jg_http_work_of(struct jg_http_request *request) {
   JG_ASSERT(request->magic == REQUEST_MAGIC);
   return (struct jg_http_work *)((char *)request - offsetof(struct jg_http_work, pub));

@@ -146,10 +146,9 @@ static void finish(struct jg_call *base, struct jg_status status, const struct j
     }
   }
   if (jg_status_ok(status)) {
-    response.headers = headers.list;
-    response.header_count = headers.count;
+    struct jg_rest_wishes wishes = call->wishes;
     end_call(call);
-    jg_http_respond(http, &response);
+    jg_rest_respond(http, wishes, &headers, &response);
     return;
   }
   // The status' texts live in the call's arena, the call in the request's: written, ended and answered in this order.

@@ -38,7 +38,7 @@ static void client_gone(struct jg_http_request *request) {
 
 /* NULL at the arena's cap. */
 static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_request *request,
-                                      const struct jg_odata_query *query, struct jg_rest_wishes wishes) {
+                                      const struct jg_rest_plan *plan) {
   struct jg_rest_call *call = jg_arena_alloc_zero(&request->arena, sizeof(*call));
   struct jg_str base = jg_rest_base(rest, request->host, &request->arena);
   if (call == NULL || base.data == NULL) {
@@ -55,8 +55,8 @@ static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_reque
   call->call.response_bytes_max = RESPONSE_BYTES_MAX;
   call->rest = rest;
   call->http = request;
-  call->query = *query;
-  call->wishes = wishes;
+  call->query = plan->query;
+  call->wishes = plan->wishes;
   call->base = base;
   request->context = call;
   request->on_gone = client_gone;
@@ -118,26 +118,26 @@ static struct jg_status set_delete_request(struct jg_rest_call *call, struct jg_
   return JG_STATUS_OK;
 }
 
-static struct jg_status decode_body(struct jg_rest_call *call, Jobgate__V1__Job **ret_job) {
+static struct jg_status decode_body(struct jg_rest_call *call, struct jg_str body, Jobgate__V1__Job **ret_job) {
   struct jg_json_decoded decoded;
-  JG_RETURN_IF_ERROR(jg_json_decode(jg_entity(JG_KIND_JOB), call->http->body, &call->call.arena, &decoded));
+  JG_RETURN_IF_ERROR(jg_json_decode(jg_entity(JG_KIND_JOB), body, &call->call.arena, &decoded));
   call->call.has_present = true;
   call->call.present = decoded.present;
   *ret_job = (Jobgate__V1__Job *)decoded.message;
   return JG_STATUS_OK;
 }
 
-static struct jg_status set_create_request(struct jg_rest_call *call) {
+static struct jg_status set_create_request(struct jg_rest_call *call, struct jg_str body) {
   Jobgate__V1__CreateJobRequest *create =
       (Jobgate__V1__CreateJobRequest *)jg_message_new(call->call.method->request, &call->call.arena);
   if (create == NULL) {
     return out_of_memory();
   }
   call->call.request = &create->base;
-  return decode_body(call, &create->job);
+  return decode_body(call, body, &create->job);
 }
 
-static struct jg_status set_update_request(struct jg_rest_call *call, struct jg_uuid key) {
+static struct jg_status set_update_request(struct jg_rest_call *call, struct jg_uuid key, struct jg_str body) {
   Jobgate__V1__UpdateJobRequest *update =
       (Jobgate__V1__UpdateJobRequest *)jg_message_new(call->call.method->request, &call->call.arena);
   char *id = key_text(call, key);
@@ -145,7 +145,7 @@ static struct jg_status set_update_request(struct jg_rest_call *call, struct jg_
     return out_of_memory();
   }
   Jobgate__V1__Job *job = NULL;
-  JG_RETURN_IF_ERROR(decode_body(call, &job));
+  JG_RETURN_IF_ERROR(decode_body(call, body, &job));
   struct jg_str body_id = jg_str_from_cstr(job->id);
   if (body_id.len != 0 && !jg_str_equal(body_id, jg_str_from_cstr(id))) {
     return jg_status_field(&call->call.arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "id",
@@ -171,31 +171,31 @@ static enum jg_method_index method_of(const struct jg_http_request *request, enu
   }
 }
 
-static struct jg_status set_request(struct jg_rest_call *call, enum jg_method_index method, struct jg_uuid key) {
+static struct jg_status set_request(struct jg_rest_call *call, enum jg_method_index method,
+                                    const struct jg_rest_plan *plan) {
   switch (method) {
     case JG_METHOD_CREATE_JOB:
-      return set_create_request(call);
+      return set_create_request(call, plan->body);
     case JG_METHOD_UPDATE_JOB:
-      return set_update_request(call, key);
+      return set_update_request(call, plan->key, plan->body);
     case JG_METHOD_DELETE_JOB:
-      return set_delete_request(call, key);
+      return set_delete_request(call, plan->key);
     case JG_METHOD_LIST_JOBS:
       return set_list_request(call);
     default:
-      return set_get_request(call, key);
+      return set_get_request(call, plan->key);
   }
 }
 
-void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, enum jg_rest_route route, struct jg_uuid key,
-                  const struct jg_odata_query *query, struct jg_rest_wishes wishes) {
-  struct jg_rest_call *call = make_call(rest, request, query, wishes);
+void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, const struct jg_rest_plan *plan) {
+  struct jg_rest_call *call = make_call(rest, request, plan);
   if (call == NULL) {
-    jg_rest_fail_status(rest, request, out_of_memory(), wishes.text_json);
+    jg_rest_fail_status(rest, request, out_of_memory(), plan->wishes.text_json);
     return;
   }
-  enum jg_method_index method = method_of(request, route);
+  enum jg_method_index method = method_of(request, plan->route);
   call->call.method = &rest->methods[method];
-  struct jg_status status = set_request(call, method, key);
+  struct jg_status status = set_request(call, method, plan);
   if (!jg_status_ok(status)) {
     jg_call_fail(&call->call, status);
     return;

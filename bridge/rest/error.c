@@ -55,6 +55,9 @@ void jg_rest_write_failure(const struct jg_rest *rest, const struct jg_http_requ
   if (problem->allow != NULL) {
     jg_rest_add_header(headers, JG_STR("Allow"), jg_str_from_cstr(problem->allow));
   }
+  if (problem->body_coding) {
+    jg_rest_add_header(headers, JG_STR("Accept-Encoding"), JG_STR("gzip, deflate"));
+  }
   if (problem->retry_after_s != 0) {
     char *text = ret_failure->retry_after;
     int len = snprintf(text, sizeof(ret_failure->retry_after), "%lld", (long long)problem->retry_after_s);

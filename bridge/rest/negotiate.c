@@ -113,12 +113,84 @@ int jg_rest_check_accept(const struct jg_http_request *request, struct jg_rest_w
   return 406;
 }
 
-int jg_rest_check_body_type(const struct jg_http_request *request, const char **ret_message) {
-  struct jg_str encoding = jg_http_header(request, JG_STR("content-encoding"));
-  if (encoding.len != 0 && !jg_str_equal_nocase(encoding, JG_STR("identity"))) {
-    *ret_message = "a compressed body is not supported";
+/* The quality of each coding, of "identity" and of "*"; -1: not there. */
+struct codings {
+  int of[JG_CODING_COUNT];
+  int any;
+};
+
+static void take_coding(struct jg_str piece, struct codings *codings) {
+  struct jg_str parameters = piece, value;
+  struct jg_str name = next_piece(&parameters, ';');
+  int q = 1000;
+  for (struct jg_str p; (p = next_piece(&parameters, ';')).data != NULL;) {
+    if (jg_str_equal_nocase(parameter(p, &value), JG_STR("q"))) {
+      q = quality(value);
+    }
+  }
+  enum jg_coding coding;
+  if (jg_str_equal(name, JG_STR("*"))) {
+    raise(&codings->any, q);
+  } else if (jg_coding_by_name(name, &coding)) {
+    raise(&codings->of[coding], q);
+  }
+}
+
+int jg_rest_check_coding(const struct jg_http_request *request, struct jg_rest_wishes *wishes,
+                         const char **ret_message) {
+  struct codings codings = {{-1, -1, -1}, -1};
+  struct jg_str name = JG_STR("accept-encoding");
+  for (size_t i = 0; (i = jg_http_header_next(request, name, i)) < request->header_count; i++) {
+    struct jg_str rest = request->headers[i].value;
+    for (struct jg_str piece; (piece = next_piece(&rest, ',')).data != NULL;) {
+      take_coding(piece, &codings);
+    }
+  }
+  int best = 0;
+  wishes->coding = JG_CODING_IDENTITY;
+  for (enum jg_coding coding = JG_CODING_GZIP; coding < JG_CODING_COUNT; coding++) {
+    int q = codings.of[coding] >= 0 ? codings.of[coding] : codings.any;
+    if (q > best) {
+      best = q;
+      wishes->coding = coding;
+    }
+  }
+  // Uncoded is always good enough, unless it is named as worse than something else, or as not good at all.
+  int plain = codings.of[JG_CODING_IDENTITY];
+  if (plain > best) {
+    wishes->coding = JG_CODING_IDENTITY;
+  }
+  wishes->coded = plain == 0 || (plain < 0 && codings.any == 0);
+  if (wishes->coded && wishes->coding == JG_CODING_IDENTITY) {
+    *ret_message = "Accept-Encoding excludes every form of the answer: gzip, deflate and identity are served";
+    return 406;
+  }
+  return 0;
+}
+
+int jg_rest_check_body_coding(const struct jg_http_request *request, enum jg_coding *ret_coding,
+                              const char **ret_message) {
+  struct jg_str header = JG_STR("content-encoding");
+  enum jg_coding coding = JG_CODING_IDENTITY;
+  bool known = true, coded = false;
+  for (size_t i = 0; (i = jg_http_header_next(request, header, i)) < request->header_count; i++) {
+    struct jg_str rest = request->headers[i].value;
+    for (struct jg_str piece; (piece = next_piece(&rest, ',')).data != NULL;) {
+      enum jg_coding one = JG_CODING_IDENTITY;
+      known = known && (piece.len == 0 || jg_coding_by_name(piece, &one)) && !(coded && one != JG_CODING_IDENTITY);
+      coded = coded || one != JG_CODING_IDENTITY;
+      coding = one != JG_CODING_IDENTITY ? one : coding;
+    }
+  }
+  if (!known) {
+    *ret_message = "the Content-Encoding of the body must be gzip or deflate, once";
     return 415;
   }
+  *ret_coding = coding;
+  return 0;
+}
+
+int jg_rest_check_body_type(const struct jg_http_request *request, const char **ret_message) {
   struct jg_str rest = jg_http_header(request, JG_STR("content-type"));
   if (rest.data == NULL && request->body.len == 0) {
     return 0;  // There is nothing that has a type; the decoder says what is missing.

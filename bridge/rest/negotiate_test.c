@@ -73,7 +73,7 @@ static void accept_is_read(void **state) {
   for (size_t i = 0; i < JG_COUNT(accepts); i++) {
     struct jg_http_header storage[FIELDS_MAX];
     struct jg_http_request request = request_of(accepts[i].fields, storage);
-    struct jg_rest_wishes wishes = {false, false, false};
+    struct jg_rest_wishes wishes = {.minimal = false};
     const char *message = NULL;
     int status = jg_rest_check_accept(&request, &wishes, &message);
     if (status != accepts[i].status || (status == 0 && wishes.text_json != accepts[i].text_json)) {
@@ -105,7 +105,6 @@ static const struct {
     {"Content-Type: application/json; charset=iso-8859-1", "{}", 415},
     {"Content-Type: text/json; charset=utf-16", "{}", 415},
     {"Content-Type: application/x-www-form-urlencoded", "a=b", 415},
-    {"Content-Type: application/json\nContent-Encoding: gzip", "{}", 415},
 };
 
 static void body_types_are_checked(void **state) {
@@ -118,6 +117,85 @@ static void body_types_are_checked(void **state) {
     int status = jg_rest_check_body_type(&request, &message);
     if (status != types[i].status) {
       fail_msg("%s: %d", types[i].fields, status);
+    }
+  }
+}
+
+static const struct {
+  const char *fields;
+  int status;
+  enum jg_coding coding;
+  bool coded;
+} codings[] = {
+    {"", 0, JG_CODING_IDENTITY, false},
+    {"Accept-Encoding:", 0, JG_CODING_IDENTITY, false},
+    {"Accept-Encoding: gzip", 0, JG_CODING_GZIP, false},
+    {"accept-encoding: X-GZIP", 0, JG_CODING_GZIP, false},
+    {"Accept-Encoding: deflate", 0, JG_CODING_DEFLATE, false},
+    {"Accept-Encoding: gzip, deflate", 0, JG_CODING_GZIP, false},
+    {"Accept-Encoding: deflate, gzip", 0, JG_CODING_GZIP, false},
+    {"Accept-Encoding: gzip, deflate, br, zstd", 0, JG_CODING_GZIP, false},
+    {"Accept-Encoding: br", 0, JG_CODING_IDENTITY, false},
+    {"Accept-Encoding: *", 0, JG_CODING_GZIP, false},
+    {"Accept-Encoding: deflate;q=0.9, gzip;q=0.8", 0, JG_CODING_DEFLATE, false},
+    {"Accept-Encoding: gzip;q=0, *", 0, JG_CODING_DEFLATE, false},
+    {"Accept-Encoding: gzip;q=0.001", 0, JG_CODING_GZIP, false},
+    {"Accept-Encoding: gzip;q=0", 0, JG_CODING_IDENTITY, false},
+    {"Accept-Encoding: gzip\nAccept-Encoding: deflate;q=0.5", 0, JG_CODING_GZIP, false},
+    {"Accept-Encoding: identity, gzip;q=0.5", 0, JG_CODING_IDENTITY, false},
+    {"Accept-Encoding: identity;q=0.5, gzip;q=0.5", 0, JG_CODING_GZIP, false},
+    {"Accept-Encoding: identity;q=0.5, *;q=0", 0, JG_CODING_IDENTITY, false},
+    {"Accept-Encoding: identity;q=0, gzip", 0, JG_CODING_GZIP, true},
+    {"Accept-Encoding: deflate, *;q=0", 0, JG_CODING_DEFLATE, true},
+    {"Accept-Encoding: identity;q=0", 406, JG_CODING_IDENTITY, true},
+    {"Accept-Encoding: *;q=0", 406, JG_CODING_IDENTITY, true},
+    {"Accept-Encoding: br, identity;q=0.000", 406, JG_CODING_IDENTITY, true},
+};
+
+static void codings_are_chosen(void **state) {
+  (void)state;
+  for (size_t i = 0; i < JG_COUNT(codings); i++) {
+    struct jg_http_header storage[FIELDS_MAX];
+    struct jg_http_request request = request_of(codings[i].fields, storage);
+    struct jg_rest_wishes wishes = {.minimal = false};
+    const char *message = NULL;
+    int status = jg_rest_check_coding(&request, &wishes, &message);
+    if (status != codings[i].status || wishes.coding != codings[i].coding || wishes.coded != codings[i].coded) {
+      fail_msg("%s: %d %d %d", codings[i].fields, status, wishes.coding, wishes.coded);
+    }
+    assert_int_equal(message != NULL, status != 0);
+  }
+}
+
+static const struct {
+  const char *fields;
+  int status;
+  enum jg_coding coding;
+} body_codings[] = {
+    {"", 0, JG_CODING_IDENTITY},
+    {"Content-Encoding:", 0, JG_CODING_IDENTITY},
+    {"Content-Encoding: identity", 0, JG_CODING_IDENTITY},
+    {"content-encoding: GZIP", 0, JG_CODING_GZIP},
+    {"Content-Encoding: x-gzip", 0, JG_CODING_GZIP},
+    {"Content-Encoding: deflate", 0, JG_CODING_DEFLATE},
+    {"Content-Encoding: identity, gzip,", 0, JG_CODING_GZIP},
+    {"Content-Encoding: br", 415, JG_CODING_IDENTITY},
+    {"Content-Encoding: gzip;q=1", 415, JG_CODING_IDENTITY},
+    {"Content-Encoding: *", 415, JG_CODING_IDENTITY},
+    {"Content-Encoding: gzip, gzip", 415, JG_CODING_IDENTITY},
+    {"Content-Encoding: deflate\nContent-Encoding: gzip", 415, JG_CODING_IDENTITY},
+};
+
+static void body_codings_are_read(void **state) {
+  (void)state;
+  for (size_t i = 0; i < JG_COUNT(body_codings); i++) {
+    struct jg_http_header storage[FIELDS_MAX];
+    struct jg_http_request request = request_of(body_codings[i].fields, storage);
+    enum jg_coding coding = JG_CODING_IDENTITY;
+    const char *message = NULL;
+    int status = jg_rest_check_body_coding(&request, &coding, &message);
+    if (status != body_codings[i].status || coding != body_codings[i].coding) {
+      fail_msg("%s: %d %d", body_codings[i].fields, status, coding);
     }
   }
 }
@@ -177,7 +255,7 @@ static void preferences_are_read(void **state) {
   for (size_t i = 0; i < JG_COUNT(prefers); i++) {
     struct jg_http_header storage[FIELDS_MAX];
     struct jg_http_request request = request_of(prefers[i].fields, storage);
-    struct jg_rest_wishes wishes = {false, false, false};
+    struct jg_rest_wishes wishes = {.minimal = false};
     jg_rest_read_prefer(&request, &wishes);
     if (wishes.minimal != prefers[i].minimal || wishes.representation != prefers[i].representation) {
       fail_msg("%s", prefers[i].fields);
@@ -187,10 +265,9 @@ static void preferences_are_read(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(accept_is_read),
-      cmocka_unit_test(body_types_are_checked),
-      cmocka_unit_test(versions_are_checked),
-      cmocka_unit_test(preferences_are_read),
+      cmocka_unit_test(accept_is_read),        cmocka_unit_test(codings_are_chosen),
+      cmocka_unit_test(body_codings_are_read), cmocka_unit_test(body_types_are_checked),
+      cmocka_unit_test(versions_are_checked),  cmocka_unit_test(preferences_are_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

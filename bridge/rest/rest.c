@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "bridge/odata/percent.h"
 #include "bridge/rest/rest_internal.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -9,6 +10,9 @@
 
 static const char jobs_allow[] = "GET, HEAD, POST";
 static const char job_allow[] = "GET, HEAD, PUT, PATCH, DELETE";
+static const char read_allow[] = "GET, HEAD";
+/* What is routed: call.c knows no other entity. */
+static const enum jg_kind sets[] = {JG_KIND_JOB};
 
 static void refuse(struct jg_rest *rest, struct jg_http_request *request, int status, const char *message,
                    bool text_json);
@@ -54,6 +58,8 @@ struct jg_rest *jg_rest_create(const struct jg_rest_options *options) {
     memcpy(copy, options->public_url.data, options->public_url.len);
     rest->public_url = jg_str_make(copy, options->public_url.len);
   }
+  const struct jg_meta_options meta = {.sets = sets, .set_count = JG_COUNT(sets), .public_url = options->public_url};
+  rest->meta = jg_meta_create(&meta);
   rest->page_size = options->page_size != 0 ? options->page_size : JG_LIMIT_PAGE_SIZE_DEFAULT;
   rest->embed = options->embed;
   rest->tenant = options->tenant;
@@ -65,6 +71,7 @@ void jg_rest_destroy(struct jg_rest *rest) {
   if (rest == NULL) {
     return;
   }
+  jg_meta_destroy(rest->meta);
   jg_free((void *)rest->public_url.data);
   jg_free(rest);
 }
@@ -81,9 +88,25 @@ static bool is_allowed(const struct jg_http_request *request, enum jg_rest_route
   if (is_read(request)) {
     return true;
   }
-  return route == JG_REST_JOBS
-             ? request->method == JG_HTTP_POST
-             : request->method == JG_HTTP_PUT || request->method == JG_HTTP_PATCH || request->method == JG_HTTP_DELETE;
+  switch (route) {
+    case JG_REST_JOBS:
+      return request->method == JG_HTTP_POST;
+    case JG_REST_JOB:
+      return request->method == JG_HTTP_PUT || request->method == JG_HTTP_PATCH || request->method == JG_HTTP_DELETE;
+    default:
+      return false;
+  }
+}
+
+static const char *allow_of(enum jg_rest_route route) {
+  switch (route) {
+    case JG_REST_JOBS:
+      return jobs_allow;
+    case JG_REST_JOB:
+      return job_allow;
+    default:
+      return read_allow;
+  }
 }
 
 /* True if the path names something that is served; else it is refused. */
@@ -91,6 +114,10 @@ static bool check_route(struct jg_rest *rest, struct jg_http_request *request, e
   switch (route) {
     case JG_REST_JOBS:
     case JG_REST_JOB:
+    case JG_REST_SERVICE:
+    case JG_REST_METADATA:
+    case JG_REST_HELP:
+    case JG_REST_OPENAPI:
       return true;
     case JG_REST_BAD_KEY:
       refuse(rest, request, 404, "there is no such job: the key in the URL is not a GUID", false);
@@ -107,28 +134,46 @@ static bool check_route(struct jg_rest *rest, struct jg_http_request *request, e
   }
 }
 
-/* True if the request may become a call; else it is refused. */
-static bool check_request(struct jg_rest *rest, struct jg_http_request *request, enum jg_rest_route route,
-                          struct jg_rest_wishes *wishes) {
-  const char *message = NULL;
-  int status = jg_rest_check_versions(request, &message);
-  if (status == 0 && !is_allowed(request, route)) {
-    const struct jg_rest_problem problem = {.status = 405,
-                                            .message = "the resource does not support this method",
-                                            .allow = route == JG_REST_JOBS ? jobs_allow : job_allow};
-    jg_rest_fail(rest, request, &problem);
-    return false;
+static int check_method(const struct jg_http_request *request, const struct jg_rest_plan *plan,
+                        const char **ret_message) {
+  int status = jg_rest_is_odata(request->path) ? jg_rest_check_versions(request, ret_message) : 0;
+  if (status == 0 && !is_allowed(request, plan->route)) {
+    *ret_message = "the resource does not support this method";
+    status = 405;
   }
+  return status;
+}
+
+/* Media types and codings, of the answer and of the body. */
+static int check_types(const struct jg_http_request *request, struct jg_rest_plan *plan, const char **ret_message) {
+  int status = 0;
   // A DELETE answers without a body: there is no type to disagree about.
-  if (status == 0 && request->method != JG_HTTP_DELETE) {
-    status = jg_rest_check_accept(request, wishes, &message);
+  if (request->method != JG_HTTP_DELETE) {
+    status = jg_rest_is_document(plan->route) ? 0 : jg_rest_check_accept(request, &plan->wishes, ret_message);
+    status = status != 0 ? status : jg_rest_check_coding(request, &plan->wishes, ret_message);
   }
   if (status == 0 && has_body(request)) {
-    status = jg_rest_check_body_type(request, &message);
-    jg_rest_read_prefer(request, wishes);
+    jg_rest_read_prefer(request, &plan->wishes);
+    status = jg_rest_check_body_type(request, ret_message);
   }
-  if (status != 0) {
-    refuse(rest, request, status, message, wishes->text_json);
+  return status;
+}
+
+/* True if the request may be answered; else it is refused. */
+static bool check_request(struct jg_rest *rest, struct jg_http_request *request, struct jg_rest_plan *plan) {
+  struct jg_rest_problem problem = {.message = NULL};
+  problem.status = check_method(request, plan, &problem.message);
+  problem.allow = problem.status == 405 ? allow_of(plan->route) : NULL;
+  if (problem.status == 0) {
+    problem.status = check_types(request, plan, &problem.message);
+  }
+  if (problem.status == 0 && has_body(request)) {
+    problem.status = jg_rest_check_body_coding(request, &plan->body_coding, &problem.message);
+    problem.body_coding = problem.status != 0;
+  }
+  if (problem.status != 0) {
+    problem.text_json = plan->wishes.text_json;
+    jg_rest_fail(rest, request, &problem);
     return false;
   }
   return true;
@@ -146,25 +191,71 @@ static struct jg_status check_query(const struct jg_http_request *request, enum 
   return JG_STATUS_OK;
 }
 
+/* The body as the decoder wants it; what had to be made is in *out, for the caller to end. False if it was refused. */
+static bool read_body(struct jg_rest *rest, struct jg_http_request *request, struct jg_rest_plan *plan,
+                      struct jg_buf *out) {
+  jg_buf_init(out, JG_LIMIT_BODY_BYTES);
+  plan->body = request->body;
+  if (plan->body_coding == JG_CODING_IDENTITY || request->body.len == 0) {
+    return true;
+  }
+  struct jg_status status = jg_coding_expand(plan->body_coding, request->body, out);
+  if (!jg_status_ok(status)) {
+    jg_buf_done(out);
+    refuse(rest, request, status.reason == JG_REASON_LIMIT_EXCEEDED ? 413 : 400, status.message,
+           plan->wishes.text_json);
+    return false;
+  }
+  plan->body = jg_buf_str(out);
+  return true;
+}
+
+/* A GET or HEAD that needs no method. */
+static void answer_document(struct jg_rest *rest, struct jg_http_request *request, const struct jg_rest_plan *plan) {
+  struct jg_str path;
+  if (plan->route == JG_REST_SERVICE) {
+    jg_rest_answer_service(rest, request, plan->wishes);
+    return;
+  }
+  const struct jg_meta_document *document = NULL;
+  if (jg_percent_decode(&request->arena, request->path, false, &path)) {
+    document = jg_meta_find(rest->meta, path);
+  }
+  if (document == NULL) {
+    refuse(rest, request, 404, "there is no such page", false);
+    return;
+  }
+  jg_rest_answer_document(request, document, plan->wishes);
+}
+
 void jg_rest_handle(struct jg_http_request *request, void *data) {
   struct jg_rest *rest = data;
-  struct jg_uuid key = JG_UUID_ZERO;
-  enum jg_rest_route route = jg_rest_route_of(request->path, &request->arena, &key);
-  request->route = jg_rest_route_name(route);
-  struct jg_rest_wishes wishes = {false, false, false};
-  if (!check_route(rest, request, route) || !check_request(rest, request, route, &wishes)) {
+  struct jg_rest_plan plan = {.key = JG_UUID_ZERO};
+  plan.route = jg_rest_route_of(request->path, &request->arena, &plan.key);
+  request->route = jg_rest_route_name(plan.route);
+  if (!check_route(rest, request, plan.route) || !check_request(rest, request, &plan)) {
     return;
   }
-  struct jg_odata_query query;
-  struct jg_status status = jg_odata_query_parse(request->query, &request->arena, &query);
+  struct jg_status status = JG_STATUS_OK;
+  if (jg_rest_is_odata(request->path)) {
+    status = jg_odata_query_parse(request->query, &request->arena, &plan.query);
+  }
   if (jg_status_ok(status)) {
-    status = check_query(request, route, &query);
+    status = check_query(request, plan.route, &plan.query);
   }
   if (!jg_status_ok(status)) {
-    jg_rest_fail_status(rest, request, status, wishes.text_json);
+    jg_rest_fail_status(rest, request, status, plan.wishes.text_json);
     return;
   }
-  jg_rest_call(rest, request, route, key, &query, wishes);
+  if (plan.route != JG_REST_JOBS && plan.route != JG_REST_JOB) {
+    answer_document(rest, request, &plan);
+    return;
+  }
+  struct jg_buf body;
+  if (read_body(rest, request, &plan, &body)) {
+    jg_rest_call(rest, request, &plan);
+    jg_buf_done(&body);
+  }
 }
 
 static void refuse(struct jg_rest *rest, struct jg_http_request *request, int status, const char *message,

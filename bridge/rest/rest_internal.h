@@ -3,14 +3,20 @@
 #define JG_BRIDGE_REST_REST_INTERNAL_H
 
 #include "base/uuid.h"
+#include "bridge/coding/coding.h"
+#include "bridge/meta/meta.h"
 #include "bridge/odata/query.h"
 #include "bridge/rest/rest.h"
 
 /* What a path names. The first ones are labels of metrics too. */
 enum jg_rest_route {
-  JG_REST_NONE, /* nothing: 404 */
-  JG_REST_JOBS, /* the entity set */
-  JG_REST_JOB,  /* one of its entities */
+  JG_REST_NONE,     /* nothing: 404 */
+  JG_REST_JOBS,     /* the entity set */
+  JG_REST_JOB,      /* one of its entities */
+  JG_REST_SERVICE,  /* the service document */
+  JG_REST_METADATA, /* documents of bridge/meta, by their path */
+  JG_REST_HELP,
+  JG_REST_OPENAPI,
   JG_REST_ROUTE_COUNT,
   JG_REST_BAD_KEY,  /* Jobs(...) without a GUID: 404 */
   JG_REST_BAD_PATH, /* a malformed escape: 400 */
@@ -19,9 +25,11 @@ enum jg_rest_route {
 
 /* What a request wants of its answer. */
 struct jg_rest_wishes {
-  bool text_json;      /* media type text/json instead of application/json */
-  bool minimal;        /* Prefer: return=minimal */
-  bool representation; /* Prefer: return=representation */
+  bool text_json;        /* media type text/json instead of application/json */
+  bool minimal;          /* Prefer: return=minimal */
+  bool representation;   /* Prefer: return=representation */
+  bool coded;            /* an answer that is not coded will not do: identity;q=0 */
+  enum jg_coding coding; /* of the answer, if it is large enough */
 };
 
 #define JG_REST_STATUS_MIN 200
@@ -32,6 +40,7 @@ struct jg_rest {
   const struct jg_method *methods;
   const struct jg_json_style *style;
   struct jg_str public_url; /* owned */
+  struct jg_meta *meta;     /* owned */
   size_t page_size;
   bool embed;
   int64_t tenant;
@@ -43,6 +52,10 @@ struct jg_rest {
 
 /* route.c: pure. path: raw. *ret_key: of JG_REST_JOB. */
 enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, struct jg_uuid *ret_key);
+/* The documents of bridge/meta: they have one media type each, whatever Accept says (RFC 9110 section 12.4.1). */
+static inline bool jg_rest_is_document(enum jg_rest_route route) {
+  return route == JG_REST_METADATA || route == JG_REST_HELP || route == JG_REST_OPENAPI;
+}
 /* The path is under /api, or nobody knows: its answers carry OData-Version. */
 bool jg_rest_is_odata(struct jg_str path);
 const char *jg_rest_route_name(enum jg_rest_route route);
@@ -51,6 +64,11 @@ const char *jg_rest_route_name(enum jg_rest_route route);
 int jg_rest_check_versions(const struct jg_http_request *request, const char **ret_message);
 int jg_rest_check_accept(const struct jg_http_request *request, struct jg_rest_wishes *wishes,
                          const char **ret_message);
+/* Sets the coding (RFC 9110 section 12.5.3): the best quality of gzip, deflate and none; gzip, then deflate, of equals. */
+int jg_rest_check_coding(const struct jg_http_request *request, struct jg_rest_wishes *wishes,
+                         const char **ret_message);
+int jg_rest_check_body_coding(const struct jg_http_request *request, enum jg_coding *ret_coding,
+                              const char **ret_message);
 int jg_rest_check_body_type(const struct jg_http_request *request, const char **ret_message);
 void jg_rest_read_prefer(const struct jg_http_request *request, struct jg_rest_wishes *wishes);
 
@@ -62,7 +80,7 @@ void jg_rest_next_link(struct jg_str base, const struct jg_odata_query *query, i
                        struct jg_buf *out);
 
 /* Fields that go with an answer. */
-#define JG_REST_HEADERS_MAX 6u
+#define JG_REST_HEADERS_MAX 8u
 struct jg_rest_headers {
   struct jg_http_header list[JG_REST_HEADERS_MAX];
   size_t count;
@@ -72,12 +90,22 @@ struct jg_rest_headers {
 void jg_rest_add_header(struct jg_rest_headers *headers, struct jg_str name, struct jg_str value);
 void jg_rest_add_content_type(struct jg_rest_headers *headers, bool text_json);
 
+/* respond.c: the answer's way out. Codes response->buf as the wishes say, if it has 1 KiB or must be coded, adds the fields
+ * that tell (Content-Encoding, Vary), and responds with the headers. Thread: any; large answers not on the loop. */
+void jg_rest_respond(struct jg_http_request *request, struct jg_rest_wishes wishes, struct jg_rest_headers *headers,
+                     struct jg_http_response *response);
+/* A GET or HEAD of JG_REST_SERVICE, or of a document. Both respond. Thread: loop. */
+void jg_rest_answer_service(const struct jg_rest *rest, struct jg_http_request *request, struct jg_rest_wishes wishes);
+void jg_rest_answer_document(struct jg_http_request *request, const struct jg_meta_document *document,
+                             struct jg_rest_wishes wishes);
+
 struct jg_rest_problem {
   int status;
   const char *message;   /* any text of ours; read during the call */
   const char *allow;     /* static; NULL: none */
   int64_t retry_after_s; /* 0: none */
   bool text_json;
+  bool body_coding; /* a 415 about it: says which ones are read (RFC 9110 section 12.5.3) */
 };
 /* An error ready to go; does not move. */
 struct jg_rest_failure {
@@ -95,9 +123,18 @@ void jg_rest_fail(const struct jg_rest *rest, struct jg_http_request *request, c
 void jg_rest_fail_status(const struct jg_rest *rest, struct jg_http_request *request, struct jg_status status,
                          bool text_json);
 
-/* call.c: builds the method's request and starts the call; it answers. key: of JG_REST_JOB. */
-void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, enum jg_rest_route route, struct jg_uuid key,
-                  const struct jg_odata_query *query, struct jg_rest_wishes wishes);
+/* What was read of a request. */
+struct jg_rest_plan {
+  enum jg_rest_route route;
+  struct jg_uuid key;          /* of JG_REST_JOB */
+  struct jg_odata_query query; /* in the request's arena */
+  struct jg_rest_wishes wishes;
+  enum jg_coding body_coding;
+  struct jg_str body; /* decoded; read during jg_rest_call */
+};
+
+/* call.c: builds the method's request and starts the call; it answers. */
+void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, const struct jg_rest_plan *plan);
 
 /* answer.c: the end of a call. */
 struct jg_rest_call {

@@ -5,13 +5,16 @@
 
 #define SEGMENTS_MAX 4u
 
-static const char *const route_names[JG_REST_ROUTE_COUNT] = {"none", "jobs", "job"};
+static const char *const route_names[JG_REST_ROUTE_COUNT] = {"none",     "jobs", "job",    "service",
+                                                             "metadata", "help", "openapi"};
 
 /* Paths below /api that the contract knows and nobody has built. */
 static const struct {
   const char *first, *second; /* NULL: none */
 } not_built[] = {
-    {NULL, NULL}, {"$metadata", NULL}, {"$batch", NULL}, {"Jobs", "$count"}, {"Jobs", "ChangeToVirtualStatus"},
+    {"$batch", NULL},
+    {"Jobs", "$count"},
+    {"Jobs", "ChangeToVirtualStatus"},
 };
 
 /* Segments behind the first '/', decoded; a '/' at the end adds none. SEGMENTS_MAX + 1: too many; -1: a malformed escape. */
@@ -56,8 +59,23 @@ enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, 
   if (count < 0) {
     return JG_REST_BAD_PATH;
   }
-  if (count == 0 || count > (int)SEGMENTS_MAX || !names(segments[0], "api")) {
+  if (count == 0 || count > (int)SEGMENTS_MAX) {
     return JG_REST_NONE;
+  }
+  if (names(segments[0], "Help")) {
+    return JG_REST_HELP;
+  }
+  if (count == 1 && names(segments[0], "openapi.json")) {
+    return JG_REST_OPENAPI;
+  }
+  if (!names(segments[0], "api")) {
+    return JG_REST_NONE;
+  }
+  if (count == 1) {
+    return JG_REST_SERVICE;
+  }
+  if (count == 2 && names(segments[1], "$metadata")) {
+    return JG_REST_METADATA;
   }
   if (is_not_built(segments + 1, (size_t)count - 1)) {
     return JG_REST_NOT_BUILT;

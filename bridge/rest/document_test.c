@@ -1,0 +1,232 @@
+// The documents of the API, and the codings of answers and bodies.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "bridge/coding/coding.h"
+#include "bridge/rest/fake_methods.h"
+#include "bridge/rest/test_door.h"
+
+#define JOB "00000000-0000-0000-0000-000000000005"
+
+static int set_up(void **state) {
+  (void)state;
+  fake_start(251);
+  test_door_open((struct jg_rest_options){.embed = true});
+  return 0;
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  test_door_close();
+  fake_stop();
+  return 0;
+}
+
+static const struct {
+  const char *target, *type, *odata, *piece;
+} documents[] = {
+    {"/api/$metadata", "application/xml; charset=utf-8", "4.0", "<EntitySet Name=\"Jobs\""},
+    {"/API/%24Metadata/", "application/xml; charset=utf-8", "4.0", "<edmx:Edmx Version=\"4.0\""},
+    {"/Help", "text/html; charset=utf-8", NULL, "GET-api-Jobs(id)"},
+    {"/help/api/get-api-jobs?x=$", "text/html; charset=utf-8", NULL, "Retrieves all the work orders"},
+    {"/Help/Api/DELETE-api-Jobs%28id%29", "text/html; charset=utf-8", NULL, "DELETE api/Jobs({id})"},
+    {"/Help/ResourceModel/project", "text/html; charset=utf-8", NULL, "is_mobile_installation"},
+    {"/openapi.json", "application/json; charset=utf-8", NULL, "\"openapi\":\"3.1.0\""},
+};
+
+static void documents_are_served(void **state) {
+  (void)state;
+  for (size_t i = 0; i < JG_COUNT(documents); i++) {
+    struct jg_test_answer answer = test_door_call("GET", documents[i].target, "Accept: image/png\r\n", NULL);
+    if (answer.status != 200 || strstr(answer.body.data, documents[i].piece) == NULL) {
+      fail_msg("%s: %d %s", documents[i].target, answer.status, answer.body.data);
+    }
+    test_door_assert_header(&answer, "content-type", documents[i].type);
+    test_door_assert_header(&answer, "odata-version", documents[i].odata);
+    test_door_assert_header(&answer, "vary", "Accept-Encoding");
+    test_door_assert_header(&answer, "content-encoding", NULL);
+    jg_test_answer_done(&answer);
+  }
+}
+
+static void the_service_document_lists_the_sets(void **state) {
+  (void)state;
+  static const char *const targets[] = {"/api", "/api/", "/API?x=1"};
+  for (size_t i = 0; i < JG_COUNT(targets); i++) {
+    struct jg_test_answer answer = test_door_get(targets[i]);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(answer.body.data,
+                        "{\"@odata.context\":\"http://a.example/api/$metadata\",\"value\":[{\"name\":\"Jobs\","
+                        "\"kind\":\"EntitySet\",\"url\":\"Jobs\"}]}");
+    test_door_assert_header(&answer, "content-type", "application/json; odata.metadata=minimal; charset=utf-8");
+    test_door_assert_header(&answer, "odata-version", "4.0");
+    jg_test_answer_done(&answer);
+  }
+}
+
+static const struct {
+  const char *method, *target, *fields;
+  int status;
+  const char *field, *value;
+} refusals[] = {
+    {"POST", "/api/$metadata", WITH_JSON, 405, "allow", "GET, HEAD"},
+    {"DELETE", "/api/", "", 405, "allow", "GET, HEAD"},
+    {"PUT", "/Help", WITH_JSON, 405, "allow", "GET, HEAD"},
+    {"GET", "/Help/Api/GET-api-Nothing", "", 404, "allow", NULL},
+    {"GET", "/Help/Api", "", 404, "allow", NULL},
+    {"GET", "/api?$top=1", "", 400, "odata-version", "4.0"},
+    {"GET", "/api/$metadata?$format=json", "", 501, "odata-version", "4.0"},
+    {"GET", "/api/$metadata", "OData-MaxVersion: 3.0\r\n", 400, "odata-version", "4.0"},
+    {"GET", "/api", "Accept: application/xml\r\n", 406, "odata-version", "4.0"},
+    {"GET", "/api/Jobs", "Accept-Encoding: identity;q=0\r\n", 406, "content-encoding", NULL},
+    {"GET", "/openapi.json", "Accept-Encoding: *;q=0\r\n", 406, "odata-version", NULL},
+    {"POST", "/api/Jobs", WITH_JSON "Content-Encoding: br\r\n", 415, "accept-encoding", "gzip, deflate"},
+    {"POST", "/api/Jobs", "Content-Type: a/b\r\nContent-Encoding: br\r\n", 415, "accept-encoding", NULL},
+    {"POST", "/api/Jobs", WITH_JSON "Content-Encoding: gzip\r\n", 400, "accept-encoding", NULL},
+};
+
+static void refusals_tell_why(void **state) {
+  (void)state;
+  for (size_t i = 0; i < JG_COUNT(refusals); i++) {
+    bool body = refusals[i].method[0] == 'P';
+    struct jg_test_answer answer =
+        test_door_call(refusals[i].method, refusals[i].target, refusals[i].fields, body ? "{}" : NULL);
+    if (answer.status != refusals[i].status) {
+      fail_msg("%s %s: %d", refusals[i].method, refusals[i].target, answer.status);
+    }
+    test_door_assert_header(&answer, refusals[i].field, refusals[i].value);
+    jg_test_answer_done(&answer);
+  }
+  assert_int_equal(fake_seen().calls, 0);
+}
+
+/* The body of an answer, decoded, with a NUL. */
+static struct jg_buf decoded(const struct jg_test_answer *answer, enum jg_coding coding) {
+  struct jg_buf text;
+  jg_buf_init(&text, 64u << 20);
+  struct jg_status status = jg_coding_expand(coding, jg_str_make(answer->body.data, answer->body.len - 1), &text);
+  assert_true(jg_status_ok(status));
+  jg_buf_append_char(&text, '\0');
+  return text;
+}
+
+static void answers_are_coded(void **state) {
+  (void)state;
+  static const char *const targets[] = {"/api/Jobs", "/api/$metadata", "/Help", "/openapi.json", "/api/Jobs(" JOB ")"};
+  static const char *const names[] = {NULL, "gzip", "deflate"};
+  for (size_t i = 0; i < JG_COUNT(targets); i++) {
+    struct jg_test_answer plain = test_door_get(targets[i]);
+    for (enum jg_coding coding = JG_CODING_GZIP; coding < JG_CODING_COUNT; coding++) {
+      char fields[64], length[32];
+      (void)snprintf(fields, sizeof(fields), "Accept-Encoding: %s\r\n", names[coding]);
+      struct jg_test_answer answer = test_door_call("GET", targets[i], fields, NULL);
+      test_door_assert_header(&answer, "content-encoding", names[coding]);
+      test_door_assert_header(&answer, "vary", "Accept-Encoding");
+      assert_true(answer.body.len < plain.body.len);
+      struct jg_buf text = decoded(&answer, coding);
+      assert_string_equal(text.data, plain.body.data);
+      (void)snprintf(length, sizeof(length), "%zu", answer.body.len - 1);
+      jg_buf_done(&text);
+      jg_test_answer_done(&answer);
+      answer = test_door_call("HEAD", targets[i], fields, NULL);
+      test_door_assert_header(&answer, "content-encoding", names[coding]);
+      test_door_assert_header(&answer, "content-length", length);
+      jg_test_answer_done(&answer);
+    }
+    jg_test_answer_done(&plain);
+  }
+}
+
+static void small_answers_stay_as_they_are(void **state) {
+  (void)state;
+  struct jg_test_answer answer = test_door_call("GET", "/api", "Accept-Encoding: gzip\r\n", NULL);
+  test_door_assert_header(&answer, "content-encoding", NULL);
+  test_door_assert_header(&answer, "vary", "Accept-Encoding");
+  jg_test_answer_done(&answer);
+  answer = test_door_call("GET", "/api", "Accept-Encoding: gzip, identity;q=0\r\n", NULL);
+  test_door_assert_header(&answer, "content-encoding", "gzip");
+  struct jg_buf text = decoded(&answer, JG_CODING_GZIP);
+  assert_non_null(strstr(text.data, "\"Jobs\""));
+  jg_buf_done(&text);
+  jg_test_answer_done(&answer);
+  answer = test_door_call("GET", "/api/Jobs(nonsense)", "Accept-Encoding: gzip, identity;q=0\r\n", NULL);
+  assert_int_equal(answer.status, 404);
+  test_door_assert_header(&answer, "content-encoding", NULL);
+  jg_test_answer_done(&answer);
+  answer = test_door_call("DELETE", "/api/Jobs(" JOB ")", "Accept-Encoding: gzip, identity;q=0\r\n", NULL);
+  assert_int_equal(answer.status, 204);
+  test_door_assert_header(&answer, "vary", NULL);
+  jg_test_answer_done(&answer);
+}
+
+static struct jg_test_answer post_coded(enum jg_coding coding, struct jg_str body) {
+  struct jg_buf coded;
+  jg_buf_init(&coded, 1u << 20);
+  jg_coding_compress(coding, JG_CODING_FAST, body, &coded);
+  assert_false(coded.failed);
+  char fields[96];
+  (void)snprintf(fields, sizeof(fields), WITH_JSON "Content-Encoding: %s\r\n", jg_coding_name(coding).data);
+  struct jg_test_answer answer = test_door_send("POST", "/api/Jobs", fields, jg_buf_str(&coded));
+  jg_buf_done(&coded);
+  return answer;
+}
+
+static void bodies_are_decoded(void **state) {
+  (void)state;
+  static char large[JG_LIMIT_BODY_BYTES + 1];
+  memset(large, ' ', sizeof(large));
+  memcpy(large, "{}", 2);
+  for (enum jg_coding coding = JG_CODING_GZIP; coding < JG_CODING_COUNT; coding++) {
+    struct jg_test_answer answer = post_coded(coding, JG_STR("{\"name\":\"coded\"}"));
+    assert_int_equal(answer.status, 201);
+    assert_non_null(strstr(answer.body.data, "\"name\":\"coded\""));
+    jg_test_answer_done(&answer);
+    answer = post_coded(coding, jg_str_make(large, JG_LIMIT_BODY_BYTES));
+    assert_int_equal(answer.status, 201);
+    jg_test_answer_done(&answer);
+    answer = post_coded(coding, jg_str_make(large, sizeof(large)));
+    assert_int_equal(answer.status, 413);
+    assert_non_null(strstr(answer.body.data, "too large"));
+    test_door_assert_header(&answer, "odata-version", "4.0");
+    jg_test_answer_done(&answer);
+  }
+  // An empty body has no coding to speak of: the decoder says what is missing.
+  struct jg_test_answer answer = test_door_call("POST", "/api/Jobs", WITH_JSON "Content-Encoding: gzip\r\n", "");
+  assert_int_equal(answer.status, 400);
+  assert_null(strstr(answer.body.data, "Content-Encoding"));
+  jg_test_answer_done(&answer);
+}
+
+static void links_follow_the_public_url(void **state) {
+  (void)state;
+  test_door_close();
+  test_door_open((struct jg_rest_options){.public_url = JG_STR("https://jobs.example.com/gate")});
+  struct jg_test_answer answer = test_door_get("/Help");
+  assert_non_null(strstr(answer.body.data, "href=\"/gate/Help/Api/GET-api-Jobs\""));
+  jg_test_answer_done(&answer);
+  answer = test_door_get("/openapi.json");
+  assert_non_null(strstr(answer.body.data, "{\"url\":\"https://jobs.example.com/gate/api\"}"));
+  jg_test_answer_done(&answer);
+  answer = test_door_get("/api");
+  assert_non_null(strstr(answer.body.data, "\"https://jobs.example.com/gate/api/$metadata\""));
+  jg_test_answer_done(&answer);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(documents_are_served, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(the_service_document_lists_the_sets, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(refusals_tell_why, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(answers_are_coded, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(small_answers_stay_as_they_are, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(bodies_are_decoded, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(links_follow_the_public_url, set_up, tear_down),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
