@@ -126,6 +126,12 @@ def loaded(tmp_path_factory):
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def contract_page():
+    """The contract's help page of GET api/Jobs, as text."""
+    return (CONTRACT / "jobs.help-page.txt").read_text()
+
+
 @pytest.fixture
 def stub(server):
     with server.channel() as channel:

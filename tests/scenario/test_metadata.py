@@ -1,0 +1,200 @@
+"""What the REST API says about itself (96), held against the contract's help page; and codings both ways (95)."""
+
+import gzip
+import html.parser
+import json
+import re
+import xml.etree.ElementTree as tree
+import zlib
+
+import pytest
+
+from conftest import SAMPLE_ID
+
+EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
+TYPES = {
+    "globally unique identifier": "Edm.Guid",
+    "string": "Edm.String",
+    "integer": "Edm.Int32",
+    "boolean": "Edm.Boolean",
+    "date": "Edm.DateTimeOffset",
+    "decimal number": "Edm.Decimal",
+}
+GUID = re.compile(r'"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"')
+
+
+class Page(html.parser.HTMLParser):
+    """The text of a page's main part: headings and paragraphs, table rows, samples."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.lines, self.rows, self.samples, self.ids = [], [], [], []
+        self.text, self.inside = "", False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "main":
+            self.inside = True
+        if tag == "tr" and self.inside:
+            self.rows.append([])
+            self.ids += [value for name, value in attributes if name == "id"]
+        if tag in ("p", "h2", "h3", "h4", "caption", "th", "td", "pre"):
+            self.text = ""
+
+    def handle_data(self, data):
+        self.text += data
+
+    def handle_endtag(self, tag):
+        if tag == "main":
+            self.inside = False
+        if not self.inside:
+            return
+        if tag in ("p", "h2", "h3", "h4", "caption"):
+            self.lines.append(self.text)
+        elif tag in ("th", "td"):
+            self.rows[-1].append(self.text)
+        elif tag == "pre":
+            self.samples.append(self.text)
+
+
+@pytest.fixture(scope="module")
+def page(contract_page):
+    """The contract's page: its lines around the table, the rows of the table, its sample's lines."""
+    head, rest = contract_page.split("jobs| Name ", 1)
+    table, rest = rest.split("Response Formats\n", 1)
+    formats, sample = rest.split("\n", 1)
+    cells = [" ".join(cell.split()) for cell in table.split("|---|---|---|---|\n", 1)[1].split("|")]
+    cells += [""] * (-len(cells) % 5)
+    rows = [cells[i + 1:i + 5] for i in range(0, len(cells), 5)]
+    assert len(rows) == 58
+    return head.splitlines() + ["jobs", "Response Formats", formats], rows, sample.splitlines()
+
+
+def pattern(lines):
+    """The lines without indentation, each GUID by the place of its first occurrence: two texts with one pattern differ in
+    GUIDs alone, and repeat them at the same places."""
+    seen = {}
+    return [GUID.sub(lambda m: f"<{seen.setdefault(m.group(), len(seen))}>", line.strip()) for line in lines]
+
+
+def test_help_page_is_the_contracts(loaded, page):
+    answer = loaded.get("/Help/Api/GET-api-Jobs")
+    assert answer.status == 200 and answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    shown = Page(answer.body.decode())
+    lines, rows, sample = page
+    assert shown.lines == lines
+    assert shown.rows[0] == ["Name", "Description", "Type", "Additional information"]
+    assert shown.rows[1:] == rows
+    assert shown.ids == [row[0] for row in rows]
+    assert len(shown.samples) == 1
+    assert pattern(shown.samples[0].splitlines()) == pattern(sample)
+    json.loads(shown.samples[0])
+
+
+def test_help_index_leads_everywhere(loaded):
+    answer = loaded.get("/Help")
+    links = re.findall(r'href="([^"]+)"', answer.body.decode())
+    for route in ("GET-api-Jobs", "GET-api-Jobs(id)", "POST-api-Jobs", "PUT-api-Jobs(id)", "DELETE-api-Jobs(id)"):
+        assert f"/Help/Api/{route}" in links
+    for link in links:
+        linked = loaded.get(link)
+        assert linked.status == 200, link
+        if linked.headers["Content-Type"].startswith("text/html"):
+            shown = Page(linked.body.decode())
+            assert len(set(shown.ids)) == len(shown.ids)
+            links += [l for l in re.findall(r'href="([^"]+)"', linked.body.decode()) if l not in links]
+
+
+def test_96_metadata_names_every_property(loaded, page):
+    answer = loaded.get("/api/$metadata")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("application/xml")
+    assert answer.headers["OData-Version"] == "4.0"
+    schema = tree.fromstring(answer.body).find(f".//{EDM}Schema")
+    namespace = schema.get("Namespace")
+    types = {e.get("Name"): e for e in schema if e.tag in (EDM + "EntityType", EDM + "ComplexType")}
+    jobs = types["jobs"]
+    assert jobs.find(f"{EDM}Key/{EDM}PropertyRef").get("Name") == "id"
+    members = {e.get("Name"): e for e in jobs if e.get("Name")}
+    assert list(members) == [row[0] for row in page[1]]
+    for name, _, kind, rules in page[1]:
+        length = re.search(r"Max length: (\d+)", rules)
+        assert members[name].get("Type") == TYPES.get(kind, f"{namespace}.{kind}"), name
+        assert members[name].get("MaxLength") == (length.group(1) if length else None), name
+    check_types(loaded.get(f"/api/Jobs({SAMPLE_ID})").json(), "jobs", types, namespace)
+    sets = {e.get("Name"): e.get("EntityType") for e in schema.iter(EDM + "EntitySet")}
+    assert sets == {"Jobs": f"{namespace}.jobs"}
+    for constraint in schema.iter(EDM + "ReferentialConstraint"):
+        assert constraint.get("ReferencedProperty") == "id"
+
+
+def check_types(answer, name, types, namespace):
+    """Every member of an answer stands in its type, in the same order, as what JSON shows; embedded entities too."""
+    declared = {e.get("Name"): e.get("Type") for e in types[name] if e.get("Name")}
+    members = [member for member in answer if not member.startswith("@")]
+    assert members == [member for member in declared if member in answer]
+    python = {"Edm.Int32": int, "Edm.Boolean": bool, "Edm.Decimal": float}
+    for member in members:
+        kind = declared[member].removeprefix("Collection(").removesuffix(")")
+        for value in answer[member] if kind != declared[member] else [answer[member]]:
+            if kind.startswith(namespace):
+                check_types(value, kind.removeprefix(namespace + "."), types, namespace)
+            else:
+                assert type(value) is python.get(kind, str), member
+
+
+def test_96_service_document(loaded):
+    for path in ("/api", "/api/"):
+        answer = loaded.get(path)
+        assert answer.status == 200 and answer.headers["OData-Version"] == "4.0"
+        assert answer.json() == {
+            "@odata.context": f"http://{loaded.http}/api/$metadata",
+            "value": [{"name": "Jobs", "kind": "EntitySet", "url": "Jobs"}],
+        }
+
+
+def test_openapi_refers_to_what_it_holds(loaded):
+    document = loaded.get("/openapi.json").json()
+    assert document["openapi"] == "3.1.0"
+    assert {path: sorted(methods) for path, methods in document["paths"].items()} == {
+        "/Jobs": ["get", "post"], "/Jobs({id})": ["delete", "get", "patch", "put"]}
+    for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
+        at = document
+        for key in reference.split("/"):
+            at = at[key]
+    jobs = document["components"]["schemas"]["jobs"]["properties"]
+    assert jobs["name"]["maxLength"] == 255 and jobs["modified_dateutc"]["readOnly"]
+    shown = loaded.get(f"/api/Jobs({SAMPLE_ID})").json()
+    assert [m for m in jobs if m != "_parent_job"] == [m for m in shown if not m.startswith("@")]
+
+
+@pytest.mark.parametrize("path", ["/api/Jobs", f"/api/Jobs({SAMPLE_ID})", "/api/$metadata", "/Help/Api/GET-api-Jobs"])
+def test_95_answers_are_coded_when_asked(loaded, path):
+    plain = loaded.get(path)
+    assert plain.headers["Content-Encoding"] is None and plain.headers["Vary"] == "Accept-Encoding"
+    for name, decode in (("gzip", gzip.decompress), ("deflate", zlib.decompress)):
+        answer = loaded.get(path, **{"Accept-Encoding": name})
+        assert answer.headers["Content-Encoding"] == name and answer.headers["Vary"] == "Accept-Encoding"
+        assert len(answer.body) < len(plain.body) / 2
+        assert decode(answer.body) == plain.body
+        head = loaded.request("HEAD", path, headers={"Accept-Encoding": name})
+        assert head.body == b"" and head.headers["Content-Length"] == str(len(answer.body))
+    for refused in ("br", "gzip;q=0, deflate;q=0", "identity, *;q=0"):
+        assert loaded.get(path, **{"Accept-Encoding": refused}).body == plain.body
+    assert loaded.get(path, **{"Accept-Encoding": "identity;q=0"}).status == 406
+
+
+def test_95_bodies_are_decoded(server):
+    job = {"name": "coded", "project": {"reference_back_office": "P"}, "job_type": {"code": "T", "name": "T"},
+           "job_status_code": "Open"}
+    text = json.dumps(job).encode()
+    raw = zlib.compressobj(wbits=-15)
+    for coding, body in (("gzip", gzip.compress(text)), ("deflate", zlib.compress(text)),
+                         ("deflate", raw.compress(text) + raw.flush())):
+        answer = server.request("POST", "/api/Jobs", body, {"Content-Encoding": coding})
+        assert answer.status == 201 and answer.json()["name"] == "coded", answer.body
+    bomb = gzip.compress(b"{" + b" " * (64 << 20) + b"}")
+    assert server.request("POST", "/api/Jobs", bomb, {"Content-Encoding": "gzip"}).status == 413
+    assert server.request("POST", "/api/Jobs", text, {"Content-Encoding": "gzip"}).status == 400
+    unknown = server.request("POST", "/api/Jobs", text, {"Content-Encoding": "br"})
+    assert unknown.status == 415 and unknown.headers["Accept-Encoding"] == "gzip, deflate"
