@@ -50,6 +50,7 @@ struct jg_http_work {
   bool head_done;
   bool in_value;
   bool keep_alive;
+  bool resumed;       /* in the queue of answers without one: for the handler again */
   int refusal_status; /* 0: none */
   const char *refusal_message;
 
@@ -196,6 +197,8 @@ struct jg_http_work *jg_http_work_create(struct jg_http_server *server);
 void jg_http_work_recycle(struct jg_http_work *work);         /* frees what it holds */
 void jg_http_work_free_spares(struct jg_http_server *server); /* and buffers */
 struct jg_http_work *jg_http_work_of(struct jg_http_request *request);
+/* What came by the queue of answers: an answer, or a request for the handler. */
+void jg_http_work_arrived(struct jg_http_work *work);
 /* The answer goes to its connection, or is dropped if that is gone. */
 void jg_http_work_complete(struct jg_http_work *work);
 /* It has left (or not: status 499): tells `done` and recycles. */

@@ -219,7 +219,7 @@ static void wake_done(uv_async_t *async) {
   struct jg_queue_node *node = jg_queue_take_all(&server->answers, 0);
   while (node != NULL) {
     struct jg_queue_node *next = node->next;
-    jg_http_work_complete((struct jg_http_work *)node);
+    jg_http_work_arrived((struct jg_http_work *)node);
     node = next;
   }
   node = jg_queue_take_all(&server->commands, 0);

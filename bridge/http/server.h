@@ -135,6 +135,10 @@ void jg_http_server_destroy(struct jg_http_server *server); /* stopped or never 
 /* Answers: exactly once; the request is gone afterwards. Takes the response's buf and shared. Thread: any. */
 void jg_http_respond(struct jg_http_request *request, struct jg_http_response *response);
 
+/* Calls the handler once more with a request that it put aside; on its own loop. For a handler that had to wait for something.
+ * Thread: any but the loop; the request is not the caller's any more. */
+void jg_http_resume(struct jg_http_request *request);
+
 /* An empty buffer for a large body, best from those that earlier answers left: their pages are there already, which makes a
  * megabyte twice as fast. Gives: pass it on in response.buf, or end it by jg_buf_done. Thread: any. */
 struct jg_buf jg_http_take_buf(struct jg_http_request *request, size_t bytes_max);

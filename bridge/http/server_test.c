@@ -87,6 +87,7 @@ static const struct {
      "hello", false},
     {"no chunk", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n", "", false},
     {"another thread", "POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "hello", false},
+    {"the handler's second call", "POST /again HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "hello", false},
     {"an upgrade is ignored", "GET /a HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
      "GET|/a|-|x|0|Host=x|Connection=upgrade|Upgrade=h2c", false},
     {"the handler closes", "GET /close HTTP/1.1\r\nHost: x\r\n\r\n", "bye", true},

@@ -9,6 +9,7 @@
 struct job {
   struct jg_queue_node node;
   struct jg_http_request *request;
+  bool again;
 };
 
 struct jg_test_server {
@@ -43,6 +44,10 @@ static void *answer_later(void *data) {
   struct jg_queue_node *node;
   while ((node = jg_queue_take(&test->queue, -1)) != NULL) {
     struct jg_http_request *request = ((struct job *)node)->request;
+    if (((struct job *)node)->again) {
+      jg_http_resume(request);
+      continue;
+    }
     struct jg_http_response response = {.status = 200};
     jg_buf_init(&response.buf, 1u << 20);
     jg_buf_append_str(&response.buf, request->body);
@@ -98,6 +103,11 @@ static void on_gone(struct jg_http_request *request) {
 
 static void handle(struct jg_http_request *request, void *data) {
   struct jg_test_server *test = data;
+  bool again = jg_str_equal(request->path, JG_STR("/again"));
+  if (again && request->context != NULL) {
+    answer_text(request, request->body);
+    return;
+  }
   lock(test);
   test->calls++;
   unlock(test);
@@ -106,10 +116,10 @@ static void handle(struct jg_http_request *request, void *data) {
   request->on_gone = on_gone;
   if (jg_str_equal(request->path, JG_STR("/echo"))) {
     answer_text(request, request->body);
-  } else if (jg_str_equal(request->path, JG_STR("/later"))) {
+  } else if (again || jg_str_equal(request->path, JG_STR("/later"))) {
     struct job *job = jg_arena_alloc(&request->arena, sizeof(*job));
     JG_ASSERT(job != NULL);
-    job->request = request;
+    *job = (struct job){.request = request, .again = again};
     struct jg_status status = jg_queue_post(&test->queue, &job->node);
     JG_ASSERT(jg_status_ok(status));
   } else if (jg_str_starts_with(request->path, JG_STR("/big/"))) {

@@ -3,6 +3,7 @@
  *   /what   method, path, query, host, HTTP/1.0 or not, and fields as text
  *   /big/N  N bytes, shared               /hold   nothing until jg_test_server_release
  *   /close  ends the connection           /nothing  204
+ *   /again  the body, by the handler's second call
  *   any other: as /what */
 #ifndef JG_BRIDGE_HTTP_TEST_SERVER_H
 #define JG_BRIDGE_HTTP_TEST_SERVER_H

@@ -202,6 +202,24 @@ void jg_http_respond(struct jg_http_request *request, struct jg_http_response *r
   JG_ASSERT(jg_status_ok(posted));
 }
 
+void jg_http_resume(struct jg_http_request *request) {
+  struct jg_http_work *work = jg_http_work_of(request);
+  JG_ASSERT(work->state == JG_HTTP_REQUEST_RUNNING);
+  JG_ASSERT(!jg_http_server_on_loop(work->server));
+  work->resumed = true;
+  struct jg_status posted = jg_queue_post(&work->server->answers, &work->node);
+  JG_ASSERT(jg_status_ok(posted));  // As in jg_http_respond.
+}
+
+void jg_http_work_arrived(struct jg_http_work *work) {
+  if (!work->resumed) {
+    jg_http_work_complete(work);
+    return;
+  }
+  work->resumed = false;
+  work->server->handler(&work->pub, work->server->data);
+}
+
 void jg_http_work_complete(struct jg_http_work *work) {
   JG_ASSERT(work->state == JG_HTTP_REQUEST_RUNNING);
   work->state = JG_HTTP_REQUEST_ANSWERED;

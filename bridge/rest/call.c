@@ -48,7 +48,8 @@ static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_reque
   jg_arena_init(&call->call.arena, JG_LIMIT_CALL_ARENA_BYTES);
   call->call.app = rest->app;
   call->call.sink = &jg_rest_sink;
-  call->call.identity = (struct jg_identity){.tenant = rest->tenant, .loopback = request->peer_loopback};
+  call->call.identity =
+      (struct jg_identity){.tenant = jg_rest_tenant(rest, request), .loopback = request->peer_loopback};
   call->call.started_ns = request->received_ns;
   call->call.deadline_ns = request->received_ns + rest->call_timeout_ns;
   call->call.traceparent = traceparent(request);

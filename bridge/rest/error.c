@@ -52,6 +52,10 @@ void jg_rest_write_failure(const struct jg_rest *rest, const struct jg_http_requ
   if (jg_rest_is_odata(request->path)) {
     jg_rest_add_header(headers, JG_STR("OData-Version"), JG_STR("4.0"));
   }
+  if (problem->status == 401) {
+    // RFC 7617 section 2.1: names and passwords come in UTF-8.
+    jg_rest_add_header(headers, JG_STR("WWW-Authenticate"), JG_STR("Basic realm=\"jobgate\", charset=\"UTF-8\""));
+  }
   if (problem->allow != NULL) {
     jg_rest_add_header(headers, JG_STR("Allow"), jg_str_from_cstr(problem->allow));
   }

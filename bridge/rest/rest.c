@@ -63,6 +63,7 @@ struct jg_rest *jg_rest_create(const struct jg_rest_options *options) {
   rest->page_size = options->page_size != 0 ? options->page_size : JG_LIMIT_PAGE_SIZE_DEFAULT;
   rest->embed = options->embed;
   rest->tenant = options->tenant;
+  rest->identity = options->identity;
   rest->call_timeout_ns = (options->call_timeout_ms > 0 ? options->call_timeout_ms : CALL_TIMEOUT_MS) * NS_PER_MS;
   return rest;
 }
@@ -228,7 +229,7 @@ static void answer_document(struct jg_rest *rest, struct jg_http_request *reques
   jg_rest_answer_document(request, document, plan->wishes);
 }
 
-void jg_rest_handle(struct jg_http_request *request, void *data) {
+void jg_rest_admitted(struct jg_http_request *request, void *data) {
   struct jg_rest *rest = data;
   struct jg_rest_plan plan = {.key = JG_UUID_ZERO};
   plan.route = jg_rest_route_of(request->path, &request->arena, &plan.key);

@@ -5,6 +5,7 @@
 
 #include "bridge/http/server.h"
 #include "proto/codec/json_encode.h"
+#include "services/identity/identity.h"
 #include "services/method.h"
 
 struct jg_rest;
@@ -17,9 +18,11 @@ struct jg_rest_options {
   /* Base of @odata.context, nextLink and Location: "https://jobs.example.com" or with a path before "/api"; no slash at its
    * end. Empty: "http://" and the request's host (statement 29). Copied. */
   struct jg_str public_url;
-  size_t page_size;        /* 1 to JG_LIMIT_PAGE_SIZE; 0: JG_LIMIT_PAGE_SIZE_DEFAULT (statement 23) */
-  bool embed;              /* embedded entities in answers (contract section 6, question 1) */
-  int64_t tenant;          /* of every caller: there is no authentication yet */
+  size_t page_size; /* 1 to JG_LIMIT_PAGE_SIZE; 0: JG_LIMIT_PAGE_SIZE_DEFAULT (statement 23) */
+  bool embed;       /* embedded entities in answers (contract section 6, question 1) */
+  /* Asks every caller for a credential, which names the tenant: else 401 before anything else. NULL: nobody is asked. */
+  struct jg_identity_service *identity;
+  int64_t tenant;          /* of callers whom nobody asks */
   int64_t call_timeout_ms; /* a call's deadline; 0: 30,000 */
 };
 

@@ -44,11 +44,17 @@ struct jg_rest {
   size_t page_size;
   bool embed;
   int64_t tenant;
+  struct jg_identity_service *identity; /* NULL: no authentication */
   int64_t call_timeout_ns;
   /* Made when first needed. Thread: loop. */
   struct jg_metric *requests[JG_REST_ROUTE_COUNT][JG_HTTP_METHOD_COUNT][JG_REST_STATUS_COUNT];
   struct jg_histogram *seconds[JG_REST_ROUTE_COUNT][JG_HTTP_METHOD_COUNT];
 };
+
+/* admit.c asks for the caller; rest.c goes on with a request whose caller is known. Thread: loop. */
+void jg_rest_admitted(struct jg_http_request *request, void *data);
+/* The caller's tenant, between that and the request's first other context. */
+int64_t jg_rest_tenant(const struct jg_rest *rest, const struct jg_http_request *request);
 
 /* route.c: pure. path: raw. *ret_key: of JG_REST_JOB. */
 enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, struct jg_uuid *ret_key);
