@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "base/compiler.h"
+#include "base/hash.h"
 
 struct jg_marks {
   size_t mask;
@@ -20,9 +21,8 @@ void jg_marks_destroy(struct jg_marks *marks) {
   jg_free(marks);
 }
 
-/* Fibonacci hashing: the high half of the product depends on all bits of the key. */
 static size_t slot_of(const struct jg_marks *marks, uint64_t key) {
-  return (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & marks->mask;
+  return (size_t)jg_hash_mix(key) & marks->mask;
 }
 
 void jg_marks_raise(struct jg_marks *marks, uint64_t key, int64_t value) {

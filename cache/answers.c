@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/hash.h"
 
 #define SETS 4096u
 #define WAYS 4u
@@ -71,12 +72,10 @@ void jg_answers_destroy(struct jg_answers *answers) {
   jg_free(answers);
 }
 
-/* Ids are random or time-ordered: the low half varies in both. */
 static size_t set_of(const struct jg_answer_key *key) {
   uint64_t low;
   memcpy(&low, key->id.bytes + 8, sizeof low);
-  uint64_t mixed = (low ^ (uint64_t)key->tenant << 1 ^ key->nodes) * UINT64_C(0x9e3779b97f4a7c15);
-  return (size_t)(mixed >> 32) % SETS;
+  return (size_t)jg_hash_mix(low ^ (uint64_t)key->tenant << 1 ^ key->nodes) % SETS;
 }
 
 static struct slot *find(struct set *set, const struct jg_answer_key *key) {

@@ -4,6 +4,7 @@
 #ifndef JG_STORAGE_ENGINE_H
 #define JG_STORAGE_ENGINE_H
 
+#include "base/marks.h"
 #include "storage/store.h"
 
 #define JG_STORE_MAGIC 0x6a677374u /* "jgst" */
@@ -69,10 +70,24 @@ struct jg_store_ops {
 struct jg_store {
   uint32_t magic;
   const struct jg_store_ops *ops;
+  /* Of an engine that sees every write of the record: raised with each revision before its commit, under the keys below. NULL:
+   * another process may write. The engine owns it. */
+  struct jg_marks *marks;
 };
 struct jg_txn {
   uint32_t magic;
   const struct jg_store_ops *ops;
 };
+
+/* One mark for the job, one for all embedded entities of the tenant. */
+static inline uint64_t jg_store_job_mark(int64_t tenant, const struct jg_uuid *id) {
+  uint64_t high, low;
+  memcpy(&high, id->bytes, sizeof high);
+  memcpy(&low, id->bytes + sizeof high, sizeof low);
+  return high ^ (low << 1 | low >> 63) ^ ((uint64_t)tenant << 32);
+}
+static inline uint64_t jg_store_entity_mark(int64_t tenant) {
+  return ~((uint64_t)tenant << 32);
+}
 
 #endif

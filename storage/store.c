@@ -74,6 +74,12 @@ struct jg_status jg_store_submit_read(struct jg_store *store, struct jg_store_re
   return store_ops(store)->submit_read(store, read);
 }
 
+bool jg_store_unchanged(const struct jg_store *store, int64_t tenant, struct jg_uuid id, int64_t revision) {
+  JG_ASSERT(store != NULL && store->magic == JG_STORE_MAGIC);
+  return store->marks != NULL && jg_marks_get(store->marks, jg_store_job_mark(tenant, &id)) <= revision &&
+         jg_marks_get(store->marks, jg_store_entity_mark(tenant)) <= revision;
+}
+
 struct jg_status jg_store_read_inline(struct jg_store *store, int64_t tenant,
                                       struct jg_status (*run)(struct jg_txn *txn, void *data), void *data) {
   JG_ASSERT(run != NULL);

@@ -101,6 +101,11 @@ JG_MUST_CHECK struct jg_status jg_store_read_inline(struct jg_store *store, int6
                                                     struct jg_status (*run)(struct jg_txn *txn, void *data),
                                                     void *data);
 
+/* True if it is certain that neither the job nor any embedded entity of the tenant has changed since that revision (of a
+ * jg_tenant_state read in the same transaction as the job). Costs two loads. Always false where another process may write the
+ * record. Thread: any. */
+bool jg_store_unchanged(const struct jg_store *store, int64_t tenant, struct jg_uuid id, int64_t revision);
+
 /* ---- reading in a transaction: one snapshot. Results live in the arena given ---- */
 
 struct jg_tenant_state {

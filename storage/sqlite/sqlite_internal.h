@@ -72,6 +72,7 @@ struct jg_sqlite_counters {
 
 /* The newest log record of a write, held back until it is known whether it is the last. */
 struct jg_sqlite_record {
+  struct jg_marks *marks; /* the store's; NULL: none */
   bool held;
   int64_t revision, rid, commit_ticks;
   enum jg_kind kind;

@@ -5,6 +5,8 @@
 
 /* Statements of a write keep what they may have to undo in memory up to here; SQLite's default is 64 KiB, then a file. */
 #define STATEMENT_JOURNAL_BYTES (4 << 20)
+/* 512 KiB of marks: jobs that share one spoil each other's ready answers. */
+#define MARKS ((size_t)1 << 16)
 
 static struct jg_sqlite_store *store_of(struct jg_store *store) {
   JG_ASSERT(store->magic == JG_STORE_MAGIC && store->ops == &jg_sqlite_ops);
@@ -39,6 +41,7 @@ static void close_store(struct jg_store *base) {
   if (store->lock_fd >= 0) {
     (void)close(store->lock_fd);  // nothing to lose
   }
+  jg_marks_destroy(store->base.marks);
   jg_free(store->path);
   store->base.magic = 0;
   jg_free(store);
@@ -50,7 +53,9 @@ struct jg_status jg_sqlite_store_open(const struct jg_store_options *options, st
   (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   (void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, STATEMENT_JOURNAL_BYTES);
   struct jg_sqlite_store *store = jg_alloc_zero(1, sizeof(*store));
-  store->base = (struct jg_store){JG_STORE_MAGIC, &jg_sqlite_ops};
+  store->base = (struct jg_store){JG_STORE_MAGIC, &jg_sqlite_ops, NULL};
+  // The lock makes every write of jobs and entities one of this process.
+  store->base.marks = options->exclusive ? jg_marks_create(MARKS) : NULL;
   store->clock = options->clock;
   store->log = options->log;
   store->lock_fd = -1;

@@ -254,6 +254,7 @@ struct jg_sqlite_writer *jg_sqlite_writer_start(struct jg_sqlite_store *store, s
   writer->store = store;
   writer->conn = conn;
   writer->batch_max = JG_LIMIT_WRITE_BATCH;
+  writer->record.marks = store->base.marks;
   jg_buf_init(&writer->record.bytes, JG_SQLITE_RECORD_BYTES_MAX);
   jg_queue_init(&writer->queue, JG_LIMIT_WRITE_QUEUE, NULL, NULL);
   JG_ASSERT(pthread_create(&writer->thread, NULL, writer_main, writer) == 0);
