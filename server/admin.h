@@ -11,6 +11,6 @@ struct jg_admin {
 };
 
 /* jg_http_handler; data is the struct jg_admin. Thread: the admin server's loop. */
-void jg_admin_handle(struct jg_http_request *request, void *admin);
+void jg_admin_handle(struct jg_http_request *request, void *data);
 
 #endif

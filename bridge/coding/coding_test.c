@@ -24,7 +24,7 @@ static void fill(char *text, size_t len) {
   uint32_t x = 1;
   for (size_t i = 0; i < len; i++) {
     x = x * 1664525u + 1013904223u;
-    text[i] = i < len / 2 ? (char)(x >> 24) : 'a';
+    text[i] = (char)(i < len / 2 ? x >> 24 : 'a');
   }
 }
 

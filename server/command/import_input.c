@@ -21,7 +21,7 @@ static struct jg_status open_file(struct jg_import_input *input, struct jg_arena
     return JG_STATUS_OK;
   }
   enum jg_code code = errno == ENOENT ? JG_NOT_FOUND : errno == EACCES ? JG_PERMISSION_DENIED : JG_UNAVAILABLE;
-  return jg_status_printf(arena, code, JG_REASON_NONE, "cannot open %s: %s", input->name, strerror(errno));
+  return jg_status_printf(arena, code, JG_REASON_NONE, "cannot open %s: %s", input->name, strerrordesc_np(errno));
 }
 
 struct jg_status jg_import_input_open(struct jg_import_input *input, const char *path, struct jg_arena *arena) {
@@ -95,7 +95,7 @@ struct jg_status jg_import_input_read(struct jg_import_input *input, char *buffe
     }
     if (errno != EINTR && errno != EAGAIN) {
       return jg_status_printf(arena, JG_UNAVAILABLE, JG_REASON_NONE, "cannot read %s: %s", input->name,
-                              strerror(errno));
+                              strerrordesc_np(errno));
     }
   }
 }

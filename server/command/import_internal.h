@@ -23,7 +23,7 @@ struct jg_import_run {
 };
 
 /* jg_import_options.problem: a line on standard error; of warnings the first ones. data: the run. */
-void jg_import_run_problem(const struct jg_import_problem *problem, void *run);
+void jg_import_run_problem(const struct jg_import_problem *problem, void *data);
 /* Once a second, on a terminal only. unit: "jobs". */
 void jg_import_run_progress(struct jg_import_run *run, int64_t count, const char *unit);
 

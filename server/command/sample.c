@@ -28,7 +28,7 @@ static int run_sample(const struct jg_options *options, struct jg_arena *arena) 
   uint64_t jobs = (uint64_t)jg_options_integer(options, "jobs");
   uint64_t seed = (uint64_t)jg_options_integer(options, "seed");
   struct jg_buf out;
-  jg_buf_init(&out, 2 * CHUNK_BYTES);
+  jg_buf_init(&out, (size_t)2 * CHUNK_BYTES);
   bool open = true;
   for (uint64_t i = 0; i < jobs && open; i++) {
     jg_sample_job(seed, i, &out);

@@ -112,7 +112,7 @@ static void env_name(const char *name, char out[64]) {
     out[length++] = *p;
   }
   for (const char *p = name; *p != '\0' && length < 58; p++) {
-    out[length++] = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+    out[length++] = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
   }
   out[length] = '\0';
 }
@@ -139,7 +139,7 @@ static struct jg_status apply_environment(struct jg_options *options, char *cons
       memcpy(name + len, "_FILE", 6);
       const char *path = env_get(environment, name);
       if (path != NULL) {
-        struct jg_str content;
+        struct jg_str content = JG_STR_NONE;
         JG_RETURN_IF_ERROR(read_file(path, arena, &content));
         while (content.len > 0 && (content.data[content.len - 1] == '\n' || content.data[content.len - 1] == '\r')) {
           content.len--;
@@ -242,6 +242,8 @@ static struct jg_status apply_defaults(struct jg_options *options, struct jg_are
   return JG_STATUS_OK;
 }
 
+// Three of the parameters are main's own.
+// NOLINTNEXTLINE(readability-function-size)
 struct jg_status jg_options_parse(const struct jg_option *table, size_t count, int argc, char *const argv[],
                                   char *const environment[], struct jg_arena *arena, struct jg_options *ret_options) {
   struct jg_options options = {.table = table, .count = count};

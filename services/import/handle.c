@@ -201,7 +201,7 @@ static struct jg_status receive_all(struct receiver *receiver, struct jg_arena *
 static const ProtobufCMessage *make_response(struct receiver *receiver, const struct jg_import_summary *summary) {
   struct jg_arena *arena = &receiver->call->arena;
   Jobgate__V1__ImportJobsResponse *response = jg_arena_alloc(arena, sizeof(*response));
-  Jobgate__V1__ImportProblem **problems = jg_arena_alloc(arena, PROBLEMS_MAX * sizeof(*problems));
+  Jobgate__V1__ImportProblem **problems = jg_arena_alloc(arena, PROBLEMS_MAX * sizeof(Jobgate__V1__ImportProblem *));
   if (response == NULL || problems == NULL) {
     return NULL;
   }

@@ -18,7 +18,7 @@ void import_fixture_init(struct import_fixture *fixture);
 void import_fixture_done(struct import_fixture *fixture);
 
 /* jg_import_options.problem into the log; data: the fixture. */
-void import_fixture_problem(const struct jg_import_problem *problem, void *fixture);
+void import_fixture_problem(const struct jg_import_problem *problem, void *data);
 /* The log as a C string; it starts anew. Borrowed until the fixture is done. */
 const char *import_fixture_take_log(struct import_fixture *fixture);
 

@@ -389,11 +389,11 @@ static void many_jobs_need_bounded_memory(void **state) {
   assert_string_equal(jg_import_end(import, &fixture.arena).message, "");
 #ifndef SANITIZED
   // Decoded all at once they would take 150 MiB and more.
-  assert_true(resident_kib_max() - before_kib < 64 * 1024);
+  assert_true(resident_kib_max() - before_kib < INT64_C(64) * 1024);
 #else
   (void)before_kib;
 #endif
-  assert_summary(jg_import_summary(import), DISTINCT, 0, (ROUNDS - 1) * DISTINCT, 0);
+  assert_summary(jg_import_summary(import), DISTINCT, 0, INT64_C(1) * (ROUNDS - 1) * DISTINCT, 0);
   jg_import_destroy(import);
   assert_string_equal(import_fixture_take_log(&fixture), "");
   jg_buf_done(&text);

@@ -185,7 +185,7 @@ static void set_translations(const struct maker *maker, ProtobufCMessage *messag
   static const char *const languages[] = {"fr", "nl", "de"};
   const struct jg_entity *entity = jg_entity(member->target);
   size_t count = n % 3;
-  ProtobufCMessage **items = jg_arena_alloc(maker->arena, (count + 1) * sizeof(*items));
+  ProtobufCMessage **items = jg_arena_alloc(maker->arena, (count + 1) * sizeof(ProtobufCMessage *));
   JG_ASSERT(items != NULL);
   for (size_t i = 0; i < count; i++) {
     items[i] = jg_message_new(entity->descriptor, maker->arena);

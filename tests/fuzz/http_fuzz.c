@@ -57,6 +57,7 @@ static void refuse(struct jg_http_request *request, int status, const char *mess
   answer(request, status);
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): libFuzzer's prototype
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc;  // libFuzzer's own
   (void)argv;
