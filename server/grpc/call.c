@@ -22,7 +22,9 @@ static void call_receive(struct jg_call *base);
 
 static const struct jg_call_sink sink = {.finish = call_finish, .send = call_send, .receive = call_receive};
 
-static struct jg_status prepare(struct jg_grpc_call *call);
+static bool is_admitted(struct jg_grpc_call *call, struct jg_status *ret_status);
+static void go_on(struct jg_grpc_call *call, struct jg_status status);
+static void identified(struct jg_grpc_call *call);
 static void sent(struct jg_grpc_call *call, bool ok);
 static void received(struct jg_grpc_call *call, bool ok);
 static void break_off(struct jg_grpc_call *call);
@@ -110,11 +112,9 @@ JG_HOT void jg_grpc_call_begin(struct jg_grpc_call *call) {
     op.data.recv_close_on_server.cancelled = &call->core_cancelled;
     jg_grpc_core_start(call->core, &op, 1, &call->tags[JG_GRPC_CLOSED]);
   }
-  struct jg_status status = prepare(call);
-  if (jg_status_ok(status)) {
-    call->call.method->handle(&call->call);
-  } else {
-    jg_call_fail(&call->call, status);
+  struct jg_status status = JG_STATUS_OK;
+  if (is_admitted(call, &status)) {
+    go_on(call, status);
   }
 }
 
@@ -140,6 +140,9 @@ void jg_grpc_call_event(struct jg_grpc_call *call, enum jg_grpc_event event, boo
       if (!is_finished(call)) {
         call->on_woken(call);
       }
+      break;
+    case JG_GRPC_IDENTIFIED:
+      identified(call);
       break;
     case JG_GRPC_STATUS:
     case JG_GRPC_ARRIVED:
@@ -177,17 +180,61 @@ static struct jg_status decode(struct jg_grpc_call *call) {
   return jg_message_unpack(base->method->request, bytes, &base->arena, &base->request);
 }
 
-/* Everything that is decided before the handler: the caller, the limits, the request. */
-static struct jg_status prepare(struct jg_grpc_call *call) {
+/* Probes ask for health, and they carry no credential. */
+static bool is_open_to_all(const struct jg_method *method) {
+  bool open = false;
+  for (size_t i = 0; i < JG_GRPC_HEALTH_METHODS; i++) {
+    open = open || method == &jg_grpc_health_methods[i];
+  }
+  return open;
+}
+
+/* On a hashing thread. The call goes on on its own one (G2); it lives, as it has not finished. */
+static void verified(struct jg_identity_wait *wait, struct jg_identity_verdict verdict) {
+  struct jg_grpc_call *call = (struct jg_grpc_call *)((char *)wait - offsetof(struct jg_grpc_call, wait));
+  call->verdict = verdict;
+  ref(call);
+  jg_grpc_core_start(call->core, NULL, 0, &call->tags[JG_GRPC_IDENTIFIED]);
+}
+
+/* True: it is known who calls, or that nobody gets in. False: JG_GRPC_IDENTIFIED will come. */
+static bool is_admitted(struct jg_grpc_call *call, struct jg_status *ret_status) {
   struct jg_call *base = &call->call;
   struct jg_grpc_server *server = call->queue->server;
   struct jg_grpc_metadata metadata = jg_grpc_metadata_read(&call->metadata);
   base->traceparent = metadata.traceparent;
   // The core's own limit binds only once the client has acknowledged it, so the first call of a connection may exceed it.
   if (metadata.bytes > server->metadata_bytes_max) {
-    return jg_status_printf(&base->arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED,
-                            "the metadata is larger than %zu bytes", server->metadata_bytes_max);
+    *ret_status = jg_status_printf(&base->arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED,
+                                   "the metadata is larger than %zu bytes", server->metadata_bytes_max);
+    return true;
   }
+  if (server->identity == NULL || is_open_to_all(base->method)) {
+    return true;
+  }
+  call->wait = (struct jg_identity_wait){.done = verified};
+  struct jg_identity_verdict verdict;
+  if (!jg_identity_verify(server->identity, metadata.authorization, &call->wait, &verdict)) {
+    return false;
+  }
+  base->identity.tenant = verdict.tenant;
+  *ret_status = verdict.status;
+  return true;
+}
+
+static void identified(struct jg_grpc_call *call) {
+  if (call->broken) {
+    // Nobody told a handler, as there was none.
+    jg_call_fail(&call->call, jg_status_make(JG_CANCELLED, JG_REASON_NONE, "the caller cancelled the call"));
+    return;
+  }
+  call->call.identity.tenant = call->verdict.tenant;
+  go_on(call, call->verdict.status);
+}
+
+/* What is decided before the handler once the caller is known: the limits, the request. */
+static struct jg_status prepare(struct jg_grpc_call *call) {
+  struct jg_call *base = &call->call;
   if (call->method->registered == NULL) {
     return jg_status_make(JG_UNIMPLEMENTED, JG_REASON_NONE, "the server has no such method");
   }
@@ -198,6 +245,17 @@ static struct jg_status prepare(struct jg_grpc_call *call) {
     return jg_status_make(JG_PERMISSION_DENIED, JG_REASON_NONE, "the method is for callers on loopback only");
   }
   return base->method->type == JG_METHOD_CLIENT_STREAM ? JG_STATUS_OK : decode(call);
+}
+
+static void go_on(struct jg_grpc_call *call, struct jg_status status) {
+  if (jg_status_ok(status)) {
+    status = prepare(call);
+  }
+  if (jg_status_ok(status)) {
+    call->call.method->handle(&call->call);
+  } else {
+    jg_call_fail(&call->call, status);
+  }
 }
 
 /* The operation that ends the call on the wire. The slices are the caller's to unref (zeroed ones are empty). */

@@ -20,6 +20,7 @@
 struct jg_grpc_client {
   grpc_channel *channel;
   char *address;
+  struct jg_str authorization; /* owned; data NULL: none */
 };
 
 /* How a call ended; filled by the core. */
@@ -73,11 +74,28 @@ struct jg_grpc_client *jg_grpc_client_create(struct jg_str address) {
   return client;
 }
 
+static void forget_authorization(struct jg_grpc_client *client) {
+  char *text = (char *)(uintptr_t)client->authorization.data;
+  if (text != NULL) {
+    explicit_bzero(text, client->authorization.len);
+    jg_free(text);
+  }
+  client->authorization = JG_STR_NONE;
+}
+
+void jg_grpc_client_authorize(struct jg_grpc_client *client, struct jg_str authorization) {
+  forget_authorization(client);
+  char *copy = jg_alloc(authorization.len + 1);
+  memcpy(copy, authorization.data, authorization.len);
+  client->authorization = jg_str_make(copy, authorization.len);
+}
+
 void jg_grpc_client_destroy(struct jg_grpc_client *client) {
   if (client == NULL) {
     return;
   }
   grpc_channel_destroy(client->channel);
+  forget_authorization(client);
   jg_free(client->address);
   jg_free(client);
   jg_grpc_core_done();
@@ -144,7 +162,8 @@ static bool header_valid(const struct jg_grpc_header *header) {
 }
 
 /* Copies; drop_headers after the start of the call, as the core takes references of what it keeps. */
-static struct jg_status make_headers(const struct jg_grpc_request *request, grpc_metadata ret_headers[HEADERS_MAX]) {
+static struct jg_status make_headers(const struct jg_grpc_client *client, const struct jg_grpc_request *request,
+                                     grpc_metadata ret_headers[HEADERS_MAX + 1], size_t *ret_count) {
   if (request->header_count > HEADERS_MAX) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "too many headers");
   }
@@ -157,6 +176,12 @@ static struct jg_status make_headers(const struct jg_grpc_request *request, grpc
     const struct jg_grpc_header *header = &request->headers[i];
     ret_headers[i] = (grpc_metadata){.key = grpc_slice_from_copied_buffer(header->key.data, header->key.len),
                                      .value = grpc_slice_from_copied_buffer(header->value.data, header->value.len)};
+  }
+  *ret_count = request->header_count;
+  if (client->authorization.data != NULL) {
+    ret_headers[(*ret_count)++] =
+        (grpc_metadata){.key = grpc_slice_from_static_string("authorization"),
+                        .value = grpc_slice_from_copied_buffer(client->authorization.data, client->authorization.len)};
   }
   return JG_STATUS_OK;
 }
@@ -210,8 +235,9 @@ static struct jg_status take_response(grpc_byte_buffer *received, struct jg_aren
 
 struct jg_status jg_grpc_client_unary(struct jg_grpc_client *client, const struct jg_grpc_request *request,
                                       struct jg_str message, struct jg_arena *arena, struct jg_str *ret_response) {
-  grpc_metadata headers[HEADERS_MAX];
-  JG_RETURN_IF_ERROR(make_headers(request, headers));
+  grpc_metadata headers[HEADERS_MAX + 1];
+  size_t header_count = 0;
+  JG_RETURN_IF_ERROR(make_headers(client, request, headers, &header_count));
   grpc_completion_queue *queue = grpc_completion_queue_create_for_pluck(NULL);
   grpc_call *call = create_call(client, request, queue);
   struct outcome outcome;
@@ -219,14 +245,14 @@ struct jg_status jg_grpc_client_unary(struct jg_grpc_client *client, const struc
   grpc_byte_buffer *sending = copy_message(message);
   grpc_byte_buffer *received = NULL;
   grpc_op ops[OUTCOME_OPS + 3];
-  outcome_ops(&outcome, headers, request->header_count, ops);
+  outcome_ops(&outcome, headers, header_count, ops);
   ops[OUTCOME_OPS] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE};
   ops[OUTCOME_OPS].data.send_message.send_message = sending;
   ops[OUTCOME_OPS + 1] = (grpc_op){.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT};
   ops[OUTCOME_OPS + 2] = (grpc_op){.op = GRPC_OP_RECV_MESSAGE};
   ops[OUTCOME_OPS + 2].data.recv_message.recv_message = &received;
   jg_grpc_core_start(call, ops, JG_COUNT(ops), call);
-  drop_headers(headers, request->header_count);
+  drop_headers(headers, header_count);
   grpc_event event = jg_grpc_core_pluck(queue, call, gpr_inf_future(GPR_CLOCK_MONOTONIC));
   JG_ASSERT(event.type == GRPC_OP_COMPLETE);
   struct jg_status status = outcome_status(client, &outcome, arena);
@@ -244,8 +270,9 @@ struct jg_status jg_grpc_client_unary(struct jg_grpc_client *client, const struc
 
 struct jg_status jg_grpc_stream_open(struct jg_grpc_client *client, const struct jg_grpc_request *request,
                                      struct jg_grpc_stream **ret_stream) {
-  grpc_metadata headers[HEADERS_MAX];
-  JG_RETURN_IF_ERROR(make_headers(request, headers));
+  grpc_metadata headers[HEADERS_MAX + 1];
+  size_t header_count = 0;
+  JG_RETURN_IF_ERROR(make_headers(client, request, headers, &header_count));
   struct jg_grpc_stream *stream = jg_alloc_zero(1, sizeof(*stream));
   stream->magic = STREAM_MAGIC;
   stream->client = client;
@@ -254,9 +281,9 @@ struct jg_status jg_grpc_stream_open(struct jg_grpc_client *client, const struct
   stream->message = grpc_empty_slice();
   outcome_init(&stream->outcome);
   grpc_op ops[OUTCOME_OPS];
-  outcome_ops(&stream->outcome, headers, request->header_count, ops);
+  outcome_ops(&stream->outcome, headers, header_count, ops);
   jg_grpc_core_start(stream->call, ops, OUTCOME_OPS, &stream->tag_status);
-  drop_headers(headers, request->header_count);
+  drop_headers(headers, header_count);
   *ret_stream = stream;
   return JG_STATUS_OK;
 }

@@ -15,6 +15,10 @@ struct jg_grpc_client *jg_grpc_client_create(struct jg_str address);
 /* No stream may be left. NULL is allowed. */
 void jg_grpc_client_destroy(struct jg_grpc_client *client);
 
+/* The value of `authorization` in every call from now on, over the headers of the requests: printable ASCII; copied. Not while
+ * calls are made. */
+void jg_grpc_client_authorize(struct jg_grpc_client *client, struct jg_str authorization);
+
 /* A pair of request metadata. key: lower case; a key that ends in "-bin" takes any bytes, another one printable ASCII. */
 struct jg_grpc_header {
   struct jg_str key;

@@ -6,7 +6,8 @@
 #include "proto/codec/message.h"
 #include "proto/schema/schema.h"
 
-struct fake_server *fake_server_create(const char *address, unsigned threads, int log_fd) {
+static struct fake_server *create(const char *address, unsigned threads, int log_fd,
+                                  struct jg_identity_service *identity) {
   struct fake_server *fake = jg_alloc_zero(1, sizeof(*fake));
   jg_arena_init(&fake->arena, 64u << 20);
   fake->app.clock = jg_clock_system();
@@ -17,6 +18,7 @@ struct fake_server *fake_server_create(const char *address, unsigned threads, in
   struct jg_grpc_server_options options = {.app = &fake->app,
                                            .address = jg_str_from_cstr(address),
                                            .threads = threads,
+                                           .identity = identity,
                                            .tenant = FAKE_TENANT,
                                            .methods = fake_methods,
                                            .method_count = FAKE_METHOD_COUNT,
@@ -28,6 +30,14 @@ struct fake_server *fake_server_create(const char *address, unsigned threads, in
   (void)snprintf(fake->address, sizeof(fake->address), "127.0.0.1:%u", jg_grpc_server_port(fake->server));
   fake->client = jg_grpc_client_create(jg_str_from_cstr(fake->address));
   return fake;
+}
+
+struct fake_server *fake_server_create(const char *address, unsigned threads, int log_fd) {
+  return create(address, threads, log_fd, NULL);
+}
+
+struct fake_server *fake_server_create_guarded(struct jg_identity_service *identity) {
+  return create("127.0.0.1:0", 2, -1, identity);
 }
 
 void fake_server_stop(struct fake_server *fake, int64_t grace_ms) {

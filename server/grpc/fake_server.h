@@ -22,8 +22,9 @@ struct fake_server {
 /* For cmocka: a server of two threads on 127.0.0.1 in *state. */
 int fake_server_setup(void **state);
 int fake_server_teardown(void **state);
-/* On another address; log_fd -1: silent. */
+/* On another address; log_fd -1: silent. guarded: with that service, whose users are the test's. */
 struct fake_server *fake_server_create(const char *address, unsigned threads, int log_fd);
+struct fake_server *fake_server_create_guarded(struct jg_identity_service *identity);
 void fake_server_stop(struct fake_server *fake, int64_t grace_ms);
 void fake_server_destroy(struct fake_server *fake);
 

@@ -23,6 +23,8 @@ struct jg_grpc_metadata jg_grpc_metadata_read(const grpc_metadata_array *array) 
     result.bytes += key.len + value.len + PAIR_BYTES;
     if (jg_str_equal(key, JG_STR("traceparent")) && jg_grpc_traceparent_valid(value)) {
       result.traceparent = value;
+    } else if (jg_str_equal(key, JG_STR("authorization"))) {
+      result.authorization = result.authorization.data == NULL ? value : JG_STR("");
     }
   }
   return result;

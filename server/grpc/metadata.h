@@ -9,6 +9,8 @@
 struct jg_grpc_metadata {
   size_t bytes;              /* keys, values, and 32 for each pair, as HTTP/2 counts (RFC 9113 section 6.5.2) */
   struct jg_str traceparent; /* valid by W3C Trace Context, or empty; borrowed from the array */
+  /* As it came, borrowed from the array; data NULL if there is none, empty if there are several. */
+  struct jg_str authorization;
 };
 
 /* Metadata slices are not NUL-terminated. */

@@ -54,6 +54,7 @@ static void reads_metadata(void **state) {
   struct jg_grpc_metadata metadata = jg_grpc_metadata_read(&array);
   assert_int_equal(metadata.bytes, (5 + 32) + (11 + 55 + 32) + (11 + 3 + 32));
   assert_true(jg_str_equal(metadata.traceparent, JG_STR(TRACEPARENT)));
+  assert_null(metadata.authorization.data);
   array.count = 0;
   metadata = jg_grpc_metadata_read(&array);
   assert_int_equal(metadata.bytes, 0);

@@ -50,6 +50,7 @@ struct jg_status jg_grpc_server_start(const struct jg_grpc_server_options *optio
   server->magic = JG_GRPC_SERVER_MAGIC;
   server->app = options->app;
   server->tenant = options->tenant;
+  server->identity = options->identity;
   server->metadata_bytes_max = options->metadata_bytes_max != 0 ? options->metadata_bytes_max : JG_LIMIT_HEADER_BYTES;
   server->loopback = jg_grpc_address_is_loopback(options->address);
   JG_ASSERT(pthread_mutex_init(&server->open_mutex, NULL) == 0);

@@ -15,6 +15,7 @@
 #define JG_SERVER_GRPC_SERVER_H
 
 #include "services/call.h"
+#include "services/identity/identity.h"
 #include "services/method.h"
 
 struct jg_grpc_server;
@@ -25,7 +26,10 @@ struct jg_grpc_server_options {
   const struct jg_app *app; /* borrows until destroy; the transport itself uses clock, log and metrics */
   struct jg_str address;    /* "H:P", "[v6]:P"; port 0 picks a free one */
   unsigned threads;         /* completion queues with one thread each: 1..JG_GRPC_THREADS_MAX */
-  int64_t tenant;           /* of callers that nobody authenticated */
+  /* Asks the callers of everything but health for a credential (metadata `authorization`), which names the tenant: else
+   * UNAUTHENTICATED. Borrows until destroy. NULL: nobody is asked. */
+  struct jg_identity_service *identity;
+  int64_t tenant; /* of callers whom nobody asks */
   /* Borrows until destroy. Paths and names must be unique. */
   const struct jg_method *methods;
   size_t method_count;

@@ -22,7 +22,8 @@ enum jg_grpc_event {
   JG_GRPC_CLOSED,  /* stream: both sides are closed, or it broke off */
   JG_GRPC_SENT,
   JG_GRPC_RECEIVED,
-  JG_GRPC_WOKEN, /* jg_grpc_call_wake */
+  JG_GRPC_WOKEN,      /* jg_grpc_call_wake */
+  JG_GRPC_IDENTIFIED, /* the caller's verdict is there */
   JG_GRPC_EVENT_COUNT
 };
 
@@ -75,6 +76,9 @@ struct jg_grpc_call {
   enum jg_reason reason;
   const char *fault; /* for the log: the message of an error of ours */
   struct jg_grpc_tag tags[JG_GRPC_EVENT_COUNT];
+  /* While it is asked for the caller; the verdict is written before JG_GRPC_IDENTIFIED. */
+  struct jg_identity_wait wait;
+  struct jg_identity_verdict verdict;
   struct jg_grpc_call *next_free;
   /* Streams of health and reflection: on the list of those that set_serving and stop must reach. */
   void (*on_woken)(struct jg_grpc_call *call);
@@ -99,6 +103,7 @@ struct jg_grpc_server {
   uint32_t magic;
   const struct jg_app *app;
   int64_t tenant;
+  struct jg_identity_service *identity; /* NULL: no authentication */
   size_t metadata_bytes_max;
   bool loopback; /* only loopback peers reach the address */
   unsigned port;
