@@ -1,6 +1,7 @@
 #include "server/app.h"
 
 #include "base/limits.h"
+#include "cache/answers.h"
 #include "services/changes/hub.h"
 #include "services/expand/expand.h"
 
@@ -23,6 +24,7 @@ static struct jg_status open_parts(const struct jg_server_app_options *options, 
       .metrics = app->metrics,
   };
   JG_RETURN_IF_ERROR(jg_cache_create(&cache, arena, &app->app.cache));
+  app->app.answers = jg_answers_create(JG_LIMIT_ANSWER_BYTES, app->metrics);
   app->app.expander = jg_expander_create(app->app.cache, &app->style, app->metrics);
   struct jg_str tenant = options->tenant.len > 0 ? options->tenant : JG_TENANT_DEFAULT;
   return jg_store_tenant(app->app.store, tenant, options->create, arena, &app->tenant);
@@ -50,6 +52,7 @@ void jg_server_app_close(struct jg_server_app *app) {
     jg_store_close(app->app.store);
   }
   jg_expander_destroy(app->app.expander);
+  jg_answers_destroy(app->app.answers);
   jg_cache_destroy(app->app.cache);
   jg_metrics_destroy(app->metrics);
   *app = (struct jg_server_app){0};

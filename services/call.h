@@ -15,6 +15,7 @@
 #include "proto/codec/parts.h"
 #include "storage/store.h"
 
+struct jg_answers;
 struct jg_call;
 struct jg_expander;
 struct jg_hub;
@@ -25,6 +26,7 @@ struct jg_method;
 struct jg_app {
   struct jg_store *store;
   struct jg_cache *cache;
+  struct jg_answers *answers; /* ready answers of single jobs; NULL: none are kept */
   struct jg_expander *expander;
   struct jg_hub *hub;
   const struct jg_clock *clock;
@@ -43,10 +45,12 @@ struct jg_identity {
 enum jg_answer_kind {
   JG_ANSWER_MESSAGE, /* `message` alone */
   JG_ANSWER_JOB,     /* jobs[0] */
+  JG_ANSWER_READY,   /* `ready`: the encoded message; only where the call takes_ready */
   JG_ANSWER_JOBS     /* `jobs` as the response's field 1, and `message`: the response without them */
 };
 struct jg_answer {
   enum jg_answer_kind kind;
+  struct jg_bytes *ready;          /* JG_ANSWER_READY: finish takes the reference */
   const ProtobufCMessage *message; /* NULL for JG_ANSWER_JOB */
   const struct jg_parts *jobs;
   size_t job_count;
@@ -78,6 +82,7 @@ struct jg_call {
   int64_t deadline_ns;       /* monotonic; 0: none */
   int64_t started_ns;        /* monotonic */
   struct jg_str traceparent; /* W3C trace context of the caller, or empty */
+  bool takes_ready;          /* the transport sends messages as they are encoded (gRPC) */
   size_t response_bytes_max; /* lists stop before it (JG_LIMIT_RESPONSE_BYTES); 0: no such limit (REST) */
 
   ProtobufCMessage *request; /* decoded, of method->request; NULL for client streams */

@@ -90,6 +90,7 @@ struct jg_grpc_call *jg_grpc_call_take(struct jg_grpc_slot *slot) {
                                 .identity = {.tenant = server->tenant, .loopback = server->loopback},
                                 .deadline_ns = jg_grpc_deadline_ns(slot->deadline, now_ns),
                                 .started_ns = now_ns,
+                                .takes_ready = true,
                                 .response_bytes_max = JG_LIMIT_RESPONSE_BYTES};
   return call;
 }
@@ -307,9 +308,13 @@ JG_HOT static void call_finish(struct jg_call *base, struct jg_status status, co
     ops[count++] = (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA};
   }
   if (jg_status_ok(status) && answer != NULL) {
-    call->answer = jg_grpc_payload_from_slice(jg_grpc_answer_encode(answer));
+    call->answer = answer->kind == JG_ANSWER_READY ? jg_grpc_payload_share(answer->ready)
+                                                   : jg_grpc_payload_from_slice(jg_grpc_answer_encode(answer));
     ops[count] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE};
     ops[count++].data.send_message.send_message = call->answer;
+  }
+  if (answer != NULL && answer->kind == JG_ANSWER_READY && !jg_status_ok(status)) {
+    jg_bytes_unref(answer->ready);
   }
   struct ending ending = {0};
   make_ending(call, status, &ending);

@@ -1,5 +1,6 @@
 #include "base/compiler.h"
 #include "base/limits.h"
+#include "cache/answers.h"
 #include "proto/codec/proto_encode.h"
 #include "proto/codec/wire.h"
 #include "services/jobs/jobs.h"
@@ -20,7 +21,17 @@ struct get {
   bool memory_only;
   struct jg_job_row row;
   struct jg_parts parts;
+  int64_t revision; /* of the snapshot; 0: the answer is not kept */
 };
+
+static struct jg_answer_key answer_key(const struct get *get) {
+  return (struct jg_answer_key){.tenant = get->call->identity.tenant, .id = get->id, .nodes = get->nodes};
+}
+
+/* Ready answers are for transports that send them as they are. */
+static bool keeps_answers(const struct get *get) {
+  return get->call->takes_ready && get->call->app->answers != NULL;
+}
 
 static struct jg_status read_job(struct jg_txn *txn, void *data) {
   struct get *get = data;
@@ -29,8 +40,44 @@ static struct jg_status read_job(struct jg_txn *txn, void *data) {
   if (!jg_status_ok(status)) {
     return status;
   }
+  if (keeps_answers(get)) {
+    struct jg_tenant_state tenant;
+    JG_RETURN_IF_ERROR(jg_txn_tenant_state(txn, &call->arena, &tenant));
+    get->revision = tenant.revision;
+  }
   const struct jg_expand_options options = {.tenant = call->identity.tenant, .memory_only = get->memory_only};
   return jg_expand_jobs(call->app->expander, txn, &options, &get->row, 1, &call->arena, &get->parts);
+}
+
+/* Gives the answer that was kept, if it is certain that it still holds. */
+static bool finish_from_memory(struct get *get) {
+  struct jg_call *call = get->call;
+  if (!keeps_answers(get)) {
+    return false;
+  }
+  int64_t revision;
+  struct jg_answer_key key = answer_key(get);
+  struct jg_bytes *ready = jg_answers_get(call->app->answers, &key, &revision);
+  if (ready == NULL || !jg_store_unchanged(call->app->store, key.tenant, key.id, revision)) {
+    jg_bytes_unref(ready);
+    return false;
+  }
+  const struct jg_answer answer = {.kind = JG_ANSWER_READY, .ready = ready};
+  jg_call_finish(call, JG_STATUS_OK, &answer);
+  return true;
+}
+
+/* Encodes the answer once, for this caller and the next ones. */
+static void finish_and_keep(struct get *get) {
+  size_t size = jg_proto_encode_size(&get->parts, get->nodes);
+  struct jg_bytes *ready = jg_bytes_create_room(size);
+  struct jg_buf out = {.data = ready->data, .capacity = size, .bytes_max = size};
+  jg_proto_encode(&get->parts, get->nodes, &out);
+  JG_ASSERT(!out.failed && out.len == size);
+  struct jg_answer_key key = answer_key(get);
+  jg_answers_put(get->call->app->answers, &key, get->revision, ready);
+  const struct jg_answer answer = {.kind = JG_ANSWER_READY, .ready = ready};
+  jg_call_finish(get->call, JG_STATUS_OK, &answer);
 }
 
 static void finish_get(struct get *get, struct jg_status status) {
@@ -40,6 +87,10 @@ static void finish_get(struct get *get, struct jg_status status) {
   }
   if (!jg_status_ok(status)) {
     jg_call_fail(call, status);
+    return;
+  }
+  if (get->revision > 0) {
+    finish_and_keep(get);
     return;
   }
   const struct jg_answer answer = {.kind = JG_ANSWER_JOB, .jobs = &get->parts, .job_count = 1, .nodes = get->nodes};
@@ -65,6 +116,9 @@ void jg_jobs_get(struct jg_call *call) {
   }
   if (!jg_status_ok(status)) {
     jg_call_fail(call, status);
+    return;
+  }
+  if (finish_from_memory(get)) {
     return;
   }
   // One point read and what is in memory: on this thread. Anything else goes to a reader.

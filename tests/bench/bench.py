@@ -153,6 +153,7 @@ def main():
     echo_server, store_bench = sys.argv[1:3]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
+        folder.chmod(0o755)  # nginx' worker is another user
         store = f"sqlite:{folder}/jobgate.db"
         run(JOBGATE, "import", "--store", store, ROOT / "tests/contract/jobs.sample.consistent.json")
         run(JOBGATE, "import", "--store", store, "-", input=run(JOBGATE, "sample", "--jobs", JOBS, "--seed", 1))

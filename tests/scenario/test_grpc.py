@@ -1,8 +1,8 @@
 """JobService through Python's grpcio, with stubs generated from our .proto files."""
 
 import json
+import re
 import threading
-import time
 import uuid
 
 import grpc
@@ -65,6 +65,29 @@ def test_life_of_a_job(stub):
     with pytest.raises(grpc.RpcError) as error:
         stub.GetJob(api.GetJobRequest(id=created.id))
     assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_75_answers_from_memory_are_never_stale(server, stub):
+    """Read, change, read: the job itself, and an entity that it embeds, changed through another job."""
+    created = stub.CreateJob(api.CreateJobRequest(job=new_job()))
+    for number in range(20):
+        for view in (api.JOB_VIEW_BASIC, api.JOB_VIEW_FULL):
+            stub.GetJob(api.GetJobRequest(id=created.id, view=view))
+        stub.UpdateJob(api.UpdateJobRequest(job=job_pb2.Job(id=created.id, description=f"d{number}"),
+                                            update_mask=field_mask_pb2.FieldMask(paths=["description"])))
+        for view in (api.JOB_VIEW_BASIC, api.JOB_VIEW_FULL):
+            assert stub.GetJob(api.GetJobRequest(id=created.id, view=view)).description == f"d{number}"
+        other = new_job()
+        other.project.name = f"name {number}"
+        stub.CreateJob(api.CreateJobRequest(job=other))
+        assert stub.GetJob(api.GetJobRequest(id=created.id)).project.name == f"name {number}"
+        assert server.get(f"/api/Jobs({created.id})").json()["project"]["name"] == f"name {number}"
+    metrics = server.request("GET", "/metrics", address=server.admin).body.decode()
+    hits = re.search(r'jobgate_answer_cache_lookups_total{result="hit"} (\d+)', metrics)
+    assert hits and int(hits.group(1)) > 0
+    stub.DeleteJob(api.DeleteJobRequest(id=created.id))
+    with pytest.raises(grpc.RpcError):
+        stub.GetJob(api.GetJobRequest(id=created.id))
 
 
 @pytest.mark.parametrize("paths, field", [(["nope"], "update_mask"), (["project.name"], "update_mask")])
