@@ -11,6 +11,7 @@
 #include "server/grpc/server.h"
 #include "server/version.h"
 #include "services/changes/hub.h"
+#include "services/jobs/virtual_status.h"
 #include "services/method.h"
 
 static const struct jg_option serve_options[] = {
@@ -60,6 +61,11 @@ static const struct jg_option serve_options[] = {
      .metavar = "N",
      .help = "jobs a REST page"},
     {.name = "public-url", .type = JG_OPTION_TEXT, .metavar = "URL", .help = "base of the links in REST answers"},
+    {.name = "virtual-statuses",
+     .type = JG_OPTION_TEXT,
+     .value = "",
+     .metavar = "CODE|NAME|GUID,...",
+     .help = "statuses that a Completed job may get"},
     {.name = "grpc-threads",
      .type = JG_OPTION_INTEGER,
      .value = "2",
@@ -88,6 +94,7 @@ struct server {
   struct jg_arena *arena;
   struct jg_log log;
   struct jg_server_app app;
+  struct jg_virtual_statuses virtual_statuses;
   struct jg_admin admin;
   struct jg_rest *rest;
   struct jg_http_server *http, *admin_http;
@@ -153,6 +160,7 @@ static struct jg_status open_record(struct server *server) {
       .log = &server->log,
   };
   JG_RETURN_IF_ERROR(jg_server_app_open(&options, server->arena, &server->app));
+  server->app.app.virtual_statuses = &server->virtual_statuses;
   const struct jg_hub_options hub = {
       .store = server->app.app.store,
       .expander = server->app.app.expander,
@@ -304,6 +312,9 @@ static void close_all(struct server *server) {
 static int run_serve(const struct jg_options *options, struct jg_arena *arena) {
   struct server server = {.options = options, .arena = arena};
   struct jg_status status = check_exposure(&server);
+  if (jg_status_ok(status)) {
+    status = jg_virtual_statuses_parse(text(&server, "virtual-statuses"), arena, &server.virtual_statuses);
+  }
   if (!jg_status_ok(status)) {
     return jg_command_usage(status);
   }

@@ -21,6 +21,7 @@ struct jg_expander;
 struct jg_hub;
 struct jg_json_style;
 struct jg_method;
+struct jg_virtual_statuses;
 
 /* What all handlers work with; made once, constant while calls run. Borrows everything. */
 struct jg_app {
@@ -32,7 +33,8 @@ struct jg_app {
   const struct jg_clock *clock;
   const struct jg_log *log;
   struct jg_metrics *metrics;
-  const struct jg_json_style *json_style; /* of the JSON form of cached entities */
+  const struct jg_json_style *json_style;             /* of the JSON form of cached entities */
+  const struct jg_virtual_statuses *virtual_statuses; /* services/jobs/virtual_status.h; NULL: none */
 };
 
 /* The caller. Without authentication: the default tenant. */

@@ -36,6 +36,20 @@ struct jg_status jg_entities_resolve(struct jg_entities *entities, const struct 
   return JG_STATUS_OK;
 }
 
+struct jg_status jg_entities_ensure(struct jg_entities *entities, enum jg_kind kind, const ProtobufCMessage *message,
+                                    struct jg_entity_row *ret_row) {
+  JG_ASSERT(entities->options.mode == JG_ENTITIES_STRICT);
+  struct jg_entities_walk walk = {.entities = entities, .path = "", .depth = 1};
+  walk.frames[0] = (struct jg_entities_frame){
+      .entity = jg_entity(kind), .message = jg_diff_copy(message, entities->options.arena), .touched = UINT64_MAX};
+  struct jg_uuid id;
+  if (walk.frames[0].message == NULL) {
+    return jg_diff_out_of_arena();
+  }
+  JG_RETURN_IF_ERROR(jg_entities_write(&walk, &id));
+  return jg_entities_get(entities, kind, id, ret_row);
+}
+
 void jg_entities_unresolved(struct jg_entities *entities, const char *path, const char *message) {
   if (entities->unresolved_count < JG_ENTITIES_UNRESOLVED_MAX) {
     entities->unresolved[entities->unresolved_count++] = (struct jg_violation){path, message};

@@ -71,6 +71,11 @@ JG_MUST_CHECK struct jg_status jg_entities_resolve(struct jg_entities *entities,
                                                    ProtobufCMessage *message, uint64_t touched, const char *path,
                                                    uint64_t *ret_resolved);
 
+/* STRICT: the entity that `message` means (E2), made, or its filled and different members changed (E3), and its row. For what
+ * the configuration lists. The message is not changed. RESOURCE_EXHAUSTED at the arena's cap; the record's own. */
+JG_MUST_CHECK struct jg_status jg_entities_ensure(struct jg_entities *entities, enum jg_kind kind,
+                                                  const ProtobufCMessage *message, struct jg_entity_row *ret_row);
+
 /* One entity by id or by its key (not empty), as it is in this write; tree_revision may be an older one. NOT_FOUND. */
 JG_MUST_CHECK struct jg_status jg_entities_get(struct jg_entities *entities, enum jg_kind kind, struct jg_uuid id,
                                                struct jg_entity_row *ret_row);

@@ -23,7 +23,7 @@ static struct jg_status work_init(struct jg_job_work *work, const struct jg_job_
       .path = apply->path_prefix,
       .given = jg_diff_copy(apply->job, apply->arena),
       .present = apply->mode == JG_JOB_CREATE ? UINT64_MAX : apply->present,
-      .row = apply->mode == JG_JOB_UPDATE ? apply->existing : NULL,
+      .row = apply->mode == JG_JOB_UPDATE || apply->mode == JG_JOB_CHANGE_STATUS ? apply->existing : NULL,
   };
   return work->given != NULL ? JG_STATUS_OK : jg_diff_out_of_arena();
 }
@@ -153,7 +153,9 @@ static struct jg_status copy_company(struct jg_job_work *work) {
 
 static struct jg_status apply_strict(struct jg_job_work *work, struct jg_job_applied *ret_applied) {
   const struct jg_entity *job = jg_entity(JG_KIND_JOB);
-  JG_RETURN_IF_ERROR(jg_job_check_required(work));
+  if (work->mode != JG_JOB_CHANGE_STATUS) {  // An imported job may lack what is required.
+    JG_RETURN_IF_ERROR(jg_job_check_required(work));
+  }
   JG_RETURN_IF_ERROR(jg_job_resolve_status(work));
   uint64_t resolved = 0;
   uint64_t status_bits = JG_JOB_BIT(JG_JOB_JOB_STATUS_ID) | JG_JOB_BIT(JG_JOB_JOB_STATUS_CODE);

@@ -9,10 +9,14 @@
 #include "proto/schema/schema.h"
 #include "storage/store.h"
 
+struct jg_virtual_statuses;
+
 enum jg_job_mode {
   JG_JOB_CREATE, /* strict; a new job */
   JG_JOB_UPDATE, /* strict; changes the members named, always makes a revision (statement 87) */
-  JG_JOB_IMPORT  /* upsert by id under I1 to I7 (services/import/import.h): the job becomes what was given */
+  /* Strict; a Completed job gets a virtual status (statement 82). The job holds id, job_status_id and job_status_code alone. */
+  JG_JOB_CHANGE_STATUS,
+  JG_JOB_IMPORT /* upsert by id under I1 to I7 (services/import/import.h): the job becomes what was given */
 };
 
 enum jg_job_outcome { JG_JOB_CREATED, JG_JOB_UPDATED, JG_JOB_UNCHANGED };
@@ -27,9 +31,10 @@ struct jg_job_apply {
   /* Bit i: member i was given. UPDATE: these change, to the default too. IMPORT: what the server manages is kept as given if it
    * was given. CREATE: not read. */
   uint64_t present;
-  const struct jg_job_row *existing; /* UPDATE: the job's row, read in this run; else not read */
-  const char *path_prefix;           /* of members named in a status: "" or "job" */
-  bool proto_names;                  /* paths as gRPC names them ("parent_id"), else as the legacy JSON does */
+  const struct jg_job_row *existing; /* UPDATE, CHANGE_STATUS: the job's row, read in this run; else not read */
+  const struct jg_virtual_statuses *virtual_statuses; /* NULL: none */
+  const char *path_prefix;                            /* of members named in a status: "" or "job" */
+  bool proto_names; /* paths as gRPC names them ("parent_id"), else as the legacy JSON does */
   /* IMPORT: called for each warning; NULL allowed. */
   void (*warn)(const char *field, const char *message, void *data);
   void *data;
@@ -43,7 +48,7 @@ struct jg_job_applied {
 };
 
 /* INVALID_ARGUMENT naming each member (56, 58, 59, 83), FAILED_PRECONDITION/UNRESOLVED_REFERENCE (72),
- * FAILED_PRECONDITION/ILLEGAL_TRANSITION (80), ALREADY_EXISTS/DUPLICATE_ID or DUPLICATE_REFERENCE (55),
+ * FAILED_PRECONDITION/ILLEGAL_TRANSITION (80) or NOT_COMPLETED (82), ALREADY_EXISTS/DUPLICATE_ID or DUPLICATE_REFERENCE (55),
  * RESOURCE_EXHAUSTED at the arena's cap, the record's own. After an error the write must fail: parts may be done. */
 JG_MUST_CHECK struct jg_status jg_job_apply(const struct jg_job_apply *apply, struct jg_job_applied *ret_applied);
 

@@ -5,6 +5,7 @@
 #include "proto/schema/members.h"
 #include "services/entities/entities.h"
 #include "services/jobs/apply.h"
+#include "services/jobs/virtual_status.h"
 
 #define JG_JOB_BIT(member) (UINT64_C(1) << (member))
 
@@ -46,6 +47,13 @@ JG_MUST_CHECK struct jg_status jg_job_check_address(const struct jg_job_work *wo
 
 /* apply_status.c: strict. job_status_id of `given` from what was given, and the transition (72, 77, 80, 81). */
 JG_MUST_CHECK struct jg_status jg_job_resolve_status(struct jg_job_work *work);
+
+/* apply_virtual.c: CHANGE_STATUS. job_status_id of `given` from what was given, of a job that is `current` (82). */
+JG_MUST_CHECK struct jg_status jg_job_resolve_virtual(struct jg_job_work *work, const struct jg_entity_row *current);
+/* A status that the configuration lists, as an entity. ALREADY_EXISTS/DUPLICATE_REFERENCE if another one has its code. */
+JG_MUST_CHECK struct jg_status jg_job_ensure_virtual(const struct jg_job_work *work,
+                                                     const struct jg_virtual_status *wanted,
+                                                     struct jg_entity_row *ret_row);
 
 /* apply_parent.c: strict. _parent_id of `given` from what was given (E1). *ret_node: the node if it decides, else NULL. */
 JG_MUST_CHECK struct jg_status jg_job_resolve_parent(struct jg_job_work *work, const ProtobufCMessage **ret_node);

@@ -5,33 +5,6 @@
 
 /* Row of jg_status_rows, or this: a status that an import registered. */
 #define NOT_IN_TABLE SIZE_MAX
-#define CODE_BYTES_MAX 64u
-
-/* Lower case without spaces: how codes are compared (contract 3.3). Longer than any code: empty. */
-static struct jg_str normalize(struct jg_str code, char out[CODE_BYTES_MAX]) {
-  size_t len = 0;
-  for (size_t i = 0; i < code.len; i++) {
-    char c = code.data[i];
-    if (c == ' ') {
-      continue;
-    }
-    if (len == CODE_BYTES_MAX) {
-      return JG_STR_NONE;
-    }
-    out[len] = c;
-    if (c >= 'A' && c <= 'Z') {
-      out[len] |= 0x20;
-    }
-    len++;
-  }
-  return jg_str_make(out, len);
-}
-
-static bool same_code(struct jg_str a, struct jg_str b) {
-  char a_text[CODE_BYTES_MAX], b_text[CODE_BYTES_MAX];
-  struct jg_str a_code = normalize(a, a_text), b_code = normalize(b, b_text);
-  return a_code.len != 0 && jg_str_equal(a_code, b_code);
-}
 
 static size_t row_of(struct jg_str code) {
   for (size_t i = 0; i < JG_STATUS_ROW_COUNT; i++) {
@@ -66,12 +39,12 @@ static struct jg_status read_current(const struct jg_job_work *work, struct jg_e
 /* By code: one of those that a write may use (77), or the one that stands there. NOT_FOUND. */
 static struct jg_status find_by_code(const struct jg_job_work *work, struct jg_str code,
                                      const struct jg_entity_row *current, struct jg_entity_row *ret_row) {
-  if (current != NULL && same_code(current->key, code)) {
+  if (current != NULL && jg_status_code_equal(current->key, code)) {
     *ret_row = *current;
     return JG_STATUS_OK;
   }
   for (size_t i = 0; i < JG_STATUS_ROW_COUNT; i++) {
-    if (!jg_status_rows[i].accepted_as_code || !same_code(jg_status_rows[i].code, code)) {
+    if (!jg_status_rows[i].accepted_as_code || !jg_status_code_equal(jg_status_rows[i].code, code)) {
       continue;
     }
     struct jg_status status = jg_entities_find(work->entities, JG_KIND_JOB_STATUS, jg_status_rows[i].code, ret_row);
@@ -82,8 +55,13 @@ static struct jg_status find_by_code(const struct jg_job_work *work, struct jg_s
   return jg_status_make(JG_NOT_FOUND, JG_REASON_NONE, "no such job_status");
 }
 
-/* Contract 3.3 and statuses.tsv. A status that an import registered is left for any of the table. */
-static bool may_become(const struct jg_entity_row *from, const struct jg_entity_row *to) {
+/* Contract 3.3 and statuses.tsv. A status that an import registered is left for any of the table; a virtual one, which counts
+ * as Completed, for none. */
+static bool may_become(const struct jg_job_work *work, const struct jg_entity_row *from,
+                       const struct jg_entity_row *to) {
+  if (jg_virtual_status_by_id(work->apply->virtual_statuses, from->id) != NULL) {
+    return false;
+  }
   size_t from_row = row_of(from->key), to_row = row_of(to->key);
   if (to_row == NOT_IN_TABLE) {
     return false;
@@ -94,7 +72,7 @@ static bool may_become(const struct jg_entity_row *from, const struct jg_entity_
 static struct jg_status set_status(struct jg_job_work *work, const struct jg_entity_row *current,
                                    const struct jg_entity_row *next, size_t member) {
   bool same = current != NULL && jg_uuid_equal(current->id, next->id);
-  if (current != NULL && !same && !may_become(current, next)) {
+  if (current != NULL && !same && !may_become(work, current, next)) {
     return jg_status_field(work->apply->arena, JG_FAILED_PRECONDITION, JG_REASON_ILLEGAL_TRANSITION,
                            jg_job_path(work, jg_job_member(member)), "cannot become %.*s, it is %.*s",
                            JG_STR_ARG(jg_str_sub(next->key, 0, 100)), JG_STR_ARG(jg_str_sub(current->key, 0, 100)));
@@ -119,6 +97,9 @@ struct jg_status jg_job_resolve_status(struct jg_job_work *work) {
   }
   JG_RETURN_IF_ERROR(read_current(work, &row, &has_current));
   const struct jg_entity_row *current = has_current ? &row : NULL;
+  if (work->mode == JG_JOB_CHANGE_STATUS) {
+    return jg_job_resolve_virtual(work, current);
+  }
   if (jg_uuid_is_zero(id)) {
     struct jg_status found = find_by_code(work, code, current, &next);
     if (found.code == JG_NOT_FOUND) {
@@ -128,6 +109,10 @@ struct jg_status jg_job_resolve_status(struct jg_job_work *work) {
     return set_status(work, current, &next, JG_JOB_JOB_STATUS_CODE);
   }
   struct jg_status status = jg_entities_get(work->entities, JG_KIND_JOB_STATUS, id, &next);
+  const struct jg_virtual_status *listed = jg_virtual_status_by_id(work->apply->virtual_statuses, id);
+  if (status.code == JG_NOT_FOUND && listed != NULL) {
+    status = jg_job_ensure_virtual(work, listed, &next);  // known, though nobody has used it yet
+  }
   if (status.code == JG_NOT_FOUND) {
     return jg_job_unresolved(work, JG_JOB_JOB_STATUS_ID, "job_status");
   }

@@ -10,5 +10,7 @@ void jg_jobs_list(struct jg_call *call);
 void jg_jobs_create(struct jg_call *call);
 void jg_jobs_update(struct jg_call *call);
 void jg_jobs_delete(struct jg_call *call);
+/* REST's ChangeToVirtualStatus: with call->has_present members are named as in its body (jobs_id). */
+void jg_jobs_change_status(struct jg_call *call);
 
 #endif

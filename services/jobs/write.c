@@ -5,6 +5,7 @@
 #include "services/jobs/jobs.h"
 #include "services/jobs/jobs_internal.h"
 #include "services/jobs/mask.h"
+#include "services/jobs/virtual_status.h"
 
 /* One write under way; in the call's arena. */
 struct write {
@@ -34,6 +35,7 @@ static struct jg_job_apply apply_of(const struct write *write, struct jg_txn *tx
       .mode = mode,
       .job = write->job,
       .present = write->present,
+      .virtual_statuses = call->app->virtual_statuses,
       .path_prefix = call->has_present ? "" : "job",
       .proto_names = !call->has_present,
   };
@@ -132,16 +134,19 @@ void jg_jobs_create(struct jg_call *call) {
 
 /* ---- UpdateJob ---- */
 
-static struct jg_status run_update(struct jg_txn *txn, void *data) {
-  struct write *write = data;
+static struct jg_status change(struct write *write, struct jg_txn *txn, enum jg_job_mode mode) {
   jg_txn_set_trace(txn, write->call->traceparent);
   struct jg_job_row row;
   JG_RETURN_IF_ERROR(read_row(write, txn, &row));
-  struct jg_job_apply apply = apply_of(write, txn, JG_JOB_UPDATE);
+  struct jg_job_apply apply = apply_of(write, txn, mode);
   apply.existing = &row;
   struct jg_job_applied applied;
   JG_RETURN_IF_ERROR(jg_job_apply(&apply, &applied));
   return answer_job(write, txn, &applied);
+}
+
+static struct jg_status run_update(struct jg_txn *txn, void *data) {
+  return change(data, txn, JG_JOB_UPDATE);
 }
 
 static struct jg_status parse_update(struct write *write) {
@@ -170,6 +175,47 @@ void jg_jobs_update(struct jg_call *call) {
   }
 }
 
+/* ---- ChangeJobStatus ---- */
+
+static struct jg_status run_change_status(struct jg_txn *txn, void *data) {
+  return change(data, txn, JG_JOB_CHANGE_STATUS);
+}
+
+static struct jg_status parse_change_status(struct write *write) {
+  struct jg_call *call = write->call;
+  const Jobgate__V1__ChangeJobStatusRequest *request = (const Jobgate__V1__ChangeJobStatusRequest *)call->request;
+  struct jg_uuid target = JG_UUID_ZERO;
+  JG_RETURN_IF_ERROR(jg_jobs_parse_id(call, request->id, call->has_present ? "jobs_id" : "id", &write->id));
+  if (request->target_job_status_id[0] != '\0' &&
+      !jg_uuid_parse(jg_str_from_cstr(request->target_job_status_id), &target)) {
+    return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "target_job_status_id",
+                           "must be a GUID");
+  }
+  if (jg_uuid_is_zero(target) && request->target_job_status_code[0] == '\0') {
+    return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "target_job_status_id",
+                           "or target_job_status_code is required");
+  }
+  Jobgate__V1__Job *job = jg_arena_alloc(&call->arena, sizeof(*job));
+  if (job == NULL) {
+    return jg_jobs_out_of_arena();
+  }
+  jobgate__v1__job__init(job);
+  job->id = request->id;
+  job->job_status_id = request->target_job_status_id;
+  job->job_status_code = request->target_job_status_code;
+  write->job = &job->base;
+  write->present = UINT64_C(1) << JG_JOB_JOB_STATUS_ID | UINT64_C(1) << JG_JOB_JOB_STATUS_CODE;
+  write->etag = jg_str_from_cstr(request->etag);
+  return JG_STATUS_OK;
+}
+
+void jg_jobs_change_status(struct jg_call *call) {
+  struct write *write = create_write(call);
+  if (write != NULL) {
+    submit(write, parse_change_status(write), run_change_status);
+  }
+}
+
 /* ---- DeleteJob ---- */
 
 /* The guard: 409 when the job is referenced or Completed (contract 3.4). */
@@ -194,10 +240,11 @@ static struct jg_status check_deletable(struct write *write, struct jg_txn *txn,
     return JG_STATUS_OK;
   }
   JG_RETURN_IF_ERROR(status);
-  return jg_str_equal(status_row.key, JG_STR("Completed"))
-             ? jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_JOB_REFERENCED,
-                              "the job is Completed and cannot be deleted")
-             : JG_STATUS_OK;
+  bool completed = jg_str_equal(status_row.key, JG_STR("Completed")) ||
+                   jg_virtual_status_by_id(write->call->app->virtual_statuses, id) != NULL;
+  return completed ? jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_JOB_REFERENCED,
+                                    "the job is Completed and cannot be deleted")
+                   : JG_STATUS_OK;
 }
 
 static struct jg_status run_delete(struct jg_txn *txn, void *data) {
