@@ -29,6 +29,7 @@ class Target:
         self.sources = lists.get("srcs", [])
         self.headers = lists.get("hdrs", [])
         self.deps = [dep for dep in lists.get("deps", []) if dep.startswith("//")]
+        self.private = lists.get("visibility", []) in ([], ["//visibility:private"])
 
     def included(self):
         """By the sources that stand in the tree; generated ones are the generator's business."""
@@ -53,15 +54,15 @@ def main():
     text = sys.stdin.read().replace('version="1.1"', 'version="1.0"', 1)  # expat reads no other
     targets = {rule.get("name"): Target(rule) for rule in tree.fromstring(text).findall("rule")}
     owners = {}
-    for target in targets.values():
-        for header in map(path_of, target.headers):
-            owners.setdefault(header, []).append(target.name)
+    for target in sorted(targets.values(), key=lambda target: target.private):
+        for header in exported(target, targets):
+            owners.setdefault(header, target.name)
     for target in targets.values():
         own = set(map(path_of, target.sources + target.headers))
         direct = set().union(*(exported(targets[dep], targets) for dep in target.deps if dep in targets))
         for header in sorted(target.included() - own - direct):
             if header in owners:
-                print(f"{target.name}: includes {header} without a dep on {' or '.join(owners[header])}")
+                print(f"{target.name}: includes {header} without a dep on {owners[header]}")
             elif pathlib.Path(header).exists():
                 print(f"{target.name}: includes {header}, which is in no target's hdrs and not in its own srcs")
 
