@@ -58,6 +58,8 @@ static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_reque
   call->http = request;
   call->query = plan->query;
   call->wishes = plan->wishes;
+  call->property = plan->target.property;
+  call->raw = plan->route == JG_REST_VALUE;
   call->base = base;
   request->context = call;
   request->on_gone = client_gone;
@@ -104,7 +106,7 @@ static struct jg_status set_get_request(struct jg_rest_call *call, struct jg_uui
   if (get == NULL || (get->id = key_text(call, key)) == NULL) {
     return out_of_memory();
   }
-  get->view = view(call->rest);
+  get->view = call->property != NULL ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC : view(call->rest);
   call->call.request = &get->base;
   return JG_STATUS_OK;
 }
@@ -178,13 +180,13 @@ static struct jg_status set_request(struct jg_rest_call *call, enum jg_method_in
     case JG_METHOD_CREATE_JOB:
       return set_create_request(call, plan->body);
     case JG_METHOD_UPDATE_JOB:
-      return set_update_request(call, plan->key, plan->body);
+      return set_update_request(call, plan->target.key, plan->body);
     case JG_METHOD_DELETE_JOB:
-      return set_delete_request(call, plan->key);
+      return set_delete_request(call, plan->target.key);
     case JG_METHOD_LIST_JOBS:
       return set_list_request(call);
     default:
-      return set_get_request(call, plan->key);
+      return set_get_request(call, plan->target.key);
   }
 }
 

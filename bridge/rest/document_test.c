@@ -13,6 +13,7 @@
 #include "bridge/rest/test_door.h"
 
 #define JOB "00000000-0000-0000-0000-000000000005"
+#define JOB_PATH "/api/Jobs(" JOB ")"
 
 static int set_up(void **state) {
   (void)state;
@@ -118,7 +119,7 @@ static struct jg_buf decoded(const struct jg_test_answer *answer, enum jg_coding
 
 static void answers_are_coded(void **state) {
   (void)state;
-  static const char *const targets[] = {"/api/Jobs", "/api/$metadata", "/Help", "/openapi.json", "/api/Jobs(" JOB ")"};
+  static const char *const targets[] = {"/api/Jobs", "/api/$metadata", "/Help", "/openapi.json", JOB_PATH};
   static const char *const names[] = {NULL, "gzip", "deflate"};
   for (size_t i = 0; i < JG_COUNT(targets); i++) {
     struct jg_test_answer plain = test_door_get(targets[i]);
@@ -181,7 +182,8 @@ static void bodies_are_decoded(void **state) {
   (void)state;
   static char large[JG_LIMIT_BODY_BYTES + 1];
   memset(large, ' ', sizeof(large));
-  memcpy(large, "{}", 2);
+  large[0] = '{';
+  large[1] = '}';
   for (enum jg_coding coding = JG_CODING_GZIP; coding < JG_CODING_COUNT; coding++) {
     struct jg_test_answer answer = post_coded(coding, JG_STR("{\"name\":\"coded\"}"));
     assert_int_equal(answer.status, 201);
@@ -201,6 +203,83 @@ static void bodies_are_decoded(void **state) {
   assert_int_equal(answer.status, 400);
   assert_null(strstr(answer.body.data, "Content-Encoding"));
   jg_test_answer_done(&answer);
+}
+
+#define NAME "a \"b\" \\ / \n\x01 \xc3\xa9 \xf0\x9f\x99\x82 \xe2\x80\xa8"
+
+static const struct {
+  const char *member, *name, *value;
+  bool quoted;
+} members[] = {
+    {"id", "id", JOB, true},
+    {"_parent_id", "_parent_id", "00000000-0000-0000-0000-000000000000", true},
+    {"project_reference_back_office", "project_reference_back_office", "P-1", true},
+    {"description", "description", "", true},
+    {"id2", "id2", "0", false},
+    {"due_date", "due_date", "1980-01-01T00:00:00+00:00", true},
+    {"db_address_latitude_decimal", "db_address_latitude_decimal", "0.0", false},
+    {"MODIFIED_dateutc", "modified_dateutc", "1980-01-01T00:00:00+00:00", true},
+};
+
+static void members_stand_alone(void **state) {
+  (void)state;
+  for (size_t i = 0; i < JG_COUNT(members); i++) {
+    char target[128], json[256];
+    const char *quote = members[i].quoted ? "\"" : "";
+    (void)snprintf(target, sizeof(target), "%s/%s/$value", JOB_PATH, members[i].member);
+    struct jg_test_answer answer = test_door_call("GET", target, "Accept: image/png\r\n", NULL);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(answer.body.data, members[i].value);
+    test_door_assert_header(&answer, "content-type", "text/plain; charset=utf-8");
+    test_door_assert_header(&answer, "odata-version", "4.0");
+    jg_test_answer_done(&answer);
+    (void)snprintf(target, sizeof(target), "%s/%s", JOB_PATH, members[i].member);
+    (void)snprintf(json, sizeof(json),
+                   "{\"@odata.context\":\"http://a.example/api/$metadata#Jobs(%s)/%s\",\"value\":%s%s%s}", JOB,
+                   members[i].name, quote, members[i].value, quote);
+    answer = test_door_get(target);
+    assert_string_equal(answer.body.data, json);
+    jg_test_answer_done(&answer);
+    assert_int_equal(fake_seen().view, 1);
+  }
+}
+
+static void bare_texts_are_unescaped(void **state) {
+  (void)state;
+  static const enum jg_json_escape escapes[] = {JG_JSON_ESCAPE_JSON, JG_JSON_ESCAPE_ODATA};
+  for (size_t i = 0; i < JG_COUNT(escapes); i++) {
+    const struct jg_json_style style = {escapes[i], JG_DATE_OFFSET};
+    test_door_close();
+    test_door_open((struct jg_rest_options){.style = &style});
+    fake_name_jobs(NAME);
+    struct jg_test_answer answer = test_door_get(JOB_PATH "/name/$value");
+    assert_string_equal(answer.body.data, NAME);
+    jg_test_answer_done(&answer);
+  }
+}
+
+static const struct {
+  const char *method, *target;
+  int status;
+} member_refusals[] = {
+    {"GET", "/api/Jobs(00000000-0000-0000-0000-000000aaaaaa)/name", 404},
+    {"GET", JOB_PATH "/nothing", 404},
+    {"GET", JOB_PATH "/project", 501},
+    {"GET", JOB_PATH "/name?$top=1", 400},
+    {"DELETE", JOB_PATH "/name", 405},
+    {"PATCH", JOB_PATH "/name/$value", 405},
+};
+
+static void members_are_refused(void **state) {
+  (void)state;
+  for (size_t i = 0; i < JG_COUNT(member_refusals); i++) {
+    struct jg_test_answer answer = test_door_call(member_refusals[i].method, member_refusals[i].target, "", NULL);
+    if (answer.status != member_refusals[i].status) {
+      fail_msg("%s: %d", member_refusals[i].target, answer.status);
+    }
+    test_door_assert_header(&answer, "allow", answer.status == 405 ? "GET, HEAD" : NULL);
+    jg_test_answer_done(&answer);
+  }
 }
 
 static void links_follow_the_public_url(void **state) {
@@ -226,6 +305,9 @@ int main(void) {
       cmocka_unit_test_setup_teardown(answers_are_coded, set_up, tear_down),
       cmocka_unit_test_setup_teardown(small_answers_stay_as_they_are, set_up, tear_down),
       cmocka_unit_test_setup_teardown(bodies_are_decoded, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(members_stand_alone, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(bare_texts_are_unescaped, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(members_are_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(links_follow_the_public_url, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,8 @@ static bool check_route(struct jg_rest *rest, struct jg_http_request *request, e
     case JG_REST_METADATA:
     case JG_REST_HELP:
     case JG_REST_OPENAPI:
+    case JG_REST_PROPERTY:
+    case JG_REST_VALUE:
       return true;
     case JG_REST_BAD_KEY:
       refuse(rest, request, 404, "there is no such job: the key in the URL is not a GUID", false);
@@ -150,7 +152,7 @@ static int check_types(const struct jg_http_request *request, struct jg_rest_pla
   int status = 0;
   // A DELETE answers without a body: there is no type to disagree about.
   if (request->method != JG_HTTP_DELETE) {
-    status = jg_rest_is_document(plan->route) ? 0 : jg_rest_check_accept(request, &plan->wishes, ret_message);
+    status = jg_rest_has_one_type(plan->route) ? 0 : jg_rest_check_accept(request, &plan->wishes, ret_message);
     status = status != 0 ? status : jg_rest_check_coding(request, &plan->wishes, ret_message);
   }
   if (status == 0 && has_body(request)) {
@@ -229,10 +231,15 @@ static void answer_document(struct jg_rest *rest, struct jg_http_request *reques
   jg_rest_answer_document(request, document, plan->wishes);
 }
 
+/* The route leads to a method. */
+static bool is_call(enum jg_rest_route route) {
+  return route == JG_REST_JOBS || route == JG_REST_JOB || route == JG_REST_PROPERTY || route == JG_REST_VALUE;
+}
+
 void jg_rest_admitted(struct jg_http_request *request, void *data) {
   struct jg_rest *rest = data;
-  struct jg_rest_plan plan = {.key = JG_UUID_ZERO};
-  plan.route = jg_rest_route_of(request->path, &request->arena, &plan.key);
+  struct jg_rest_plan plan = {.body_coding = JG_CODING_IDENTITY};
+  plan.route = jg_rest_route_of(request->path, &request->arena, &plan.target);
   request->route = jg_rest_route_name(plan.route);
   if (!check_route(rest, request, plan.route) || !check_request(rest, request, &plan)) {
     return;
@@ -248,7 +255,7 @@ void jg_rest_admitted(struct jg_http_request *request, void *data) {
     jg_rest_fail_status(rest, request, status, plan.wishes.text_json);
     return;
   }
-  if (plan.route != JG_REST_JOBS && plan.route != JG_REST_JOB) {
+  if (!is_call(plan.route)) {
     answer_document(rest, request, &plan);
     return;
   }

@@ -7,6 +7,7 @@
 #include "bridge/meta/meta.h"
 #include "bridge/odata/query.h"
 #include "bridge/rest/rest.h"
+#include "proto/schema/schema.h"
 
 /* What a path names. The first ones are labels of metrics too. */
 enum jg_rest_route {
@@ -17,6 +18,8 @@ enum jg_rest_route {
   JG_REST_METADATA, /* documents of bridge/meta, by their path */
   JG_REST_HELP,
   JG_REST_OPENAPI,
+  JG_REST_PROPERTY, /* a member of a job */
+  JG_REST_VALUE,    /* its bare text */
   JG_REST_ROUTE_COUNT,
   JG_REST_BAD_KEY,  /* Jobs(...) without a GUID: 404 */
   JG_REST_BAD_PATH, /* a malformed escape: 400 */
@@ -56,11 +59,16 @@ void jg_rest_admitted(struct jg_http_request *request, void *data);
 /* The caller's tenant, between that and the request's first other context. */
 int64_t jg_rest_tenant(const struct jg_rest *rest, const struct jg_http_request *request);
 
-/* route.c: pure. path: raw. *ret_key: of JG_REST_JOB. */
-enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, struct jg_uuid *ret_key);
-/* The documents of bridge/meta: they have one media type each, whatever Accept says (RFC 9110 section 12.4.1). */
-static inline bool jg_rest_is_document(enum jg_rest_route route) {
-  return route == JG_REST_METADATA || route == JG_REST_HELP || route == JG_REST_OPENAPI;
+/* What else a path says. */
+struct jg_rest_target {
+  struct jg_uuid key;               /* of JG_REST_JOB, PROPERTY and VALUE */
+  const struct jg_member *property; /* of PROPERTY and VALUE: no embedded entity */
+};
+/* route.c: pure. path: raw. */
+enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, struct jg_rest_target *ret_target);
+/* What has one media type, whatever Accept says (RFC 9110 section 12.4.1): documents of bridge/meta, and bare texts. */
+static inline bool jg_rest_has_one_type(enum jg_rest_route route) {
+  return route == JG_REST_METADATA || route == JG_REST_HELP || route == JG_REST_OPENAPI || route == JG_REST_VALUE;
 }
 /* The path is under /api, or nobody knows: its answers carry OData-Version. */
 bool jg_rest_is_odata(struct jg_str path);
@@ -132,7 +140,7 @@ void jg_rest_fail_status(const struct jg_rest *rest, struct jg_http_request *req
 /* What was read of a request. */
 struct jg_rest_plan {
   enum jg_rest_route route;
-  struct jg_uuid key;          /* of JG_REST_JOB */
+  struct jg_rest_target target;
   struct jg_odata_query query; /* in the request's arena */
   struct jg_rest_wishes wishes;
   enum jg_coding body_coding;
@@ -150,7 +158,13 @@ struct jg_rest_call {
   struct jg_odata_query query; /* in the request's arena */
   struct jg_rest_wishes wishes;
   struct jg_str base;
+  const struct jg_member *property; /* the answer is this member alone; NULL: the job */
+  bool raw;                         /* and that as bare text */
 };
 extern const struct jg_call_sink jg_rest_sink;
+
+/* property.c: appends the member as its own answer. id: the job's. Thread: any. */
+void jg_rest_write_property(const struct jg_rest_call *call, const struct jg_parts *parts, struct jg_str id,
+                            struct jg_buf *out);
 
 #endif

@@ -5,8 +5,8 @@
 
 #define SEGMENTS_MAX 4u
 
-static const char *const route_names[JG_REST_ROUTE_COUNT] = {"none",     "jobs", "job",    "service",
-                                                             "metadata", "help", "openapi"};
+static const char *const route_names[JG_REST_ROUTE_COUNT] = {"none", "jobs",    "job",      "service", "metadata",
+                                                             "help", "openapi", "property", "value"};
 
 /* Paths below /api that the contract knows and nobody has built. */
 static const struct {
@@ -50,7 +50,39 @@ static bool is_not_built(const struct jg_str *segments, size_t count) {
   return false;
 }
 
-enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, struct jg_uuid *ret_key) {
+/* Below a job: "name" or "name/$value". */
+static enum jg_rest_route route_of_member(const struct jg_str *segments, size_t count,
+                                          struct jg_rest_target *ret_target) {
+  const struct jg_member *member = jg_entity_member(jg_entity(JG_KIND_JOB), segments[0]);
+  bool value = count == 2 && names(segments[1], "$value");
+  if (member == NULL || (count != 1 && !value)) {
+    return JG_REST_NONE;
+  }
+  if (member->type == JG_TYPE_ENTITY || member->type == JG_TYPE_ENTITY_LIST) {
+    return JG_REST_NOT_BUILT;
+  }
+  ret_target->property = member;
+  return value ? JG_REST_VALUE : JG_REST_PROPERTY;
+}
+
+/* Behind the API's root: "Jobs", "Jobs(key)" or what is below a job. */
+static enum jg_rest_route route_of_set(const struct jg_str *segments, size_t count, struct jg_rest_target *ret_target) {
+  struct jg_str key;
+  struct jg_str set = jg_str_cut(segments[0], '(', &key);
+  if (!names(set, "Jobs")) {
+    return JG_REST_NONE;
+  }
+  if (key.data == NULL) {
+    return count == 1 ? JG_REST_JOBS : JG_REST_NONE;
+  }
+  bool closed = key.len != 0 && key.data[key.len - 1] == ')';
+  if (!closed || !jg_uuid_parse(jg_str_sub(key, 0, key.len - 1), &ret_target->key)) {
+    return JG_REST_BAD_KEY;
+  }
+  return count == 1 ? JG_REST_JOB : route_of_member(segments + 1, count - 1, ret_target);
+}
+
+enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, struct jg_rest_target *ret_target) {
   struct jg_str segments[SEGMENTS_MAX];
   if (path.len == 0 || path.data[0] != '/') {
     return JG_REST_NONE;
@@ -80,19 +112,7 @@ enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, 
   if (is_not_built(segments + 1, (size_t)count - 1)) {
     return JG_REST_NOT_BUILT;
   }
-  if (count != 2) {
-    return JG_REST_NONE;
-  }
-  struct jg_str key;
-  struct jg_str set = jg_str_cut(segments[1], '(', &key);
-  if (!names(set, "Jobs")) {
-    return JG_REST_NONE;
-  }
-  if (key.data == NULL) {
-    return JG_REST_JOBS;
-  }
-  bool closed = key.len != 0 && key.data[key.len - 1] == ')';
-  return closed && jg_uuid_parse(jg_str_sub(key, 0, key.len - 1), ret_key) ? JG_REST_JOB : JG_REST_BAD_KEY;
+  return count >= 2 ? route_of_set(segments + 1, (size_t)count - 1, ret_target) : JG_REST_NONE;
 }
 
 bool jg_rest_is_odata(struct jg_str path) {

@@ -65,7 +65,19 @@ static const struct {
     {"/api%2fJobs", JG_REST_NONE},
     {"/api/Jobs%00", JG_REST_NONE},
     {"/api/Jobs+", JG_REST_NONE},
-    {"/api/Jobs(" KEY ")/name", JG_REST_NONE},
+    {"/api/Jobs(" KEY ")/name", JG_REST_PROPERTY},
+    {"/api/Jobs(" KEY ")/_Parent_Id/", JG_REST_PROPERTY},
+    {"/api/Jobs(" KEY ")/name/$value", JG_REST_VALUE},
+    {"/api/Jobs(" KEY ")/due_date/%24value/", JG_REST_VALUE},
+    {"/api/Jobs(" KEY ")/project", JG_REST_NOT_BUILT},
+    {"/api/Jobs(" KEY ")/_parent_job/$value", JG_REST_NOT_BUILT},
+    {"/api/Jobs(" KEY ")/nothing", JG_REST_NONE},
+    {"/api/Jobs(" KEY ")/revision", JG_REST_NONE},
+    {"/api/Jobs(" KEY ")/name/value", JG_REST_NONE},
+    {"/api/Jobs(" KEY ")/$value", JG_REST_NONE},
+    {"/api/Jobs(" KEY ")/name/$value/x", JG_REST_NONE},
+    {"/api/Jobs(x)/name", JG_REST_BAD_KEY},
+    {"/api/Jobs/name", JG_REST_NONE},
     {"/api/Jobs/a/b/c/d/e/f", JG_REST_NONE},
     {"/favicon.ico", JG_REST_NONE},
 };
@@ -77,12 +89,14 @@ static void paths_are_routed(void **state) {
   for (size_t i = 0; i < JG_COUNT(paths); i++) {
     struct jg_arena arena;
     jg_arena_init(&arena, 4096);
-    struct jg_uuid key = JG_UUID_ZERO;
-    enum jg_rest_route route = jg_rest_route_of(jg_str_from_cstr(paths[i].path), &arena, &key);
+    struct jg_rest_target target = {.property = NULL};
+    enum jg_rest_route route = jg_rest_route_of(jg_str_from_cstr(paths[i].path), &arena, &target);
     if (route != paths[i].route) {
       fail_msg("%s: %d", paths[i].path, route);
     }
-    assert_true(route != JG_REST_JOB || jg_uuid_equal(key, expected));
+    bool member = route == JG_REST_PROPERTY || route == JG_REST_VALUE;
+    assert_true(!(member || route == JG_REST_JOB) || jg_uuid_equal(target.key, expected));
+    assert_int_equal(target.property != NULL, member);
     jg_arena_done(&arena);
   }
 }

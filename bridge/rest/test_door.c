@@ -22,7 +22,7 @@ void test_door_open(struct jg_rest_options options) {
   door.app = (struct jg_app){.clock = jg_clock_system(), .metrics = jg_metrics_create()};
   options.app = &door.app;
   options.methods = fake_methods;
-  options.style = &style;
+  options.style = options.style != NULL ? options.style : &style;
   options.tenant = 7;
   door.rest = jg_rest_create(&options);
   const struct jg_http_server_options http = {.name = "http",

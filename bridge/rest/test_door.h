@@ -7,7 +7,7 @@
 
 #define WITH_JSON "Content-Type: application/json\r\n"
 
-/* Sets app, methods, style and tenant (7) itself. fake_start comes before, fake_stop after the end. */
+/* Sets app, methods and tenant (7) itself, and a style if there is none. fake_start comes before, fake_stop after the end. */
 void test_door_open(struct jg_rest_options options);
 void test_door_close(void);
 struct jg_metrics *test_door_metrics(void);

@@ -1,0 +1,111 @@
+// One member of a job (OData 4.0 part 1 sections 11.2.4 and 11.2.5, part 2 section 4.6). It is cut out of the job's JSON, so
+// that it shows what the job shows.
+
+#include "base/utf8.h"
+#include "bridge/rest/rest_internal.h"
+
+#define JOB_BYTES_MAX (64u << 20)
+
+/* Index behind the string that begins at `at`. */
+static size_t skip_string(struct jg_str json, size_t at) {
+  JG_ASSERT(json.data[at] == '"');
+  at++;
+  while (json.data[at] != '"') {
+    at += json.data[at] == '\\' ? 2 : 1;
+    JG_ASSERT(at < json.len);
+  }
+  return at + 1;
+}
+
+static size_t skip_value(struct jg_str json, size_t at) {
+  if (json.data[at] == '"') {
+    return skip_string(json, at);
+  }
+  while (json.data[at] != ',' && json.data[at] != '}') {
+    at++;
+    JG_ASSERT(at < json.len);
+  }
+  return at;
+}
+
+/* The value of a member in a job's compact JSON without embedded entities: strings and literals alone. */
+static struct jg_str find_value(struct jg_str json, const struct jg_member *member) {
+  size_t at = 1;
+  for (;;) {
+    JG_ASSERT(at < json.len);
+    size_t value = skip_string(json, at) + 1;
+    size_t end = skip_value(json, value);
+    if (jg_str_equal(jg_str_sub(json, at, value - at), member->json_key)) {
+      return jg_str_sub(json, value, end - value);
+    }
+    at = end + 1;
+  }
+}
+
+static uint32_t hex(struct jg_str text, size_t at) {
+  uint32_t value = 0;
+  for (size_t i = at; i < at + 4; i++) {
+    char c = text.data[i];
+    value = value * 16 + (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+  }
+  return value;
+}
+
+/* Appends what an escape of our own encoder means; at: of the character behind its backslash. Returns the index behind it. */
+static size_t unescape(struct jg_str text, size_t at, struct jg_buf *out) {
+  static const char short_forms[] = "b\bf\fn\nr\rt\t";
+  char c = text.data[at];
+  if (c != 'u') {
+    const char *form = strchr(short_forms, c);
+    jg_buf_append_char(out, form != NULL ? form[1] : c);
+    return at + 1;
+  }
+  uint32_t point = hex(text, at + 1);
+  at += 5;
+  if (point >= 0xd800 && point < 0xdc00) {
+    point = 0x10000 + ((point - 0xd800) << 10) + (hex(text, at + 2) - 0xdc00);
+    at += 6;
+  }
+  char bytes[4];
+  jg_buf_append(out, bytes, jg_utf8_put(point, bytes));
+  return at;
+}
+
+static void append_raw(struct jg_str value, struct jg_buf *out) {
+  if (value.data[0] != '"') {
+    jg_buf_append_str(out, value);
+    return;
+  }
+  size_t at = 1;
+  while (at + 1 < value.len) {
+    if (value.data[at] == '\\') {
+      at = unescape(value, at + 1, out);
+    } else {
+      jg_buf_append_char(out, value.data[at++]);
+    }
+  }
+}
+
+void jg_rest_write_property(const struct jg_rest_call *call, const struct jg_parts *parts, struct jg_str id,
+                            struct jg_buf *out) {
+  const struct jg_json_style *style = call->rest->style;
+  struct jg_buf job, context;
+  jg_buf_init(&job, JOB_BYTES_MAX);
+  jg_buf_init(&context, 64u << 10);
+  jg_json_encode(style, parts, JG_STR_NONE, false, &job);
+  if (job.failed) {
+    out->failed = true;
+  } else if (call->raw) {
+    append_raw(find_value(jg_buf_str(&job), call->property), out);
+  } else {
+    jg_buf_printf(&context, "%.*s/$metadata#Jobs(%.*s)/%.*s", JG_STR_ARG(call->base), JG_STR_ARG(id),
+                  JG_STR_ARG(call->property->name));
+    jg_buf_append_str(out, JG_STR("{\"@odata.context\":"));
+    jg_json_encode_string(style->escape, jg_buf_str(&context), out);
+    jg_buf_append_str(out, JG_STR(",\"value\":"));
+    jg_buf_append_str(out, find_value(jg_buf_str(&job), call->property));
+    jg_buf_append_char(out, '}');
+  }
+  jg_buf_done(&context);
+  jg_buf_done(&job);
+}
