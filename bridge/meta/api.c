@@ -2,7 +2,7 @@
 
 #include "bridge/meta/meta_internal.h"
 
-const int jg_meta_common_statuses[] = {400, 408, 414, 429, 431, 500, 501, 503, 504, 0};
+const int jg_meta_common_statuses[] = {400, 401, 408, 414, 429, 431, 500, 501, 503, 504, 0};
 
 const struct jg_meta_operation jg_meta_operations[JG_META_OPERATION_COUNT] = {
     {.page = "GET-api-Jobs",

@@ -10,6 +10,7 @@ static const struct {
   const char *name, *description;
 } errors[] = {
     {400, "BadRequest", "A malformed request, or members that are missing or wrong; the message names them."},
+    {401, "Unauthorized", "The server asks for a credential, and there is none, or it is wrong."},
     {404, "NotFound", "There is no such job; also for a key that is not a GUID."},
     {406, "NotAcceptable", "Accept excludes JSON, or Accept-Encoding every form of the answer."},
     {408, "RequestTimeout", "The request took too long to arrive."},
@@ -234,6 +235,9 @@ static void add_responses(struct jg_buf *out) {
   for (size_t i = 0; i < JG_COUNT(errors); i++) {
     open_under(errors[i].name, out);
     add_text("description", errors[i].description, out);
+    if (errors[i].status == 401) {
+      add_json("headers", "{\"WWW-Authenticate\":{\"schema\":{\"type\":\"string\"}}}", out);
+    }
     if (errors[i].status == 429 || errors[i].status == 503) {
       add_json("headers", "{\"Retry-After\":{\"schema\":{\"type\":\"integer\"},\"description\":\"Seconds.\"}}", out);
     }
@@ -247,6 +251,8 @@ static void add_parameters(struct jg_buf *out) {
   add_json("parameters",
            "{\"id\":{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"description\":\"Primary Key.\","
            "\"schema\":{\"type\":\"string\",\"format\":\"uuid\"}},"
+           "\"member\":{\"name\":\"member\",\"in\":\"path\",\"required\":true,"
+           "\"description\":\"Name of a member that is no embedded entity.\",\"schema\":{\"type\":\"string\"}},"
            "\"top\":{\"name\":\"$top\",\"in\":\"query\",\"description\":\"How many jobs at most, over all pages.\","
            "\"schema\":{\"type\":\"integer\",\"minimum\":0}},"
            "\"skip\":{\"name\":\"$skip\",\"in\":\"query\",\"description\":\"How many jobs to pass over.\","
@@ -345,6 +351,47 @@ static void add_operation(const struct jg_meta_operation *operation, const char 
   end('}', out);
 }
 
+/* What is read without a body and has nothing of the tables: type and schema are JSON's. */
+static const struct {
+  const char *path, *id, *summary, *type, *schema;
+  bool key, member;
+} reads[] = {
+    {"/", "service-document", "The service document of OData", "application/json", "{\"type\":\"object\"}", false,
+     false},
+    {"/$metadata", "metadata", "The types, as CSDL", "application/xml", "{\"type\":\"string\"}", false, false},
+    {"/Jobs({id})/{member}", "GET-api-Jobs(id)-member", "Retrieves a member of a work order", "application/json",
+     "{\"type\":\"object\",\"required\":[\"@odata.context\",\"value\"],\"properties\":{\"@odata.context\":"
+     "{\"type\":\"string\"},\"value\":{\"type\":[\"string\",\"number\",\"boolean\"]}}}",
+     true, true},
+    {"/Jobs({id})/{member}/$value", "GET-api-Jobs(id)-member-value", "Retrieves a member of a work order as bare text",
+     "text/plain", "{\"type\":\"string\"}", true, true},
+};
+
+static void add_read(size_t index, struct jg_buf *out) {
+  const struct jg_meta_operation operation = {.key = reads[index].key};
+  static const int found[] = {406, 0}, searched[] = {404, 406, 0};
+  open_under(reads[index].path, out);
+  open_under("get", out);
+  add_text("summary", reads[index].summary, out);
+  add_text("operationId", reads[index].id, out);
+  add_json("parameters", "[", out);
+  if (reads[index].member) {
+    jg_buf_append_str(out, JG_STR("{\"$ref\":\"#/components/parameters/id\"},"
+                                  "{\"$ref\":\"#/components/parameters/member\"}"));
+  }
+  end(']', out);
+  open_under("responses", out);
+  open_under("200", out);
+  add_text("description", reads[index].summary, out);
+  open_under("content", out);
+  open_under(reads[index].type, out);
+  add_json("schema", reads[index].schema, out);
+  jg_buf_append_str(out, JG_STR("}}}"));
+  add_statuses(&operation, reads[index].key ? searched : found, out);
+  add_statuses(&operation, jg_meta_common_statuses, out);
+  jg_buf_append_str(out, JG_STR("}}}"));
+}
+
 static void add_paths(struct jg_buf *out) {
   static const struct {
     const char *method, *key;
@@ -362,6 +409,9 @@ static void add_paths(struct jg_buf *out) {
       }
     }
     end('}', out);
+  }
+  for (size_t i = 0; i < JG_COUNT(reads); i++) {
+    add_read(i, out);
   }
   end('}', out);
 }
@@ -389,6 +439,9 @@ void jg_meta_write_openapi(struct jg_str api, struct jg_buf *out) {
   add_schemas(out);
   add_parameters(out);
   add_responses(out);
+  add_json("securitySchemes",
+           "{\"basic\":{\"type\":\"http\",\"scheme\":\"basic\",\"description\":\"user@domain as the name.\"}}", out);
   end('}', out);
+  add_json("security", "[{},{\"basic\":[]}]", out);
   jg_buf_append_char(out, '}');
 }

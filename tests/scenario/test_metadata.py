@@ -157,7 +157,8 @@ def test_openapi_refers_to_what_it_holds(loaded):
     document = loaded.get("/openapi.json").json()
     assert document["openapi"] == "3.1.0"
     assert {path: sorted(methods) for path, methods in document["paths"].items()} == {
-        "/Jobs": ["get", "post"], "/Jobs({id})": ["delete", "get", "patch", "put"]}
+        "/Jobs": ["get", "post"], "/Jobs({id})": ["delete", "get", "patch", "put"], "/": ["get"], "/$metadata": ["get"],
+        "/Jobs({id})/{member}": ["get"], "/Jobs({id})/{member}/$value": ["get"]}
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
         at = document
         for key in reference.split("/"):
@@ -166,6 +167,20 @@ def test_openapi_refers_to_what_it_holds(loaded):
     assert jobs["name"]["maxLength"] == 255 and jobs["modified_dateutc"]["readOnly"]
     shown = loaded.get(f"/api/Jobs({SAMPLE_ID})").json()
     assert [m for m in jobs if m != "_parent_job"] == [m for m in shown if not m.startswith("@")]
+
+
+def test_members_stand_alone(loaded):
+    job = loaded.get(f"/api/Jobs({SAMPLE_ID})").json()
+    for member in [m for m in job if not m.startswith("@")]:
+        answer = loaded.get(f"/api/Jobs({SAMPLE_ID})/{member}")
+        bare = loaded.get(f"/api/Jobs({SAMPLE_ID})/{member}/$value")
+        if isinstance(job[member], dict):
+            assert answer.status == bare.status == 501
+            continue
+        assert answer.json() == {
+            "@odata.context": f"http://{loaded.http}/api/$metadata#Jobs({SAMPLE_ID})/{member}", "value": job[member]}
+        assert bare.body.decode() == str(job[member])
+        assert bare.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
 @pytest.mark.parametrize("path", ["/api/Jobs", f"/api/Jobs({SAMPLE_ID})", "/api/$metadata", "/Help/Api/GET-api-Jobs"])
