@@ -1,0 +1,219 @@
+/* Which index serves which filter and order: the plans of SQLite, on the schema of the migrations. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "base/buf.h"
+#include "storage/schema/migrations.h"
+#include "storage/sqlite/filter_fixture.h"
+#include "storage/sqlite/filter_sql.h"
+
+static sqlite3 *db;
+static struct jg_arena arena;
+
+static int setup(void **state JG_UNUSED) {
+  jg_arena_init(&arena, (size_t)16 << 20);
+  assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+  for (size_t i = 0; i < jg_sqlite_migration_count; i++) {
+    assert_int_equal(sqlite3_exec(db, jg_sqlite_migrations[i].sql, NULL, NULL, NULL), SQLITE_OK);
+  }
+  return jg_sqlite_filter_register(db);
+}
+
+static int teardown(void **state JG_UNUSED) {
+  jg_arena_done(&arena);
+  return sqlite3_close(db);
+}
+
+/* The steps of the plan, one a line. */
+static void plan_of(const struct jg_job_query *query, struct jg_buf *out) {
+  struct jg_arena scratch;
+  jg_arena_init(&scratch, 1 << 20);
+  struct jg_sqlite_sql sql;
+  assert_true(jg_status_ok(jg_sqlite_list_sql(query, &arena, &scratch, &sql)));
+  struct jg_buf explain;
+  jg_buf_init(&explain, 100000);
+  jg_buf_printf(&explain, "EXPLAIN QUERY PLAN %.*s", JG_STR_ARG(sql.text));
+  sqlite3_stmt *stmt = NULL;
+  if (sqlite3_prepare_v2(db, explain.data, (int)explain.len, &stmt, NULL) != SQLITE_OK) {
+    fail_msg("%.*s: %s", JG_STR_ARG(sql.text), sqlite3_errmsg(db));
+  }
+  while (sqlite3_step(stmt) == SQLITE_ROW) {
+    jg_buf_printf(out, "%s\n", (const char *)sqlite3_column_text(stmt, 3));
+  }
+  assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+  jg_buf_printf(out, "%.*s", JG_STR_ARG(sql.text));
+  jg_buf_append_char(out, '\0');
+  jg_buf_done(&explain);
+  jg_arena_done(&scratch);
+}
+
+/* Every text in `has` stands in the plan; `sorted`: the rows are sorted, not read in order. */
+static void check(const struct jg_job_query *query, const char *const has[], bool sorted) {
+  struct jg_buf plan;
+  jg_buf_init(&plan, 100000);
+  plan_of(query, &plan);
+  for (size_t i = 0; has[i] != NULL; i++) {
+    if (strstr(plan.data, has[i]) == NULL) {
+      fail_msg("no %s in %s", has[i], plan.data);
+    }
+  }
+  if (strstr(plan.data, "SCAN") != NULL || (strstr(plan.data, "TEMP B-TREE") != NULL) != sorted) {
+    fail_msg("%s", plan.data);
+  }
+  jg_buf_done(&plan);
+}
+
+static struct jg_filter *two(enum jg_filter_kind kind, const struct jg_filter *a, const struct jg_filter *b) {
+  return jg_filter_node(&arena, kind, JG_VALUE_BOOL, a, b, NULL);
+}
+
+static struct jg_filter *modified(enum jg_filter_kind kind) {
+  return two(kind, jg_filter_member(&arena, "modified_dateutc"), jg_filter_integer(&arena, JG_VALUE_DATETIME, 5));
+}
+
+static struct jg_filter *is(const char *path) {
+  struct jg_filter *member = jg_filter_member(&arena, path);
+  return two(JG_FILTER_EQ, member,
+             member->type == JG_VALUE_GUID ? jg_filter_guid(&arena, jg_fixture_id(7)) : jg_filter_text(&arena, "x"));
+}
+
+static struct jg_filter *slow(void) {
+  return two(JG_FILTER_CONTAINS, jg_filter_member(&arena, "description"), jg_filter_text(&arena, "x"));
+}
+
+static void test_filters(void **state JG_UNUSED) {
+  struct jg_filter *range = two(JG_FILTER_AND, modified(JG_FILTER_GE), modified(JG_FILTER_LT));
+  struct jg_filter *several = two(JG_FILTER_OR, two(JG_FILTER_OR, is("id"), is("id")), is("id"));
+  struct jg_filter *reference = jg_filter_member(&arena, "reference_back_office");
+  const struct {
+    const struct jg_filter *filter;
+    enum jg_job_order order;
+    bool sorted;
+    const char *has[4];
+  } rows[] = {
+      {modified(JG_FILTER_GT), JG_ORDER_MODIFIED, false, {"jobs_by_modified (tenant=? AND modified_dateutc>?)"}},
+      {range, JG_ORDER_MODIFIED, false, {"jobs_by_modified (tenant=? AND modified_dateutc>? AND modified_dateutc<?)"}},
+      {two(JG_FILTER_AND, range, slow()),
+       JG_ORDER_MODIFIED,
+       false,
+       {"jobs_by_modified (tenant=? AND modified_dateutc>? AND modified_dateutc<?)", "jg_test("}},
+      {range, JG_ORDER_ID, true, {"jobs_by_modified (tenant=? AND modified_dateutc>? AND modified_dateutc<?)"}},
+      {is("id"), JG_ORDER_ID, false, {"jobs_by_id (tenant=? AND id=?)"}},
+      {several, JG_ORDER_ID, false, {"jobs_by_id (tenant=? AND id=?)"}},
+      {is("job_status_id"), JG_ORDER_MODIFIED, false, {"jobs_by_status (tenant=? AND job_status_id=?)"}},
+      {two(JG_FILTER_AND, is("job_status_id"), range),
+       JG_ORDER_MODIFIED,
+       false,
+       {"jobs_by_status (tenant=? AND job_status_id=? AND modified_dateutc>? AND modified_dateutc<?)"}},
+      {is("job_status_code"),
+       JG_ORDER_MODIFIED,
+       false,
+       {"jobs_by_status (tenant=? AND job_status_id=?)", "entities_by_key (tenant=? AND kind=? AND key=?)"}},
+      {is("job_status_id"), JG_ORDER_ID, true, {"COVERING INDEX jobs_by_status (tenant=? AND job_status_id=?)"}},
+      {is("project_id"), JG_ORDER_ID, true, {"COVERING INDEX jobs_by_project (tenant=? AND project_id=?)"}},
+      {is("project_id"), JG_ORDER_MODIFIED, false, {"jobs_by_project (tenant=? AND project_id=?)"}},
+      {is("project_reference_back_office"),
+       JG_ORDER_MODIFIED,
+       false,
+       {"jobs_by_project (tenant=? AND project_id=?)", "entities_by_key (tenant=? AND kind=? AND key=?)"}},
+      {is("project/reference_back_office"), JG_ORDER_MODIFIED, false, {"jobs_by_project (tenant=? AND project_id=?)"}},
+      {is("reference_back_office"), JG_ORDER_ID, false, {"jobs_by_reference (tenant=? AND reference_back_office=?)"}},
+      {two(JG_FILTER_STARTSWITH, reference, jg_filter_text(&arena, "R")),
+       JG_ORDER_ID,
+       true,
+       {"jobs_by_reference (tenant=? AND reference_back_office>? AND reference_back_office<?)"}},
+      {is("_parent_id"), JG_ORDER_ID, true, {"jobs_by_parent (tenant=? AND parent_id=?)"}},
+      // Nothing to enter an index by: in order, so that a page ends the search.
+      {slow(), JG_ORDER_ID, false, {"jobs_by_id (tenant=?)"}},
+      {is("project/equipment_model_code"),
+       JG_ORDER_ID,
+       false,
+       {"jobs_by_id (tenant=?)", "e1 USING INDEX entities_by_id (tenant=? AND kind=? AND id=?)",
+        "e2 USING INDEX entities_by_id (tenant=? AND kind=? AND id=?)"}},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    struct jg_job_query query = {.order = rows[i].order, .limit = 100, .filter = rows[i].filter};
+    check(&query, rows[i].has, rows[i].sorted);
+  }
+}
+
+/* The next page is entered at its key, whatever bound the filter has. */
+static void test_keysets(void **state JG_UNUSED) {
+  struct jg_filter_order by_modified = {.key = jg_filter_member(&arena, "modified_dateutc")};
+  struct jg_filter_order by_name[] = {by_modified, {.key = jg_filter_member(&arena, "name")}};
+  by_name[1].descending = true;
+  const struct jg_job_key keys[] = {{.type = JG_VALUE_DATETIME}, {.type = JG_VALUE_STRING, .string = JG_STR("x")}};
+  struct jg_filter *range = two(JG_FILTER_AND, modified(JG_FILTER_GE), modified(JG_FILTER_LT));
+  struct jg_job_query query = {.limit = 100, .has_after = true, .filter = range, .after_keys = keys};
+  query.orders = &by_modified;
+  query.order_count = 1;
+  const char *const entered[] = {"(j.modified_dateutc,j.id)>(", "(+j.modified_dateutc>=?4)",
+                                 "jobs_by_modified (tenant=? AND (modified_dateutc,id)>(?,?) AND modified_dateutc<?)",
+                                 NULL};
+  check(&query, entered, false);
+  query.filter = two(JG_FILTER_AND, is("job_status_id"), range);
+  const char *const by_status[] = {
+      "jobs_by_status (tenant=? AND job_status_id=? AND (modified_dateutc,id)>(?,?) AND modified_dateutc<?)", NULL};
+  check(&query, by_status, false);
+  query.filter = NULL;
+  query.orders = by_name;
+  query.order_count = 2;
+  const char *const by_both[] = {"jobs_by_modified (tenant=? AND modified_dateutc>?)", "j.modified_dateutc>=?4", NULL};
+  check(&query, by_both, true);
+  // Descending, from a place on: the filter's upper bound is passed, its lower one ends the search.
+  by_modified.descending = true;
+  query.filter = range;
+  query.orders = &by_modified;
+  query.order_count = 1;
+  const char *const down[] = {"(j.modified_dateutc,j.id)<(", "(+j.modified_dateutc<?5)",
+                              "jobs_by_modified (tenant=? AND modified_dateutc>? AND (modified_dateutc,id)<(?,?))",
+                              NULL};
+  check(&query, down, false);
+}
+
+/* Texts of callers are bound, never part of the SQL. */
+static void test_no_text_of_callers(void **state JG_UNUSED) {
+  struct jg_filter *name = jg_filter_member(&arena, "name");
+  struct jg_filter *text = jg_filter_text(&arena, "'; DROP TABLE jobs; --");
+  static const enum jg_filter_kind kinds[] = {JG_FILTER_EQ, JG_FILTER_STARTSWITH, JG_FILTER_CONTAINS};
+  for (size_t i = 0; i < JG_COUNT(kinds); i++) {
+    struct jg_job_query query = {.limit = 1, .filter = two(kinds[i], name, text)};
+    struct jg_buf plan;
+    jg_buf_init(&plan, 100000);
+    plan_of(&query, &plan);
+    assert_null(strstr(plan.data, "DROP"));
+    jg_buf_done(&plan);
+  }
+}
+
+/* The functions refuse what no statement of ours says. */
+static void test_functions(void **state JG_UNUSED) {
+  static const struct {
+    const char *sql;
+    int rc;
+  } rows[] = {
+      {"SELECT jg_test(NULL)", SQLITE_MISUSE},           {"SELECT jg_value(1, 2)", SQLITE_MISUSE},
+      {"SELECT jg_guid(NULL, 2, 0)", SQLITE_OK},         {"SELECT jg_guid(x'', 2, 0)", SQLITE_OK},
+      {"SELECT jg_guid(x'0a02', 2, 0)", SQLITE_CORRUPT}, {"SELECT jg_guid(x'', 2, 99)", SQLITE_MISUSE},
+      {"SELECT jg_guid(x'', 99, 0)", SQLITE_MISUSE},     {"SELECT jg_guid(x'', 2, 22)", SQLITE_MISUSE},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    assert_int_equal(sqlite3_exec(db, rows[i].sql, NULL, NULL, NULL), rows[i].rc);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_filters),
+      cmocka_unit_test(test_keysets),
+      cmocka_unit_test(test_no_text_of_callers),
+      cmocka_unit_test(test_functions),
+  };
+  return cmocka_run_group_tests(tests, setup, teardown);
+}
