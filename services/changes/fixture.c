@@ -319,6 +319,11 @@ int64_t write_project_and_job(struct fixture *fixture, uint64_t number, bool job
   return submit(fixture, fixture->tenant, &write, run_project_and_job);
 }
 
+void pass_time(struct fixture *fixture, int64_t ns) {
+  jg_clock_manual_advance_ns(&fixture->clock, ns);
+  jg_hub_hint(fixture->tenant, 0, fixture->hub);
+}
+
 void run_sql(struct fixture *fixture, const char *sql) {
   sqlite3 *db = NULL;
   JG_ASSERT(sqlite3_open(fixture->path, &db) == SQLITE_OK);

@@ -102,6 +102,8 @@ int64_t delete_job(struct fixture *fixture, uint64_t number);
 int64_t write_project_and_job(struct fixture *fixture, uint64_t number, bool job_first);
 int64_t write_project(struct fixture *fixture, uint64_t number);
 
+/* Moves the hub's clock and lets it look at it. */
+void pass_time(struct fixture *fixture, int64_t ns);
 /* Runs SQL on the record's file, beside the store. */
 void run_sql(struct fixture *fixture, const char *sql);
 /* Keeps all readers busy; returns when they are. */

@@ -322,7 +322,8 @@ static void go_over_views(struct jg_hub *hub, struct jg_hub_tail *tail, bool dra
   }
 }
 
-/* One round over the tails. A page is wanted of those that a hint names, and of all of them if `poll`. */
+/* One round over the tails. A page is wanted of those that a hint names, and if `poll` of all of them in turn: with many
+ * tenants the poll takes more rounds, not more reads a second. */
 static void go_round(struct jg_hub *hub, bool poll) {
   // Acquire: see jg_hub_hint.
   uint64_t hinted = atomic_exchange_explicit(&hub->hinted, 0, memory_order_acq_rel);
@@ -330,11 +331,19 @@ static void go_round(struct jg_hub *hub, bool poll) {
   struct jg_hub_tail *tails = hub->tails;
   bool draining = atomic_load_explicit(&hub->draining, memory_order_relaxed);  // written under this mutex
   jg_hub_unlock(&hub->mutex);
-  for (struct jg_hub_tail *tail = tails; tail != NULL; tail = tail->next) {
+  size_t count = 0;
+  for (const struct jg_hub_tail *tail = tails; tail != NULL; tail = tail->next) {
+    count++;
+  }
+  size_t rounds = (count + JG_HUB_POLL_TAILS - 1) / JG_HUB_POLL_TAILS;
+  hub->poll_round += poll;
+  size_t index = 0;
+  for (struct jg_hub_tail *tail = tails; tail != NULL; tail = tail->next, index++) {
+    bool polled = poll && index % rounds == hub->poll_round % rounds;
     if (draining || poll) {
       go_over_views(hub, tail, draining);
     }
-    jg_hub_pass(hub, tail, !draining && (poll || (hinted & hint_bit(tail->tenant)) != 0));
+    jg_hub_pass(hub, tail, !draining && (polled || (hinted & hint_bit(tail->tenant)) != 0));
   }
 }
 

@@ -25,6 +25,8 @@
 #define JG_HUB_PAGE_ARENA_BYTES ((size_t)256 << 20)
 /* The slow poll that makes up for a lost hint (H5), while there are streams. */
 #define JG_HUB_POLL_NS INT64_C(100000000)
+/* Tails that one poll reads at most. */
+#define JG_HUB_POLL_TAILS 64u
 /* Streams moved under one hold of a view's lock. */
 #define JG_HUB_MOVES 64u
 
@@ -90,6 +92,7 @@ struct jg_hub {
   /* Tail thread. */
   struct jg_ring_budget budget;
   int64_t polled_ns;
+  size_t poll_round;
   bool failing; /* the log could not be read: said once */
 };
 
