@@ -74,6 +74,20 @@ static void test_create(void **state) {
   jg_test_call_destroy(call);
 }
 
+/* A replay too ends in a clear status at each size. */
+static void test_replay(void **state) {
+  (void)state;
+  struct jg_json_decoded decoded;
+  decode(JG_TEST_JOB(",\"skill\":{\"code\":\"S\"}"), &decoded);
+  Jobgate__V1__CreateJobRequest request = JOBGATE__V1__CREATE_JOB_REQUEST__INIT;
+  request.job = (Jobgate__V1__Job *)decoded.message;
+  request.request_id = (char *)"99999999-9999-4999-8999-999999999999";
+  run_to_success(jg_jobs_create, &request.base, true, decoded.present);
+  int64_t revision = jg_test_revision(app);
+  run_to_success(jg_jobs_create, &request.base, true, decoded.present);
+  assert_int_equal(jg_test_revision(app), revision);
+}
+
 static void test_update(void **state) {
   (void)state;
   (void)jg_test_must_post(app, JG_TEST_JOB(",\"id\":\"" ID "\""));
@@ -99,6 +113,13 @@ static void test_reads(void **state) {
   Jobgate__V1__GetJobRequest get = JOBGATE__V1__GET_JOB_REQUEST__INIT;
   get.id = (char *)ID;
   run_to_success(jg_jobs_get, &get.base, false, 0);
+  char *paths[] = {(char *)"name", (char *)"project", (char *)"job_type_code"};
+  Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+  mask.paths = paths;
+  mask.n_paths = 3;
+  get.read_mask = &mask;
+  run_to_success(jg_jobs_get, &get.base, false, 0);
+  get.read_mask = NULL;
   jg_test_app_forget(app);
   run_to_success(jg_jobs_get, &get.base, false, 0);
   Jobgate__V1__ListJobsRequest list = JOBGATE__V1__LIST_JOBS_REQUEST__INIT;
@@ -114,10 +135,7 @@ static void test_reads(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_create),
-      TEST(test_update),
-      TEST(test_delete),
-      TEST(test_reads),
+      TEST(test_create), TEST(test_replay), TEST(test_update), TEST(test_delete), TEST(test_reads),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,18 +5,44 @@
 #include "jobgate/v1/job_service.pb-c.h"
 #include "services/call.h"
 #include "services/expand/expand.h"
+#include "services/jobs/mask.h"
 
 /* INVALID_ARGUMENT naming `field` unless text is the id of something: a GUID that is not zero. */
 JG_MUST_CHECK struct jg_status jg_jobs_parse_id(struct jg_call *call, const char *text, const char *field,
                                                 struct jg_uuid *ret_id);
 struct jg_status jg_jobs_not_found(struct jg_call *call, struct jg_uuid id);
-/* FULL or not; INVALID_ARGUMENT for a number that is no view. */
+/* FULL or not; INVALID_ARGUMENT for a number that is no view. mask: decides with an unspecified view, unless it is "all". */
 JG_MUST_CHECK struct jg_status jg_jobs_view(struct jg_call *call, Jobgate__V1__JobView view, bool unspecified_is_full,
-                                            bool *ret_nodes);
+                                            const struct jg_read_mask *mask, bool *ret_nodes);
+/* A request's read_mask; INVALID_ARGUMENT naming it. */
+JG_MUST_CHECK static inline struct jg_status jg_jobs_read_mask(struct jg_call *call,
+                                                               const Google__Protobuf__FieldMask *mask,
+                                                               struct jg_read_mask *ret_mask) {
+  return jg_read_mask_read(mask != NULL ? mask->paths : NULL, mask != NULL ? mask->n_paths : 0, &call->arena, ret_mask);
+}
 struct jg_status jg_jobs_out_of_arena(void);
 /* True if nobody waits any more; the call was then ended. */
 bool jg_jobs_ended_early(struct jg_call *call);
 /* How many of the jobs come before response bytes reach `bytes_max` (0: no limit); at least one of them. */
 size_t jg_jobs_fit(const struct jg_parts *jobs, size_t count, bool nodes, size_t bytes_max);
+
+/* ---- request.c: first answers to requests with an id of their own (AIP-155). Thread: store, but for read ---- */
+
+/* A request's id and what the request was. */
+struct jg_jobs_request {
+  bool given;
+  struct jg_uuid id;
+  uint8_t hash[16];
+};
+/* text: request_id, may be empty; message: what makes two requests the same. INVALID_ARGUMENT naming request_id. */
+JG_MUST_CHECK struct jg_status jg_jobs_request_read(struct jg_call *call, const char *text,
+                                                    const ProtobufCMessage *message,
+                                                    struct jg_jobs_request *ret_request);
+/* The first answer, as it was. NOT_FOUND: there is none, or it is too old. INVALID_ARGUMENT: it answered another request. */
+JG_MUST_CHECK struct jg_status jg_jobs_request_find(struct jg_call *call, struct jg_txn *txn,
+                                                    const struct jg_jobs_request *request, struct jg_parts *ret_parts);
+JG_MUST_CHECK struct jg_status jg_jobs_request_keep(struct jg_call *call, struct jg_txn *txn,
+                                                    const struct jg_jobs_request *request,
+                                                    const struct jg_parts *parts);
 
 #endif

@@ -14,6 +14,7 @@ struct list {
   struct jg_store_read read;
   struct jg_job_query query;
   uint64_t filter_hash;
+  struct jg_read_mask mask;
   bool nodes;
 };
 
@@ -71,7 +72,8 @@ static struct jg_status parse_request(struct jg_call *call, struct list *list) {
   list->query.limit = request->page_size != 0 ? request->page_size : JG_LIMIT_PAGE_SIZE_DEFAULT;
   list->query.skip = request->skip;
   list->query.bytes_max = call->response_bytes_max != 0 ? call->response_bytes_max : PAGE_BYTES_MAX;
-  JG_RETURN_IF_ERROR(jg_jobs_view(call, request->view, false, &list->nodes));
+  JG_RETURN_IF_ERROR(jg_jobs_read_mask(call, request->read_mask, &list->mask));
+  JG_RETURN_IF_ERROR(jg_jobs_view(call, request->view, false, &list->mask, &list->nodes));
   struct jg_str token = jg_str_from_cstr(request->page_token);
   return token.len != 0 ? parse_token(call, token, list) : JG_STATUS_OK;
 }
@@ -103,6 +105,7 @@ static struct jg_status read_page(struct list *list, struct jg_txn *txn, struct 
   }
   const struct jg_expand_options options = {.tenant = call->identity.tenant};
   JG_RETURN_IF_ERROR(jg_expand_jobs(call->app->expander, txn, &options, rows.rows, rows.count, &call->arena, parts));
+  JG_RETURN_IF_ERROR(jg_read_mask_apply(&list->mask, parts, rows.count, &call->arena));
   size_t bytes_max = call->response_bytes_max;
   if (bytes_max != 0) {
     bytes_max = bytes_max > TOKEN_FIELD_BYTES ? bytes_max - TOKEN_FIELD_BYTES : 1;

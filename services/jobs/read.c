@@ -19,6 +19,7 @@ struct get {
   struct jg_uuid id;
   bool nodes;
   bool memory_only;
+  struct jg_read_mask mask;
   struct jg_job_row row;
   struct jg_parts parts;
   int64_t revision; /* of the snapshot; 0: the answer is not kept */
@@ -28,9 +29,9 @@ static struct jg_answer_key answer_key(const struct get *get) {
   return (struct jg_answer_key){.tenant = get->call->identity.tenant, .id = get->id, .nodes = get->nodes};
 }
 
-/* Ready answers are for transports that send them as they are. */
+/* Ready answers are whole jobs, for transports that send them as they are. */
 static bool keeps_answers(const struct get *get) {
-  return get->call->takes_ready && get->call->app->answers != NULL;
+  return get->call->takes_ready && get->call->app->answers != NULL && get->mask.all;
 }
 
 static struct jg_status read_job(struct jg_txn *txn, void *data) {
@@ -46,7 +47,8 @@ static struct jg_status read_job(struct jg_txn *txn, void *data) {
     get->revision = tenant.revision;
   }
   const struct jg_expand_options options = {.tenant = call->identity.tenant, .memory_only = get->memory_only};
-  return jg_expand_jobs(call->app->expander, txn, &options, &get->row, 1, &call->arena, &get->parts);
+  JG_RETURN_IF_ERROR(jg_expand_jobs(call->app->expander, txn, &options, &get->row, 1, &call->arena, &get->parts));
+  return jg_read_mask_apply(&get->mask, &get->parts, 1, &call->arena);
 }
 
 /* Gives the answer that was kept, if it is certain that it still holds. */
@@ -112,7 +114,10 @@ void jg_jobs_get(struct jg_call *call) {
   *get = (struct get){.call = call, .memory_only = true};
   struct jg_status status = jg_jobs_parse_id(call, request->id, "id", &get->id);
   if (jg_status_ok(status)) {
-    status = jg_jobs_view(call, request->view, true, &get->nodes);
+    status = jg_jobs_read_mask(call, request->read_mask, &get->mask);
+  }
+  if (jg_status_ok(status)) {
+    status = jg_jobs_view(call, request->view, true, &get->mask, &get->nodes);
   }
   if (!jg_status_ok(status)) {
     jg_call_fail(call, status);
@@ -142,6 +147,7 @@ struct batch {
   struct jg_call *call;
   struct jg_store_read read;
   bool nodes;
+  struct jg_read_mask mask;
   size_t id_count;
   struct jg_uuid *ids;
   bool *missing;    /* by index of ids */
@@ -203,6 +209,7 @@ static struct jg_status read_batch(struct batch *batch, struct jg_txn *txn, stru
   JG_RETURN_IF_ERROR(read_rows(batch, txn));
   JG_RETURN_IF_ERROR(
       jg_expand_jobs(call->app->expander, txn, &options, batch->rows, batch->row_count, &call->arena, batch->parts));
+  JG_RETURN_IF_ERROR(jg_read_mask_apply(&batch->mask, batch->parts, batch->row_count, &call->arena));
   size_t bytes_max = call->response_bytes_max;
   if (bytes_max != 0) {
     size_t id_bytes = batch->id_count * ID_FIELD_BYTES;
@@ -262,7 +269,8 @@ static struct jg_status begin_batch(struct jg_call *call) {
       batch->parts == NULL) {
     return jg_jobs_out_of_arena();
   }
-  JG_RETURN_IF_ERROR(jg_jobs_view(call, request->view, true, &batch->nodes));
+  JG_RETURN_IF_ERROR(jg_jobs_read_mask(call, request->read_mask, &batch->mask));
+  JG_RETURN_IF_ERROR(jg_jobs_view(call, request->view, true, &batch->mask, &batch->nodes));
   for (size_t i = 0; i < count; i++) {
     // The index is only spelled out for an id that is wrong.
     if (!jg_uuid_parse(jg_str_from_cstr(request->ids[i]), &batch->ids[i])) {
@@ -301,10 +309,10 @@ struct jg_status jg_jobs_not_found(struct jg_call *call, struct jg_uuid id) {
 }
 
 struct jg_status jg_jobs_view(struct jg_call *call, Jobgate__V1__JobView view, bool unspecified_is_full,
-                              bool *ret_nodes) {
+                              const struct jg_read_mask *mask, bool *ret_nodes) {
   switch (view) {
     case JOBGATE__V1__JOB_VIEW__JOB_VIEW_UNSPECIFIED:
-      *ret_nodes = unspecified_is_full;
+      *ret_nodes = mask->all ? unspecified_is_full : jg_read_mask_has_nodes(mask);
       return JG_STATUS_OK;
     case JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC:
       *ret_nodes = false;

@@ -15,6 +15,10 @@ struct write {
   uint64_t present;      /* update */
   struct jg_uuid id;     /* update, delete */
   struct jg_str etag;    /* update, delete; empty: any */
+  struct jg_read_mask mask;
+  struct jg_jobs_request request; /* create */
+  bool validate_only;
+  bool validated;        /* set by run: it ended in order to be undone */
   struct jg_parts parts; /* set by run */
   struct jg_answer answer;
 };
@@ -61,21 +65,38 @@ static struct jg_status read_row(struct write *write, struct jg_txn *txn, struct
              : jg_status_make(JG_ABORTED, JG_REASON_ETAG_MISMATCH, "the job has changed: its etag is another one");
 }
 
+static struct jg_status set_answer(struct write *write, bool created) {
+  struct jg_arena *arena = &write->call->arena;
+  if (write->validate_only) {  // They would name a version that never is.
+    write->parts.revision = 0;
+    write->parts.etag = JG_STR_NONE;
+  }
+  JG_RETURN_IF_ERROR(jg_read_mask_apply(&write->mask, &write->parts, 1, arena));
+  write->answer = (struct jg_answer){.kind = JG_ANSWER_JOB,
+                                     .jobs = &write->parts,
+                                     .job_count = 1,
+                                     .nodes = jg_read_mask_has_nodes(&write->mask),
+                                     .created = created};
+  write->validated = write->validate_only;
+  return write->validate_only ? jg_status_make(JG_CANCELLED, JG_REASON_NONE, "only validated") : JG_STATUS_OK;
+}
+
 /* The whole job as this write leaves it. */
 static struct jg_status answer_job(struct write *write, struct jg_txn *txn, const struct jg_job_applied *applied) {
   struct jg_call *call = write->call;
   const struct jg_expand_options options = {.tenant = call->identity.tenant, .in_write = true};
   JG_RETURN_IF_ERROR(jg_expand_jobs(call->app->expander, txn, &options, &applied->row, 1, &call->arena, &write->parts));
-  write->answer = (struct jg_answer){.kind = JG_ANSWER_JOB,
-                                     .jobs = &write->parts,
-                                     .job_count = 1,
-                                     .nodes = true,
-                                     .created = applied->outcome == JG_JOB_CREATED};
-  return JG_STATUS_OK;
+  if (write->request.given) {
+    JG_RETURN_IF_ERROR(jg_jobs_request_keep(call, txn, &write->request, &write->parts));
+  }
+  return set_answer(write, applied->outcome == JG_JOB_CREATED);
 }
 
 static void write_done(struct jg_status status, void *data) {
   struct write *write = data;
+  if (write->validated && status.code == JG_CANCELLED) {
+    status = JG_STATUS_OK;
+  }
   jg_call_finish(write->call, status, jg_status_ok(status) ? &write->answer : NULL);
 }
 
@@ -115,6 +136,13 @@ static struct jg_status missing_job(struct jg_call *call) {
 
 static struct jg_status run_create(struct jg_txn *txn, void *data) {
   struct write *write = data;
+  write->validated = false;
+  if (write->request.given) {
+    struct jg_status found = jg_jobs_request_find(write->call, txn, &write->request, &write->parts);
+    if (found.code != JG_NOT_FOUND) {
+      return jg_status_ok(found) ? set_answer(write, true) : found;
+    }
+  }
   jg_txn_set_trace(txn, write->call->traceparent);
   const struct jg_job_apply apply = apply_of(write, txn, JG_JOB_CREATE);
   struct jg_job_applied applied;
@@ -122,19 +150,30 @@ static struct jg_status run_create(struct jg_txn *txn, void *data) {
   return answer_job(write, txn, &applied);
 }
 
-void jg_jobs_create(struct jg_call *call) {
+static struct jg_status parse_create(struct write *write) {
+  struct jg_call *call = write->call;
   const Jobgate__V1__CreateJobRequest *request = (const Jobgate__V1__CreateJobRequest *)call->request;
-  struct write *write = create_write(call);
-  if (write == NULL) {
-    return;
+  if (request->job == NULL) {
+    return missing_job(call);
   }
-  write->job = request->job != NULL ? &request->job->base : NULL;
-  submit(write, write->job != NULL ? canonicalize(call, write->job) : missing_job(call), run_create);
+  write->job = &request->job->base;
+  write->validate_only = request->validate_only;
+  JG_RETURN_IF_ERROR(canonicalize(call, write->job));
+  JG_RETURN_IF_ERROR(jg_jobs_read_mask(call, request->read_mask, &write->mask));
+  return jg_jobs_request_read(call, write->validate_only ? "" : request->request_id, write->job, &write->request);
+}
+
+void jg_jobs_create(struct jg_call *call) {
+  struct write *write = create_write(call);
+  if (write != NULL) {
+    submit(write, parse_create(write), run_create);
+  }
 }
 
 /* ---- UpdateJob ---- */
 
 static struct jg_status change(struct write *write, struct jg_txn *txn, enum jg_job_mode mode) {
+  write->validated = false;
   jg_txn_set_trace(txn, write->call->traceparent);
   struct jg_job_row row;
   JG_RETURN_IF_ERROR(read_row(write, txn, &row));
@@ -156,7 +195,9 @@ static struct jg_status parse_update(struct write *write) {
     return missing_job(call);
   }
   write->job = &request->job->base;
+  write->validate_only = request->validate_only;
   JG_RETURN_IF_ERROR(canonicalize(call, write->job));
+  JG_RETURN_IF_ERROR(jg_jobs_read_mask(call, request->read_mask, &write->mask));
   JG_RETURN_IF_ERROR(jg_jobs_parse_id(call, request->job->id, call->has_present ? "id" : "job.id", &write->id));
   write->etag = jg_str_from_cstr(request->job->etag);
   if (call->has_present) {
@@ -185,6 +226,7 @@ static struct jg_status parse_change_status(struct write *write) {
   struct jg_call *call = write->call;
   const Jobgate__V1__ChangeJobStatusRequest *request = (const Jobgate__V1__ChangeJobStatusRequest *)call->request;
   struct jg_uuid target = JG_UUID_ZERO;
+  JG_RETURN_IF_ERROR(jg_jobs_read_mask(call, request->read_mask, &write->mask));
   JG_RETURN_IF_ERROR(jg_jobs_parse_id(call, request->id, call->has_present ? "jobs_id" : "id", &write->id));
   if (request->target_job_status_id[0] != '\0' &&
       !jg_uuid_parse(jg_str_from_cstr(request->target_job_status_id), &target)) {
