@@ -1,5 +1,6 @@
 #include "base/compiler.h"
 #include "proto/codec/message.h"
+#include "proto/schema/members.h"
 #include "services/entities/diff.h"
 #include "services/entities/entities_internal.h"
 
@@ -266,6 +267,9 @@ static struct jg_status put(const struct entity_write *write) {
       .id = write->id,
       .key = jg_member_str(write->after, key_member(entity)),
       .payload = jg_message_pack_payload(entity, write->after, entities->options.arena),
+      // Jobs take a default of this kind alone.
+      .is_default = entity->kind == JG_KIND_JOB_PRIORITY &&
+                    jg_member_bool(write->after, &entity->members[JG_JOB_PRIORITY_IS_DEFAULT]),
       .commit_ticks = jg_entities_commit_ticks(entities),
       .embeds = embeds,
   };

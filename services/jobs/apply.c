@@ -165,6 +165,7 @@ static struct jg_status apply_strict(struct jg_job_work *work, struct jg_job_app
     resolved |= JG_JOB_BIT(JG_JOB_JOB_STATUS_ID);
   }
   JG_RETURN_IF_ERROR(merge(work, resolved));
+  JG_RETURN_IF_ERROR(jg_job_default_priority(work));
   JG_RETURN_IF_ERROR(jg_job_copy_parent(work));
   JG_RETURN_IF_ERROR(copy_company(work));
   JG_RETURN_IF_ERROR(jg_job_check_address(work));

@@ -63,7 +63,10 @@ JG_MUST_CHECK struct jg_status jg_job_look_up_parent(struct jg_job_work *child, 
 /* The parent's key beside _parent_id, in `after`. */
 JG_MUST_CHECK struct jg_status jg_job_copy_parent(struct jg_job_work *work);
 
-/* apply_plan.c: strict, after the job was put. One planned visit of a job that is Suggested, with a user and a start (78, 79). */
+/* apply_auto.c: what a strict write adds by itself. A new job that names no priority gets the default one, if there is one
+ * (contract 3.1). */
+JG_MUST_CHECK struct jg_status jg_job_default_priority(struct jg_job_work *work);
+/* After the job was put. One planned visit of a job that is Suggested, with a user and a start (78, 79). */
 JG_MUST_CHECK struct jg_status jg_job_plan_visit(const struct jg_job_work *work);
 
 /* What a job copies from its project. */

@@ -1,4 +1,4 @@
-/* The handlers of JobService's methods on planned visits. They are made by writes of jobs alone (services/jobs/apply_plan.c). */
+/* The handlers of JobService's methods on planned visits. They are made by writes of jobs alone (services/jobs/apply_auto.c). */
 #ifndef JG_SERVICES_PLANNINGS_PLANNINGS_H
 #define JG_SERVICES_PLANNINGS_PLANNINGS_H
 

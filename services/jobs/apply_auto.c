@@ -1,6 +1,19 @@
 #include "proto/codec/message.h"
 #include "services/jobs/apply_internal.h"
 
+struct jg_status jg_job_default_priority(struct jg_job_work *work) {
+  if (work->before != NULL || jg_member_filled(work->after, jg_job_member(JG_JOB_JOB_PRIORITY_ID))) {
+    return JG_STATUS_OK;
+  }
+  struct jg_entity_row row;
+  struct jg_status status = jg_txn_entity_default(work->apply->txn, JG_KIND_JOB_PRIORITY, work->apply->arena, &row);
+  if (status.code == JG_NOT_FOUND) {
+    return JG_STATUS_OK;
+  }
+  JG_RETURN_IF_ERROR(status);
+  return jg_job_set_id(work, work->after, JG_JOB_JOB_PRIORITY_ID, row.id);
+}
+
 struct jg_status jg_job_plan_visit(const struct jg_job_work *work) {
   struct jg_planning_row row = {
       .job_id = work->id,
