@@ -11,8 +11,12 @@
 #include "server/grpc/server.h"
 #include "server/version.h"
 #include "services/changes/hub.h"
+#include "services/identity/identity.h"
 #include "services/jobs/virtual_status.h"
 #include "services/method.h"
+
+/* Hashing is rare, and slow on purpose. */
+#define HASH_THREADS 2
 
 static const struct jg_option serve_options[] = {
     {.name = "grpc", .type = JG_OPTION_ADDRESS, .value = "127.0.0.1:9090", .metavar = "H:P", .help = "gRPC address"},
@@ -34,7 +38,7 @@ static const struct jg_option serve_options[] = {
     {.name = "auth",
      .type = JG_OPTION_CHOICE,
      .choices = "on|off",
-     .help = "authentication; default: off if all addresses are loopback, else on"},
+     .help = "authentication; default: off if the grpc and http addresses are loopback, else on"},
     {.name = "insecure",
      .type = JG_OPTION_FLAG,
      .value = "false",
@@ -92,10 +96,12 @@ static const struct jg_option serve_options[] = {
 struct server {
   const struct jg_options *options;
   struct jg_arena *arena;
+  bool authenticated;
   struct jg_log log;
   struct jg_server_app app;
   struct jg_virtual_statuses virtual_statuses;
   struct jg_admin admin;
+  struct jg_identity_service *identity; /* NULL: no authentication */
   struct jg_rest *rest;
   struct jg_http_server *http, *admin_http;
   struct jg_grpc_server *grpc;
@@ -110,8 +116,12 @@ static bool is(const struct server *server, const char *name, const char *value)
   return jg_str_equal(text(server, name), jg_str_from_cstr(value));
 }
 
-/* Authentication is on unless every door is loopback; until there are users it cannot be on. */
-static struct jg_status check_exposure(const struct server *server) {
+/* Authentication is on unless it is off, or nothing is said and every door is loopback. */
+static bool is_authenticated(const struct server *server, const char *open_door) {
+  return jg_options_get(server->options, "auth")->given ? is(server, "auth", "on") : open_door != NULL;
+}
+
+static struct jg_status check_exposure(struct server *server) {
   static const char *const doors[] = {"grpc", "http"};
   const char *open_door = NULL;
   for (size_t i = 0; i < JG_COUNT(doors); i++) {
@@ -121,14 +131,8 @@ static struct jg_status check_exposure(const struct server *server) {
     JG_ASSERT(ok); /* the setting's type */
     open_door = jg_address_is_loopback(host) ? open_door : doors[i];
   }
-  bool given = jg_options_get(server->options, "auth")->given;
-  bool off = given && is(server, "auth", "off");
-  if ((given && !off) || (!given && open_door != NULL)) {
-    return jg_status_printf(server->arena, JG_INVALID_ARGUMENT, JG_REASON_NOT_BUILT,
-                            "--auth on needs users, which this version does not have%s",
-                            open_door != NULL ? "; keep to loopback addresses, or give --auth off --insecure" : "");
-  }
-  if (open_door != NULL && jg_options_integer(server->options, "insecure") == 0) {
+  server->authenticated = is_authenticated(server, open_door);
+  if (!server->authenticated && open_door != NULL && jg_options_integer(server->options, "insecure") == 0) {
     return jg_status_printf(server->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                             "--%s is not loopback: without authentication it needs --insecure", open_door);
   }
@@ -170,6 +174,13 @@ static struct jg_status open_record(struct server *server) {
       .ring_bytes_max = JG_LIMIT_HUB_RING_BYTES,
       .streams_max = JG_LIMIT_WATCH_STREAMS,
   };
+  if (server->authenticated) {
+    const struct jg_identity_options identity = {.store = server->app.app.store,
+                                                 .clock = server->app.app.clock,
+                                                 .metrics = server->app.metrics,
+                                                 .threads = HASH_THREADS};
+    server->identity = jg_identity_service_create(&identity);
+  }
   server->app.app.hub = jg_hub_create(&hub);
   jg_store_listen(server->app.app.store, jg_hub_hint, server->app.app.hub);
   return JG_STATUS_OK;
@@ -183,6 +194,7 @@ static struct jg_status open_http(struct server *server) {
       .public_url = text(server, "public-url"),
       .page_size = (size_t)jg_options_integer(server->options, "page-size"),
       .embed = is(server, "embed", "all"),
+      .identity = server->identity,
       .tenant = server->app.tenant,
   };
   server->rest = jg_rest_create(&rest);
@@ -215,6 +227,7 @@ static struct jg_status open_grpc(struct server *server) {
       .app = &server->app.app,
       .address = text(server, "grpc"),
       .threads = (unsigned)jg_options_integer(server->options, "grpc-threads"),
+      .identity = server->identity,
       .tenant = server->app.tenant,
       .methods = jg_methods,
       .method_count = JG_METHOD_COUNT,
@@ -240,7 +253,7 @@ static void say_ready(struct server *server) {
   struct jg_str http = jg_http_server_address(server->http);
   struct jg_str admin = jg_http_server_address(server->admin_http);
   jg_log(&server->log, JG_LOG_INFO, "ready", JG_LOG_C("grpc", grpc), JG_LOG_S("http", http), JG_LOG_S("admin", admin),
-         JG_LOG_C("version", JG_VERSION));
+         JG_LOG_C("auth", server->authenticated ? "on" : "off"), JG_LOG_C("version", JG_VERSION));
   printf("{\"event\":\"ready\",\"grpc\":\"%s\",\"http\":\"%.*s\",\"admin\":\"%.*s\"}\n", grpc, JG_STR_ARG(http),
          JG_STR_ARG(admin));
   fflush(stdout);
@@ -306,6 +319,7 @@ static void close_all(struct server *server) {
   jg_http_server_destroy(server->http);
   jg_http_server_destroy(server->admin_http);
   jg_rest_destroy(server->rest);
+  jg_identity_service_destroy(server->identity);
   jg_server_app_close(&server->app);
 }
 

@@ -7,10 +7,12 @@
 #define PAGE_ARENA_BYTES (64u << 20)
 #define TEXT_BYTES_MAX (64u << 20)
 
-static const struct jg_option get_options[] = {JG_OPTION_SERVER};
+static const struct jg_option get_options[] = {JG_OPTION_SERVER, JG_OPTION_USER, JG_OPTION_PASSWORD_FILE};
 
 static const struct jg_option list_options[] = {
     JG_OPTION_SERVER,
+    JG_OPTION_USER,
+    JG_OPTION_PASSWORD_FILE,
     {.name = "order-by",
      .type = JG_OPTION_CHOICE,
      .value = "id",
@@ -47,7 +49,11 @@ static struct jg_status get_one(struct jg_grpc_client *client, const char *id, s
 }
 
 static int run_get(const struct jg_options *options, struct jg_arena *arena) {
-  struct jg_grpc_client *client = jg_grpc_client_create(jg_str_from_cstr(jg_options_text(options, "server")));
+  struct jg_grpc_client *client = NULL;
+  struct jg_status opened = jg_remote_open(options, arena, &client);
+  if (!jg_status_ok(opened)) {
+    return jg_command_usage(opened);
+  }
   struct jg_buf out;
   jg_buf_init(&out, TEXT_BYTES_MAX);
   int code = JG_EXIT_OK;
@@ -85,8 +91,11 @@ static struct jg_status list_page(struct jg_grpc_client *client, const char *ord
 }
 
 static int run_list(const struct jg_options *options, struct jg_arena *arena) {
-  (void)arena;
-  struct jg_grpc_client *client = jg_grpc_client_create(jg_str_from_cstr(jg_options_text(options, "server")));
+  struct jg_grpc_client *client = NULL;
+  struct jg_status status = jg_remote_open(options, arena, &client);
+  if (!jg_status_ok(status)) {
+    return jg_command_usage(status);
+  }
   struct jg_buf out;
   jg_buf_init(&out, TEXT_BYTES_MAX);
   /* The token of a page must outlive that page's arena: two arenas take turns. */
@@ -95,7 +104,6 @@ static int run_list(const struct jg_options *options, struct jg_arena *arena) {
   jg_arena_init(&pages[1], PAGE_ARENA_BYTES);
   const char *token = "";
   int64_t left = jg_options_integer(options, "limit");
-  struct jg_status status = JG_STATUS_OK;
   for (size_t turn = 0; token != NULL && jg_status_ok(status); turn ^= 1) {
     jg_arena_reset(&pages[turn]);
     status = list_page(client, jg_options_text(options, "order-by"), &pages[turn], &token, &left, &out);

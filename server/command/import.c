@@ -5,6 +5,7 @@
 
 #include "server/app.h"
 #include "server/command/import_internal.h"
+#include "server/command/remote.h"
 
 #define CHUNK_BYTES ((size_t)256 << 10)
 #define WINDOW 1024
@@ -17,6 +18,8 @@ static const struct jg_option import_options[] = {
      .type = JG_OPTION_ADDRESS,
      .metavar = "H:P",
      .help = "import through the server that holds the record (its gRPC address)"},
+    JG_OPTION_USER,
+    JG_OPTION_PASSWORD_FILE,
     {.name = "tenant", .type = JG_OPTION_TEXT, .value = "default", .metavar = "T", .help = "whose jobs; with --store"},
     {.name = "on-error",
      .type = JG_OPTION_CHOICE,
@@ -147,6 +150,10 @@ static struct jg_status check_options(const struct jg_options *options) {
   if (jg_options_get(options, "tenant")->given) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE,
                           "--tenant goes with --store: a server knows its caller's tenant");
+  }
+  const char *password_file = jg_options_text(options, "password-file");
+  if (password_file != NULL && strcmp(password_file, "-") == 0 && strcmp(options->operands[0], "-") == 0) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE, "standard input cannot be both jobs and password");
   }
   return JG_STATUS_OK;
 }

@@ -2,7 +2,7 @@
 #include "jobgate/v1/job_service.pb-c.h"
 #include "proto/codec/message.h"
 #include "server/command/import_internal.h"
-#include "server/grpc/client.h"
+#include "server/command/remote.h"
 
 #define CHUNK_BYTES ((size_t)64 << 10)
 #define RESPONSE_BYTES (16u << 20)
@@ -102,7 +102,8 @@ static struct jg_status exchange(struct jg_grpc_stream *stream, struct jg_import
 }
 
 struct jg_status jg_import_run_remote(struct jg_import_run *run) {
-  struct jg_grpc_client *client = jg_grpc_client_create(jg_str_from_cstr(jg_options_text(run->options, "server")));
+  struct jg_grpc_client *client = NULL;
+  JG_RETURN_IF_ERROR(jg_remote_open(run->options, run->arena, &client));
   const struct jg_grpc_request request = {.path = "/jobgate.v1.JobService/ImportJobs"};
   struct jg_grpc_stream *stream = NULL;
   struct jg_status status = jg_grpc_stream_open(client, &request, &stream);

@@ -1,7 +1,55 @@
 #include "server/command/remote.h"
 
+#include <stdlib.h>
+
 #include "proto/codec/json_message.h"
 #include "proto/codec/message.h"
+#include "services/identity/credential.h"
+
+static struct jg_status find_password(const struct jg_options *options, struct jg_arena *arena,
+                                      struct jg_str *ret_password) {
+  const char *path = jg_options_text(options, "password-file");
+  const char *text = path == NULL ? secure_getenv("JOBGATE_PASSWORD") : NULL;
+  if (text == NULL) {
+    return jg_command_read_password(path, false, arena, ret_password);
+  }
+  if (!jg_credential_part_valid(jg_str_from_cstr(text))) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                          "JOBGATE_PASSWORD must have 1 to 255 bytes of UTF-8 without control characters");
+  }
+  *ret_password = jg_str_from_cstr(text);
+  return JG_STATUS_OK;
+}
+
+static struct jg_status make_authorization(const struct jg_options *options, const char *who, struct jg_arena *arena,
+                                           struct jg_str *ret_authorization) {
+  struct jg_str user = JG_STR_NONE, domain = JG_STR_NONE, password = JG_STR_NONE;
+  if (!jg_credential_parse_user(jg_str_from_cstr(who), &user, &domain)) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "--user must be NAME@DOMAIN");
+  }
+  JG_RETURN_IF_ERROR(find_password(options, arena, &password));
+  char *text = jg_arena_alloc(arena, JG_CREDENTIAL_HEADER_BYTES_MAX);
+  if (text == NULL) {
+    return jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_LIMIT_EXCEEDED, "out of the command's memory");
+  }
+  *ret_authorization = jg_str_make(text, jg_credential_format(user, password, domain, text));
+  return JG_STATUS_OK;
+}
+
+struct jg_status jg_remote_open(const struct jg_options *options, struct jg_arena *arena,
+                                struct jg_grpc_client **ret_client) {
+  const char *who = jg_options_text(options, "user");
+  struct jg_str authorization = JG_STR_NONE;
+  if (who != NULL) {
+    JG_RETURN_IF_ERROR(make_authorization(options, who, arena, &authorization));
+  }
+  struct jg_grpc_client *client = jg_grpc_client_create(jg_str_from_cstr(jg_options_text(options, "server")));
+  if (who != NULL) {
+    jg_grpc_client_authorize(client, authorization);
+  }
+  *ret_client = client;
+  return JG_STATUS_OK;
+}
 
 struct jg_status jg_remote_call(struct jg_grpc_client *client, const char *path, const ProtobufCMessage *request,
                                 const ProtobufCMessageDescriptor *response, struct jg_arena *arena,

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "server/command/command.h"
+#include "server/command/password.h"
 #include "server/grpc/client.h"
 
 #define JG_OPTION_SERVER                                                                      \
@@ -13,6 +14,17 @@
     .name = "server", .type = JG_OPTION_ADDRESS, .value = "127.0.0.1:9090", .metavar = "H:P", \
     .help = "gRPC address of the server"                                                      \
   }
+
+#define JG_OPTION_USER                                                                            \
+  {                                                                                               \
+    .name = "user", .type = JG_OPTION_TEXT, .metavar = "NAME@DOMAIN",                             \
+    .help = "who calls a server with authentication; its password: JOBGATE_PASSWORD, or as below" \
+  }
+
+/* A client of --server that calls as --user, if it is given: with the password of --password-file, else of the environment's
+ * JOBGATE_PASSWORD, else of the terminal. INVALID_ARGUMENT: the user or the password. */
+JG_MUST_CHECK struct jg_status jg_remote_open(const struct jg_options *options, struct jg_arena *arena,
+                                              struct jg_grpc_client **ret_client);
 
 /* Time that a call of one answer may take. */
 #define JG_REMOTE_TIMEOUT_MS 30000

@@ -20,6 +20,8 @@
 
 static const struct jg_option watch_options[] = {
     JG_OPTION_SERVER,
+    JG_OPTION_USER,
+    JG_OPTION_PASSWORD_FILE,
     {.name = "resume-token",
      .type = JG_OPTION_TEXT,
      .metavar = "T",
@@ -219,9 +221,11 @@ static void pause_before_retry(struct watch *watch) {
 }
 
 static int run_watch(const struct jg_options *options, struct jg_arena *arena) {
-  (void)arena;
   struct watch watch = {.options = options, .wanted = jg_options_integer(options, "count"), .retry_ms = RETRY_MS_MIN};
-  watch.client = jg_grpc_client_create(jg_str_from_cstr(jg_options_text(options, "server")));
+  struct jg_status opened = jg_remote_open(options, arena, &watch.client);
+  if (!jg_status_ok(opened)) {
+    return jg_command_usage(opened);
+  }
   jg_arena_init(&watch.arena, MESSAGE_ARENA_BYTES);
   jg_buf_init(&watch.line, LINE_BYTES_MAX);
   const char *token = jg_options_text(options, "resume-token");
