@@ -22,27 +22,13 @@ static void call_receive(struct jg_call *base);
 
 static const struct jg_call_sink sink = {.finish = call_finish, .send = call_send, .receive = call_receive};
 
-static bool is_admitted(struct jg_grpc_call *call, struct jg_status *ret_status);
-static void go_on(struct jg_grpc_call *call, struct jg_status status);
-static void identified(struct jg_grpc_call *call);
 static void sent(struct jg_grpc_call *call, bool ok);
 static void received(struct jg_grpc_call *call, bool ok);
-static void break_off(struct jg_grpc_call *call);
 static void unref(struct jg_grpc_call *call);
 static void end(struct jg_grpc_call *call);
 
 static bool is_stream(const struct jg_grpc_call *call) {
   return call->method->method->type != JG_METHOD_UNARY;
-}
-
-static bool is_finished(struct jg_grpc_call *call) {
-  // Acquire: whoever sees the end sees what was decided before it.
-  return atomic_load_explicit(&call->finished, memory_order_acquire);
-}
-
-static void ref(struct jg_grpc_call *call) {
-  // Relaxed: the caller holds a reference, so nothing is published by another one.
-  (void)atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
 }
 
 static struct jg_grpc_call *create(struct jg_grpc_queue *queue) {
@@ -73,11 +59,14 @@ struct jg_grpc_call *jg_grpc_call_take(struct jg_grpc_slot *slot) {
   slot->core = NULL;
   slot->payload = NULL;
   call->headers_sent = false;
+  call->begun = false;
+  call->asking = false;
   call->broken = false;
   call->fault = NULL;
   call->core_cancelled = 0;
   atomic_init(&call->finished, false);
   atomic_init(&call->too_large, false);
+  atomic_init(&call->shut_out, false);
   atomic_init(&call->waking, false);
   // The handler's and the close's.
   atomic_init(&call->refs, 2);
@@ -114,8 +103,8 @@ JG_HOT void jg_grpc_call_begin(struct jg_grpc_call *call) {
     jg_grpc_core_start(call->core, &op, 1, &call->tags[JG_GRPC_CLOSED]);
   }
   struct jg_status status = JG_STATUS_OK;
-  if (is_admitted(call, &status)) {
-    go_on(call, status);
+  if (jg_grpc_admit(call, &status)) {
+    jg_grpc_call_go_on(call, status);
   }
 }
 
@@ -127,7 +116,7 @@ void jg_grpc_call_event(struct jg_grpc_call *call, enum jg_grpc_event event, boo
       return;
     case JG_GRPC_CLOSED:
       if (call->core_cancelled != 0) {
-        break_off(call);
+        jg_grpc_call_break_off(call);
       }
       break;
     case JG_GRPC_SENT:
@@ -138,12 +127,12 @@ void jg_grpc_call_event(struct jg_grpc_call *call, enum jg_grpc_event event, boo
       break;
     case JG_GRPC_WOKEN:
       atomic_store_explicit(&call->waking, false, memory_order_release);
-      if (!is_finished(call)) {
+      if (!jg_grpc_call_is_finished(call)) {
         call->on_woken(call);
       }
       break;
     case JG_GRPC_IDENTIFIED:
-      identified(call);
+      jg_grpc_admit_identified(call);
       break;
     case JG_GRPC_STATUS:
     case JG_GRPC_ARRIVED:
@@ -181,58 +170,6 @@ static struct jg_status decode(struct jg_grpc_call *call) {
   return jg_message_unpack(base->method->request, bytes, &base->arena, &base->request);
 }
 
-/* Probes ask for health, and they carry no credential. */
-static bool is_open_to_all(const struct jg_method *method) {
-  bool open = false;
-  for (size_t i = 0; i < JG_GRPC_HEALTH_METHODS; i++) {
-    open = open || method == &jg_grpc_health_methods[i];
-  }
-  return open;
-}
-
-/* On a hashing thread. The call goes on on its own one (G2); it lives, as it has not finished. */
-static void verified(struct jg_identity_wait *wait, struct jg_identity_verdict verdict) {
-  struct jg_grpc_call *call = (struct jg_grpc_call *)((char *)wait - offsetof(struct jg_grpc_call, wait));
-  call->verdict = verdict;
-  ref(call);
-  jg_grpc_core_start(call->core, NULL, 0, &call->tags[JG_GRPC_IDENTIFIED]);
-}
-
-/* True: it is known who calls, or that nobody gets in. False: JG_GRPC_IDENTIFIED will come. */
-static bool is_admitted(struct jg_grpc_call *call, struct jg_status *ret_status) {
-  struct jg_call *base = &call->call;
-  struct jg_grpc_server *server = call->queue->server;
-  struct jg_grpc_metadata metadata = jg_grpc_metadata_read(&call->metadata);
-  base->traceparent = metadata.traceparent;
-  // The core's own limit binds only once the client has acknowledged it, so the first call of a connection may exceed it.
-  if (metadata.bytes > server->metadata_bytes_max) {
-    *ret_status = jg_status_printf(&base->arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED,
-                                   "the metadata is larger than %zu bytes", server->metadata_bytes_max);
-    return true;
-  }
-  if (server->identity == NULL || is_open_to_all(base->method)) {
-    return true;
-  }
-  call->wait = (struct jg_identity_wait){.done = verified};
-  struct jg_identity_verdict verdict;
-  if (!jg_identity_verify(server->identity, metadata.authorization, &call->wait, &verdict)) {
-    return false;
-  }
-  base->identity.tenant = verdict.tenant;
-  *ret_status = verdict.status;
-  return true;
-}
-
-static void identified(struct jg_grpc_call *call) {
-  if (call->broken) {
-    // Nobody told a handler, as there was none.
-    jg_call_fail(&call->call, jg_status_make(JG_CANCELLED, JG_REASON_NONE, "the caller cancelled the call"));
-    return;
-  }
-  call->call.identity.tenant = call->verdict.tenant;
-  go_on(call, call->verdict.status);
-}
-
 /* What is decided before the handler once the caller is known: the limits, the request. */
 static struct jg_status prepare(struct jg_grpc_call *call) {
   struct jg_call *base = &call->call;
@@ -248,7 +185,8 @@ static struct jg_status prepare(struct jg_grpc_call *call) {
   return base->method->type == JG_METHOD_CLIENT_STREAM ? JG_STATUS_OK : decode(call);
 }
 
-static void go_on(struct jg_grpc_call *call, struct jg_status status) {
+void jg_grpc_call_go_on(struct jg_grpc_call *call, struct jg_status status) {
+  call->begun = true;
   if (jg_status_ok(status)) {
     status = prepare(call);
   }
@@ -301,6 +239,9 @@ JG_HOT static void call_finish(struct jg_call *base, struct jg_status status, co
   if (atomic_load_explicit(&call->too_large, memory_order_acquire)) {
     status = too_large(base->method->request_bytes_max, &base->arena);
   }
+  if (atomic_load_explicit(&call->shut_out, memory_order_acquire)) {
+    status = call->verdict.status;
+  }
   note(call, status);
   grpc_op ops[OPS_MAX];
   size_t count = 0;
@@ -337,10 +278,10 @@ JG_HOT static void call_finish(struct jg_call *base, struct jg_status status, co
 
 static void call_send(struct jg_call *base, struct jg_bytes *message) {
   struct jg_grpc_call *call = jg_grpc_call_of(base);
-  JG_ASSERT(!is_finished(call));
+  JG_ASSERT(!jg_grpc_call_is_finished(call));
   JG_ASSERT(call->sending == NULL);
   call->sending = jg_grpc_payload_share(message);
-  ref(call);
+  jg_grpc_call_ref(call);
   grpc_op ops[OPS_MAX];
   size_t count = 0;
   if (!call->headers_sent) {
@@ -355,9 +296,9 @@ static void call_send(struct jg_call *base, struct jg_bytes *message) {
 static void call_receive(struct jg_call *base) {
   struct jg_grpc_call *call = jg_grpc_call_of(base);
   JG_ASSERT(base->method->type == JG_METHOD_CLIENT_STREAM);
-  JG_ASSERT(!is_finished(call));
+  JG_ASSERT(!jg_grpc_call_is_finished(call));
   JG_ASSERT(call->received == NULL);
-  ref(call);
+  jg_grpc_call_ref(call);
   grpc_op op = {.op = GRPC_OP_RECV_MESSAGE};
   op.data.recv_message.recv_message = &call->received;
   jg_grpc_core_start(call->core, &op, 1, &call->tags[JG_GRPC_RECEIVED]);
@@ -366,8 +307,11 @@ static void call_receive(struct jg_call *base) {
 static void sent(struct jg_grpc_call *call, bool ok) {
   grpc_byte_buffer_destroy(call->sending);
   call->sending = NULL;
-  if (!is_finished(call)) {
+  if (!jg_grpc_call_is_finished(call)) {
     call->call.on_sent(&call->call, ok);
+  }
+  if (!jg_grpc_call_is_finished(call)) {
+    jg_grpc_admit_again(call);
   }
 }
 
@@ -375,7 +319,7 @@ static void received(struct jg_grpc_call *call, bool ok) {
   struct jg_call *base = &call->call;
   grpc_byte_buffer *buffer = call->received;
   call->received = NULL;
-  if (is_finished(call)) {
+  if (jg_grpc_call_is_finished(call)) {
     // The handler no longer listens.
   } else if (buffer == NULL) {
     // A stream that broke off looks like its end but for this question; its close tells the handler (G6).
@@ -384,7 +328,7 @@ static void received(struct jg_grpc_call *call, bool ok) {
     }
   } else if (grpc_byte_buffer_length(buffer) > base->method->request_bytes_max) {
     atomic_store_explicit(&call->too_large, true, memory_order_release);
-    break_off(call);
+    jg_grpc_call_break_off(call);
   } else {
     grpc_slice slice = jg_grpc_payload_slice(buffer);
     base->on_received(base, jg_grpc_slice_str(&slice), false);
@@ -396,13 +340,13 @@ static void received(struct jg_grpc_call *call, bool ok) {
 }
 
 /* Tells the handler, once, that nobody waits for the stream any more. */
-static void break_off(struct jg_grpc_call *call) {
+void jg_grpc_call_break_off(struct jg_grpc_call *call) {
   if (call->broken) {
     return;
   }
   call->broken = true;
   atomic_store_explicit(&call->call.cancelled, true, memory_order_release);
-  if (!is_finished(call) && call->call.on_cancelled != NULL) {
+  if (!jg_grpc_call_is_finished(call) && call->call.on_cancelled != NULL) {
     call->call.on_cancelled(&call->call);
   }
 }

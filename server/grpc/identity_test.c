@@ -131,6 +131,41 @@ static void test_streams(void **state JG_UNUSED) {
   }
 }
 
+static struct jg_status run_remove(struct jg_txn *txn, void *data JG_UNUSED) {
+  return jg_txn_user_remove(txn, JG_STR("APIUser"));
+}
+
+/* A stream that was opened by a user who is no more, here one that sends without end, is ended. */
+static void test_streams_of_removed_users(void **state JG_UNUSED) {
+  jg_grpc_client_authorize(fake->client, JG_STR(RIGHT));
+  struct jg_grpc_request request = {.path = "/jobgate.test.Fake/Numbers", .timeout_ms = TIMEOUT_MS};
+  struct jg_grpc_stream *stream = NULL;
+  assert_true(jg_status_ok(jg_grpc_stream_open(fake->client, &request, &stream)));
+  assert_true(jg_grpc_stream_send(stream, fake_request(fake, "", 1000000000)));
+  jg_grpc_stream_close_send(stream);
+  enum jg_grpc_next next = JG_GRPC_NEXT_TIMEOUT;
+  struct jg_str message = JG_STR_NONE;
+  assert_true(jg_status_ok(jg_grpc_stream_next(stream, -1, &fake->arena, &next, &message)));
+  // Still there after each expiry, as long as the user is.
+  for (int i = 0; i < 3; i++) {
+    jg_clock_manual_advance_ns(&app->clock, INT64_C(1000000) * JG_IDENTITY_REMEMBERED_MS);
+    for (int n = 0; n < 50; n++) {
+      assert_true(jg_status_ok(jg_grpc_stream_next(stream, -1, &fake->arena, &next, &message)));
+    }
+  }
+  int64_t own = app->tenant;
+  app->tenant = tenant;
+  assert_true(jg_status_ok(jg_test_write(app, run_remove, NULL)));
+  app->tenant = own;
+  jg_clock_manual_advance_ns(&app->clock, INT64_C(1000000) * JG_IDENTITY_REMEMBERED_MS);
+  struct jg_status status = JG_STATUS_OK;
+  while (jg_status_ok(status)) {
+    status = jg_grpc_stream_next(stream, -1, &fake->arena, &next, &message);
+  }
+  assert_int_equal(status.code, JG_UNAUTHENTICATED);
+  jg_grpc_stream_destroy(stream);
+}
+
 /* ---- calls that end while their callers are asked for: both readers of the record are held ---- */
 
 struct hold {
@@ -220,6 +255,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_callers, setup, teardown),
       cmocka_unit_test_setup_teardown(test_tenant, setup, teardown),
       cmocka_unit_test_setup_teardown(test_streams, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_streams_of_removed_users, setup, teardown),
       cmocka_unit_test_setup_teardown(test_calls_that_end_early, setup, teardown),
       cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
   };

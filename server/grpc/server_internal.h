@@ -1,4 +1,4 @@
-/* For server.c, slots.c, call.c, health.c and reflection.c only: the structs of the server and the life of a call. */
+/* For server.c, slots.c, call.c, admit.c, health.c and reflection.c only: the structs of the server and the life of a call. */
 #ifndef JG_SERVER_GRPC_SERVER_INTERNAL_H
 #define JG_SERVER_GRPC_SERVER_INTERNAL_H
 
@@ -70,13 +70,16 @@ struct jg_grpc_call {
   _Atomic uint32_t refs;
   _Atomic bool finished;
   _Atomic bool too_large; /* a message of the client stream was: overrides the handler's status */
+  _Atomic bool shut_out;  /* the caller is no longer known: likewise */
   bool headers_sent;
   bool broken;       /* on_cancelled was called */
   enum jg_code code; /* how it ended */
   enum jg_reason reason;
   const char *fault; /* for the log: the message of an error of ours */
   struct jg_grpc_tag tags[JG_GRPC_EVENT_COUNT];
-  /* While it is asked for the caller; the verdict is written before JG_GRPC_IDENTIFIED. */
+  /* While it is asked for the caller; the verdict is written before JG_GRPC_IDENTIFIED. A stream asks again now and then. */
+  bool begun; /* the handler has the call, or it has failed */
+  bool asking;
   struct jg_identity_wait wait;
   struct jg_identity_verdict verdict;
   struct jg_grpc_call *next_free;
@@ -140,6 +143,26 @@ static inline struct jg_grpc_call *jg_grpc_call_of(struct jg_call *call) {
   JG_ASSERT(call->magic == JG_CALL_MAGIC);
   return (struct jg_grpc_call *)call; /* its first member */
 }
+/* It is known who calls (or not: status): checks the request and calls the handler. */
+void jg_grpc_call_go_on(struct jg_grpc_call *call, struct jg_status status);
+/* Tells the handler, once, that nobody waits for the stream any more. */
+void jg_grpc_call_break_off(struct jg_grpc_call *call);
+static inline bool jg_grpc_call_is_finished(struct jg_grpc_call *call) {
+  // Acquire: whoever sees the end sees what was decided before it.
+  return atomic_load_explicit(&call->finished, memory_order_acquire);
+}
+
+static inline void jg_grpc_call_ref(struct jg_grpc_call *call) {
+  // Relaxed: the caller holds a reference, so nothing is published by another one.
+  (void)atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
+}
+
+/* admit.c: who calls. Thread: the call's queue's. */
+/* True: it is known who calls, or *ret_status says why it goes no further. False: JG_GRPC_IDENTIFIED will come. */
+bool jg_grpc_admit(struct jg_grpc_call *call, struct jg_status *ret_status);
+void jg_grpc_admit_identified(struct jg_grpc_call *call);
+/* A stream may stay open for days, its caller may not: to be called after each message, bookmarks included. */
+void jg_grpc_admit_again(struct jg_grpc_call *call);
 
 /* open.c. A stream of health or reflection enters the list in its handler, and leaves it before it finishes; on_woken then runs
  * on the call's own thread after each jg_grpc_open_wake. Thread: the call's queue's; wake: any. */

@@ -168,7 +168,7 @@ static bool ask(struct jg_identity_service *service, struct jg_str authorization
   int64_t now_ns = jg_clock_mono_ns(service->clock);
   struct jg_identity_verdict verdict = {.status = JG_STATUS_OK};
   lock(service);
-  enum jg_verdict known = jg_verdicts_find(service->verdicts, digest, now_ns, &verdict.tenant);
+  enum jg_verdict known = jg_verdicts_find(service->verdicts, digest, now_ns, &verdict.tenant, &verdict.until_ns);
   bool answered = known != JG_VERDICT_NONE;
   if (known == JG_VERDICT_REFUSED) {
     verdict = refused();
@@ -268,9 +268,9 @@ static struct jg_identity_wait *settle(struct jg_identity_service *service, stru
   bool ok = jg_status_ok(verdict.status);
   lock(service);
   if (ok || verdict.status.code == JG_UNAUTHENTICATED) {
-    int64_t kept_ns = (ok ? JG_IDENTITY_REMEMBERED_MS : JG_IDENTITY_REFUSED_MS) * NS_PER_MS;
+    int64_t expires_ns = ok ? verdict.until_ns : begun_ns + JG_IDENTITY_REFUSED_MS * NS_PER_MS;
     jg_verdicts_put(service->verdicts, check->digest, ok ? JG_VERDICT_ACCEPTED : JG_VERDICT_REFUSED, verdict.tenant,
-                    jg_clock_mono_ns(service->clock), begun_ns + kept_ns);
+                    jg_clock_mono_ns(service->clock), expires_ns);
   }
   struct jg_identity_check **link = &service->in_flight;
   while (*link != check) {
@@ -285,6 +285,7 @@ static struct jg_identity_wait *settle(struct jg_identity_service *service, stru
 static void run_check(struct jg_identity_service *service, struct jg_identity_check *check) {
   int64_t begun_ns = jg_clock_mono_ns(service->clock);
   struct jg_identity_verdict verdict = verify(service, &check->credential);
+  verdict.until_ns = begun_ns + JG_IDENTITY_REMEMBERED_MS * NS_PER_MS;
   struct jg_identity_wait *wait = settle(service, check, verdict, begun_ns);
   free_check(check);
   jg_histogram_observe_ns(service->metrics.verify, jg_clock_mono_ns(service->clock) - begun_ns);

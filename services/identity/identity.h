@@ -35,6 +35,7 @@ void jg_identity_service_destroy(struct jg_identity_service *service);
 struct jg_identity_verdict {
   struct jg_status status;
   int64_t tenant;
+  int64_t until_ns; /* OK: monotonic; whoever stays longer is asked for again (I1) */
 };
 /* One question that waits; the caller's, stays put until done was called. */
 struct jg_identity_wait {

@@ -42,12 +42,13 @@ static bool is_of(const struct slot *slot, const uint8_t *digest) {
 }
 
 enum jg_verdict jg_verdicts_find(const struct jg_verdicts *verdicts, const uint8_t digest[JG_VERDICT_DIGEST_BYTES],
-                                 int64_t now_ns, int64_t *ret_tenant) {
+                                 int64_t now_ns, int64_t *ret_tenant, int64_t *ret_expires_ns) {
   const struct slot *set = &verdicts->slots[first_of(verdicts, digest)];
   for (size_t i = 0; i < WAYS; i++) {
     if (is_live(&set[i], now_ns) && is_of(&set[i], digest)) {
       if (set[i].verdict == JG_VERDICT_ACCEPTED) {
         *ret_tenant = set[i].tenant;
+        *ret_expires_ns = set[i].expires_ns;
       }
       return set[i].verdict;
     }

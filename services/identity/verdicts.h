@@ -14,9 +14,9 @@ enum jg_verdict { JG_VERDICT_NONE, JG_VERDICT_REFUSED, JG_VERDICT_ACCEPTED };
 /* count: credentials it can hold, a multiple of 8. */
 struct jg_verdicts *jg_verdicts_create(size_t count);
 void jg_verdicts_destroy(struct jg_verdicts *verdicts);
-/* ACCEPTED sets *ret_tenant. */
+/* ACCEPTED sets *ret_tenant and *ret_expires_ns. */
 enum jg_verdict jg_verdicts_find(const struct jg_verdicts *verdicts, const uint8_t digest[JG_VERDICT_DIGEST_BYTES],
-                                 int64_t now_ns, int64_t *ret_tenant);
+                                 int64_t now_ns, int64_t *ret_tenant, int64_t *ret_expires_ns);
 /* Keeps it until expires_ns. A refusal never displaces what was accepted, so wrong passwords cannot push right ones out. */
 void jg_verdicts_put(struct jg_verdicts *verdicts, const uint8_t digest[JG_VERDICT_DIGEST_BYTES],
                      enum jg_verdict verdict, int64_t tenant, int64_t now_ns, int64_t expires_ns);
