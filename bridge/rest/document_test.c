@@ -15,6 +15,8 @@
 #define JOB "00000000-0000-0000-0000-000000000005"
 #define JOB_PATH "/api/Jobs(" JOB ")"
 
+static const char job_path[] = JOB_PATH;
+
 static int set_up(void **state) {
   (void)state;
   fake_start(251);
@@ -119,7 +121,7 @@ static struct jg_buf decoded(const struct jg_test_answer *answer, enum jg_coding
 
 static void answers_are_coded(void **state) {
   (void)state;
-  static const char *const targets[] = {"/api/Jobs", "/api/$metadata", "/Help", "/openapi.json", JOB_PATH};
+  static const char *const targets[] = {job_path, "/api/Jobs", "/api/$metadata", "/Help", "/openapi.json"};
   static const char *const names[] = {NULL, "gzip", "deflate"};
   for (size_t i = 0; i < JG_COUNT(targets); i++) {
     struct jg_test_answer plain = test_door_get(targets[i]);

@@ -57,7 +57,7 @@ static size_t unescape(struct jg_str text, size_t at, struct jg_buf *out) {
   char c = text.data[at];
   if (c != 'u') {
     const char *form = strchr(short_forms, c);
-    jg_buf_append_char(out, form != NULL ? form[1] : c);
+    jg_buf_append(out, form != NULL ? form + 1 : text.data + at, 1);
     return at + 1;
   }
   uint32_t point = hex(text, at + 1);

@@ -11,10 +11,10 @@ paths='(^|[^A-Za-z0-9_.}])/([w]ork|[r]oot|[h]ome/[a-z]+)(/|[^A-Za-z0-9_-]|$)'
 urls='https?://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+'
 registries='\b(registry|deb|pypi|files|proxy|static|repo1?|index)\.[a-z]+\.(org|io|com|net)\b'
 # Ours, examples (RFC 2606, RFC 6761), and names that are identifiers, not addresses: type URLs and XML namespaces.
-allowed='https?://(127\.|0\.0\.0\.0|localhost|([A-Za-z0-9-]+\.)*example(\.com|\.org|\.net)?([^A-Za-z0-9.-]|$)|docs\.oasis-open\.org/odata/ns/|www\.w3\.org/|type\.googleapis\.com/)'
+allowed='https?://(127\.|0\.0\.0\.0|localhost|([A-Za-z0-9-]+\.)*example(\.com|\.org|\.net)?([^A-Za-z0-9.-]|$)|docs\.oasis-open\.org/odata/|www\.w3\.org/|type\.googleapis\.com/)'
 
 find_paths() { grep -nIE "$paths" -- "$@" /dev/null; }
-find_hosts() { grep -noIE "$urls[^ ]?|$registries" -- "$@" /dev/null | grep -vE "$allowed"; }
+find_hosts() { grep -noIE "$urls[^ ]*|$registries" -- "$@" /dev/null | grep -vE "^[^:]*:[0-9]+:$allowed"; }
 
 if [ "${1:-}" = --self-test ]; then
   file=$(mktemp)
