@@ -47,10 +47,12 @@ struct jg_status jg_server_app_open(const struct jg_server_app_options *options,
 }
 
 void jg_server_app_close(struct jg_server_app *app) {
-  jg_hub_destroy(app->app.hub);
+  // The writer still hints while the store closes: the hub stops first and goes last.
+  jg_hub_stop(app->app.hub);
   if (app->app.store != NULL) {
     jg_store_close(app->app.store);
   }
+  jg_hub_destroy(app->app.hub);
   jg_expander_destroy(app->app.expander);
   jg_answers_destroy(app->app.answers);
   jg_cache_destroy(app->app.cache);

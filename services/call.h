@@ -18,6 +18,7 @@
 struct jg_answers;
 struct jg_call;
 struct jg_expander;
+struct jg_filter_alias;
 struct jg_hub;
 struct jg_json_style;
 struct jg_method;
@@ -60,6 +61,8 @@ struct jg_answer {
   bool created; /* JG_ANSWER_JOB: a new one (201) */
   /* ListJobs: where the next page starts; empty on the last one. */
   struct jg_str next_page_token;
+  bool has_total; /* ListJobs with count */
+  int64_t total;  /* all that match the filter */
 };
 
 /* How an answer leaves: the seam that gRPC and HTTP implement. All may be called on any thread. */
@@ -92,6 +95,12 @@ struct jg_call {
    * update_mask or the filled members tell. */
   bool has_present;
   uint64_t present;
+
+  /* Lists of the REST door: parameter aliases of its query (OData 4.0 part 1, 11.2.5.1.3), and whether errors name its options
+   * ($filter, $orderby) instead of the request's fields. */
+  const struct jg_filter_alias *aliases;
+  size_t alias_count;
+  bool odata_names;
 
   _Atomic bool cancelled; /* the client went away or the deadline passed: work may stop early */
 

@@ -4,11 +4,12 @@
 
 #include "base/compiler.h"
 
-/* version, order, filter hash, id, time, sum: a multiple of 3 bytes, so that each token has one spelling. */
-#define VERSION 1u
-#define SUM_AT 34u
-#define TOKEN_BYTES 42u
-_Static_assert(TOKEN_BYTES % 3 == 0 && TOKEN_BYTES / 3 * 4 == JG_PAGE_TOKEN_LEN, "base64 without spare bits");
+/* version, by key, bytes of keys, filter hash, order hash, rows passed, id, keys, zeros up to a multiple of 3 with the sum, sum: so that
+ * each token has one spelling. */
+#define VERSION 2u
+#define KEYS_AT 44u
+#define SUM_BYTES 8u
+_Static_assert(KEYS_AT + SUM_BYTES == 52, "JG_PAGE_TOKEN_LEN counts them");
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -27,31 +28,44 @@ static uint64_t take_u64(const uint8_t *bytes) {
 }
 
 /* No secret: it tells slips and mix-ups, and a forged key only names a place in the caller's own jobs. */
-static uint64_t sum_of(const uint8_t bytes[TOKEN_BYTES], int64_t tenant) {
-  return XXH3_64bits_withSeed(bytes, SUM_AT, (uint64_t)tenant);
+static uint64_t sum_of(const uint8_t *bytes, size_t len, int64_t tenant) {
+  return XXH3_64bits_withSeed(bytes, len, (uint64_t)tenant);
 }
 
-void jg_page_token_format(const struct jg_page_token *token, int64_t tenant, char out[JG_PAGE_TOKEN_LEN]) {
-  uint8_t bytes[TOKEN_BYTES];
+struct jg_str jg_page_token_format(const struct jg_page_token *token, int64_t tenant, struct jg_arena *arena) {
+  JG_ASSERT(token->keys.len <= JG_PAGE_TOKEN_KEYS_MAX && token->passed >= 0);
+  size_t text_len = JG_PAGE_TOKEN_LEN(token->keys.len);
+  size_t len = text_len / 4 * 3;
+  uint8_t *bytes = jg_arena_alloc_zero(arena, len);
+  char *text = jg_arena_alloc(arena, text_len + 1);
+  if (bytes == NULL || text == NULL) {
+    return JG_STR_NONE;
+  }
   bytes[0] = VERSION;
-  bytes[1] = (uint8_t)((unsigned)token->order << 1 | token->descending);
-  put_u64(bytes + 2, token->filter_hash);
-  memcpy(bytes + 10, token->id.bytes, sizeof(token->id.bytes));
-  put_u64(bytes + 26, (uint64_t)token->modified_ticks);
-  put_u64(bytes + SUM_AT, sum_of(bytes, tenant));
-  for (size_t i = 0; i < TOKEN_BYTES / 3; i++) {
+  bytes[1] = token->by_key;
+  bytes[2] = (uint8_t)(token->keys.len >> 8);
+  bytes[3] = (uint8_t)token->keys.len;
+  put_u64(bytes + 4, token->filter_hash);
+  put_u64(bytes + 12, token->order_hash);
+  put_u64(bytes + 20, (uint64_t)token->passed);
+  memcpy(bytes + 28, token->id.bytes, sizeof(token->id.bytes));
+  if (token->keys.len != 0) {
+    memcpy(bytes + KEYS_AT, token->keys.data, token->keys.len);
+  }
+  put_u64(bytes + len - SUM_BYTES, sum_of(bytes, len - SUM_BYTES, tenant));
+  for (size_t i = 0; i < len / 3; i++) {
     uint32_t group = (uint32_t)bytes[3 * i] << 16 | (uint32_t)bytes[3 * i + 1] << 8 | bytes[3 * i + 2];
     for (size_t j = 0; j < 4; j++) {
-      out[4 * i + j] = alphabet[group >> (18 - 6 * j) & 63];
+      text[4 * i + j] = alphabet[group >> (18 - 6 * j) & 63];
     }
   }
+  text[text_len] = '\0';
+  return jg_str_make(text, text_len);
 }
 
-static bool decode(struct jg_str text, uint8_t bytes[TOKEN_BYTES]) {
-  if (text.len != JG_PAGE_TOKEN_LEN) {
-    return false;
-  }
-  for (size_t i = 0; i < TOKEN_BYTES / 3; i++) {
+/* Of a text whose length is a multiple of 4. */
+static bool decode(struct jg_str text, uint8_t *bytes) {
+  for (size_t i = 0; i < text.len / 4; i++) {
     uint32_t group = 0;
     for (size_t j = 0; j < 4; j++) {
       const char *at = memchr(alphabet, text.data[4 * i + j], sizeof(alphabet) - 1);
@@ -67,18 +81,26 @@ static bool decode(struct jg_str text, uint8_t bytes[TOKEN_BYTES]) {
   return true;
 }
 
-bool jg_page_token_parse(struct jg_str text, int64_t tenant, struct jg_page_token *ret_token) {
-  uint8_t bytes[TOKEN_BYTES];
-  if (!decode(text, bytes) || bytes[0] != VERSION || bytes[1] > (JG_ORDER_MODIFIED << 1 | 1) ||
-      take_u64(bytes + SUM_AT) != sum_of(bytes, tenant)) {
+bool jg_page_token_parse(struct jg_str text, int64_t tenant, struct jg_arena *arena, struct jg_page_token *ret_token) {
+  if (text.len % 4 != 0 || text.len < JG_PAGE_TOKEN_LEN(0) || text.len > JG_PAGE_TOKEN_LEN_MAX) {
     return false;
   }
-  *ret_token = (struct jg_page_token){
-      .order = (enum jg_job_order)(bytes[1] >> 1),
-      .descending = (bytes[1] & 1) != 0,
-      .filter_hash = take_u64(bytes + 2),
-      .modified_ticks = (int64_t)take_u64(bytes + 26),
-  };
-  memcpy(ret_token->id.bytes, bytes + 10, sizeof(ret_token->id.bytes));
+  size_t len = text.len / 4 * 3;
+  uint8_t *bytes = jg_arena_alloc(arena, len);
+  if (bytes == NULL || !decode(text, bytes) || bytes[0] != VERSION || bytes[1] > 1 ||
+      take_u64(bytes + len - SUM_BYTES) != sum_of(bytes, len - SUM_BYTES, tenant)) {
+    return false;
+  }
+  size_t keys_len = (size_t)bytes[2] << 8 | bytes[3];
+  int64_t passed = (int64_t)take_u64(bytes + 20);
+  if (JG_PAGE_TOKEN_LEN(keys_len) != text.len || passed < 0) {
+    return false;
+  }
+  *ret_token = (struct jg_page_token){.filter_hash = take_u64(bytes + 4),
+                                      .order_hash = take_u64(bytes + 12),
+                                      .passed = passed,
+                                      .by_key = bytes[1] != 0,
+                                      .keys = jg_str_make((const char *)bytes + KEYS_AT, keys_len)};
+  memcpy(ret_token->id.bytes, bytes + 28, sizeof(ret_token->id.bytes));
   return true;
 }

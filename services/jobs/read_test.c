@@ -11,6 +11,7 @@
 #include "proto/codec/message.h"
 #include "proto/codec/proto_encode.h"
 #include "services/jobs/jobs.h"
+#include "services/jobs/page_token.h"
 #include "services/testing/jobs.h"
 
 #define NOBODY "99999999-9999-4999-8999-999999999999"
@@ -227,6 +228,7 @@ struct list_options {
   int32_t page_size, skip;
   Jobgate__V1__JobView view;
   size_t response_bytes_max;
+  bool count;
 };
 
 static struct jg_test_call *list(struct list_options options) {
@@ -239,6 +241,7 @@ static struct jg_test_call *list(struct list_options options) {
   request.page_size = options.page_size;
   request.skip = options.skip;
   request.view = options.view;
+  request.count = options.count;
   jg_test_call_run(call, jg_jobs_list, &request.base);
   return call;
 }
@@ -273,6 +276,9 @@ static void test_list_orders(void **state) {
       {"modified_dateutc", {4, 3, 2, 1}},
       {"modified_dateutc asc", {4, 3, 2, 1}},
       {"modified_dateutc desc", {1, 2, 3, 4}},
+      {"modified_dateutc desc,id", {1, 2, 3, 4}},
+      {"project/reference_back_office desc,modified_dateutc asc", {4, 3, 2, 1}},
+      {"id2 sub 0 desc", {1, 2, 3, 4}},
   };
   for (size_t i = 0; i < JG_COUNT(rows); i++) {
     struct jg_test_call *call = list((struct list_options){.order_by = rows[i].order_by});
@@ -283,7 +289,7 @@ static void test_list_orders(void **state) {
     assert_ids(call, rows[i].numbers + 1, 2);
     jg_test_call_destroy(call);
   }
-  static const char *const wrong[] = {"name", "id,name", "id up", "ID", "desc", "id desc desc", "modified_dateutc,id"};
+  static const char *const wrong[] = {"nope", "id,nope", "id up", "ID", "desc", "id desc desc"};
   for (size_t i = 0; i < JG_COUNT(wrong); i++) {
     jg_test_assert_fails(list((struct list_options){.order_by = wrong[i]}), JG_INVALID_ARGUMENT,
                          JG_REASON_INVALID_MEMBER, "order_by");
@@ -295,11 +301,16 @@ static void test_25_pages(void **state) {
   (void)state;
   enum { COUNT = 12 };
   make_jobs(COUNT, 1);
-  static const char *const orders[] = {"id", "id desc", "modified_dateutc", "modified_dateutc desc"};
+  static const char *const orders[] = {"id",
+                                       "id desc",
+                                       "modified_dateutc",
+                                       "modified_dateutc desc",
+                                       "name,id desc",
+                                       "project/name,modified_dateutc desc"};
   for (size_t o = 0; o < JG_COUNT(orders); o++) {
-    bool ascending = o == 0 || o == 3;
+    bool ascending = o == 0 || o == 3 || o == 5;
     for (int32_t size = 1; size <= COUNT + 1; size++) {
-      char token[64] = "";
+      char token[JG_PAGE_TOKEN_LEN_MAX + 1] = "";
       size_t seen = 0, pages = 0;
       do {
         // With a token, skip does not count again.
@@ -322,6 +333,33 @@ static void test_25_pages(void **state) {
   }
 }
 
+/* One language for lists of both doors; tests/property compares its two back ends. */
+static void test_list_filters(void **state) {
+  (void)state;
+  make_jobs(4, 1);
+  const struct {
+    const char *filter, *order_by;
+    size_t numbers[4], count;
+  } rows[] = {
+      {jg_arena_printf(&app->arena, "id eq %s", id_of(2)), "", {2}, 1},
+      {jg_arena_printf(&app->arena, "id gt %s and id2 ge 1", id_of(2)), "", {3, 4}, 2},
+      {"startswith(description,'d') and project/id ne null", "id desc", {4, 3, 2, 1}, 4},
+      {"project/name eq 'no such name' or false", "", {0}, 0},
+      {"modified_dateutc gt '2015-06-02T00:00:00.000Z'", "id", {1, 2, 3, 4}, 4},
+      {"job_status_code eq 'Open'", "id", {1, 2, 3, 4}, 4},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    struct jg_test_call *call = list((struct list_options){.filter = rows[i].filter, .order_by = rows[i].order_by});
+    assert_ids(call, rows[i].numbers, rows[i].count);
+    jg_test_call_destroy(call);
+    /* The count is of all that match, whatever the page (statement 45). */
+    call = list((struct list_options){.filter = rows[i].filter, .page_size = 1, .count = true});
+    assert_true(call->answer.has_total);
+    assert_int_equal(call->answer.total, rows[i].count);
+    jg_test_call_destroy(call);
+  }
+}
+
 static void test_list_refusals(void **state) {
   (void)state;
   static const struct {
@@ -333,7 +371,8 @@ static void test_list_refusals(void **state) {
       {{.page_size = -1}, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "page_size"},
       {{.page_size = 1001}, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "page_size"},
       {{.skip = -1}, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "skip"},
-      {{.filter = "id eq 1"}, JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, "filter"},
+      {{.filter = "id eq 1"}, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "filter"},
+      {{.filter = "geo.length(name) eq 1"}, JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, "filter"},
       {{.page_token = "x"}, JG_INVALID_ARGUMENT, JG_REASON_INVALID_TOKEN, "page_token"},
       {{.view = (Jobgate__V1__JobView)9}, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "view"},
   };
@@ -372,7 +411,7 @@ static void test_list_is_cut(void **state) {
   static const Jobgate__V1__JobView views[] = {JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC,
                                                JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL};
   for (size_t l = 0; l < JG_COUNT(limits) * 2; l++) {
-    char token[64] = "";
+    char token[JG_PAGE_TOKEN_LEN_MAX + 1] = "";
     size_t seen = 0;
     do {
       struct jg_test_call *call =
@@ -417,6 +456,7 @@ int main(void) {
       TEST(test_22_list_of_nothing),
       TEST(test_list_orders),
       TEST(test_25_pages),
+      TEST(test_list_filters),
       TEST(test_list_refusals),
       TEST(test_token_of_another_query),
       TEST(test_list_is_cut),

@@ -111,7 +111,7 @@ struct list {
 static struct jg_status parse_token(struct list *list, struct jg_str text) {
   struct jg_call *call = list->call;
   struct jg_page_token token;
-  if (!jg_page_token_parse(text, call->identity.tenant, &token)) {
+  if (!jg_page_token_parse(text, call->identity.tenant, &call->arena, &token)) {
     return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_TOKEN, "page_token",
                            "must be the next_page_token of an earlier answer");
   }
@@ -164,13 +164,12 @@ static struct jg_status read_list(struct list *list, struct jg_txn *txn,
     return JG_STATUS_OK;
   }
   const struct jg_page_token token = {
-      .order = JG_ORDER_ID, .filter_hash = list->filter_hash, .id = rows.rows[rows.count - 1].id};
-  char *text = jg_arena_alloc_zero(arena, JG_PAGE_TOKEN_LEN + 1);
-  if (text == NULL) {
+      .filter_hash = list->filter_hash, .by_key = true, .id = rows.rows[rows.count - 1].id};
+  struct jg_str text = jg_page_token_format(&token, list->call->identity.tenant, arena);
+  if (text.data == NULL) {
     return out_of_arena();
   }
-  jg_page_token_format(&token, list->call->identity.tenant, text);
-  response->next_page_token = text;
+  response->next_page_token = (char *)text.data;
   return JG_STATUS_OK;
 }
 
