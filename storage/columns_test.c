@@ -129,12 +129,37 @@ static void test_malformed_payloads(void **state JG_UNUSED) {
   jg_buf_done(&timestamp);
 }
 
+/* Members with and without a column, one at a time; what lies behind the member is not read. */
+static void test_single_members(void **state JG_UNUSED) {
+  struct jg_buf payload, wrong;
+  jg_buf_init(&payload, 1000);
+  jg_wire_put_bytes(&payload, member(JG_JOB_DESCRIPTION)->number, JG_STR("first"));
+  jg_wire_put_bytes(&payload, member(JG_JOB_DESCRIPTION)->number, JG_STR("text"));
+  jg_wire_put_uint(&payload, member(JG_JOB_WORKING_SEQUENCE)->number, 7);
+  jg_buf_append(&payload, "\xff", 1);
+  struct jg_column column;
+  assert_int_equal(jg_columns_member(member(JG_JOB_DESCRIPTION), jg_buf_str(&payload), &column).code, JG_OK);
+  assert_true(jg_str_equal(column.text, JG_STR("text")));
+  assert_int_equal(jg_columns_member(member(JG_JOB_ID), jg_buf_str(&payload), &column).code, JG_OK);
+  assert_true(jg_uuid_is_zero(column.guid));
+  assert_int_equal(jg_columns_member(member(JG_JOB_DUE_DATE), jg_buf_str(&payload), &column).code, JG_INTERNAL);
+  assert_int_equal(jg_columns_member(member(JG_JOB_DUE_DATE), JG_STR(""), &column).code, JG_OK);
+  assert_true(column.integer == JG_TICKS_UNSET);
+  jg_buf_init(&wrong, 100);
+  jg_wire_put_bytes(&wrong, member(JG_JOB_DB_ADDRESS_LATITUDE_DECIMAL)->number, JG_STR("x"));
+  assert_int_equal(jg_columns_member(member(JG_JOB_DB_ADDRESS_LATITUDE_DECIMAL), jg_buf_str(&wrong), &column).code,
+                   JG_INTERNAL);
+  jg_buf_done(&payload);
+  jg_buf_done(&wrong);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_absent_members),
       cmocka_unit_test(test_values),
       cmocka_unit_test(test_last_of_a_repeated_field_counts),
       cmocka_unit_test(test_malformed_payloads),
+      cmocka_unit_test(test_single_members),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

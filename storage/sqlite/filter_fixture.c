@@ -86,7 +86,7 @@ static void fill_member(struct jg_filter_fixture *fixture, ProtobufCMessage *mes
 static void fill_list(struct jg_filter_fixture *fixture, ProtobufCMessage *message, const struct jg_member *member) {
   const struct jg_entity *target = jg_entity((enum jg_kind)member->target);
   size_t count = jg_filter_fixture_random(fixture, 4);
-  ProtobufCMessage **items = jg_arena_alloc(&fixture->store.arena, (count + 1) * sizeof(*items));
+  ProtobufCMessage **items = jg_arena_alloc(&fixture->store.arena, (count + 1) * sizeof(ProtobufCMessage *));
   JG_ASSERT(items != NULL);
   for (size_t i = 0; i < count; i++) {
     items[i] = jg_message_new(target->descriptor, &fixture->store.arena);

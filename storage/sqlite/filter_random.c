@@ -74,6 +74,7 @@ static struct jg_filter *leaf(struct making *making, enum jg_filter_type type) {
   return jg_filter_fixture_literal(making->fixture, making->arena, chance(making, 12) == 0 ? JG_VALUE_NULL : type);
 }
 
+// NOLINTBEGIN(misc-no-recursion): the caller says how deep
 static struct jg_filter *call(struct making *making, enum jg_filter_kind kind, enum jg_filter_type type,
                               enum jg_filter_type a, enum jg_filter_type b, unsigned depth) {
   struct jg_filter *first = make(making, a, depth - 1);
@@ -209,6 +210,8 @@ static struct jg_filter *make(struct making *making, enum jg_filter_type type, u
       return leaf(making, type);
   }
 }
+
+// NOLINTEND(misc-no-recursion)
 
 struct jg_filter *jg_filter_fixture_tree(struct jg_filter_fixture *fixture, struct jg_arena *arena,
                                          enum jg_filter_type type, unsigned depth) {

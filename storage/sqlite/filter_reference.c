@@ -232,6 +232,7 @@ static struct jg_job_key string_function(const struct jg_filter *node, const str
 
 /* ---- trees ---- */
 
+// NOLINTBEGIN(misc-no-recursion): trees of tests, a hundred levels at most
 static struct jg_job_key lambda(const struct jg_filter *node, const ProtobufCMessage *job, const ProtobufCMessage *item,
                                 struct jg_arena *arena) {
   const struct jg_filter_path *path = &node->args[0]->path;
@@ -325,6 +326,8 @@ struct jg_job_key jg_filter_reference(const struct jg_filter *node, const Protob
   }
   return string_function(node, args, arena);
 }
+
+// NOLINTEND(misc-no-recursion)
 
 bool jg_filter_reference_matches(const struct jg_filter *node, const ProtobufCMessage *job, struct jg_arena *arena) {
   struct jg_job_key key = jg_filter_reference(node, job, NULL, arena);

@@ -180,7 +180,7 @@ static void test_random_orders(void **state JG_UNUSED) {
         jobs[count++] = &fixture.jobs[i];
       }
     }
-    qsort(jobs, count, sizeof(jobs[0]), compare_jobs);
+    qsort(jobs, count, sizeof(const struct jg_filter_job *), compare_jobs);
     int64_t skip = (int64_t)jg_filter_fixture_random(&fixture, 20);
     query.skip = skip;
     struct jg_job_rows rows = list(&query);
@@ -213,7 +213,7 @@ static void test_plain_orders(void **state JG_UNUSED) {
         jobs[count++] = &fixture.jobs[i];
       }
     }
-    qsort(jobs, count, sizeof(jobs[0]), compare_jobs);
+    qsort(jobs, count, sizeof(const struct jg_filter_job *), compare_jobs);
     check_pages(&query, jobs, count, bits);
   }
 }
