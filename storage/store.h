@@ -116,6 +116,9 @@ struct jg_tenant_state {
   int64_t id2_last;
   /* Newest revision that is committed: in a write's run what is newer may still be undone, and its number given away again. */
   int64_t committed_revision;
+  /* In a write's run: how often the writer has undone anything. While it stands no number was given away twice, and an equal
+   * entity_revision means that no entity has changed. 0 in reads. */
+  uint64_t undone;
 };
 JG_MUST_CHECK struct jg_status jg_txn_tenant_state(struct jg_txn *txn, struct jg_arena *arena,
                                                    struct jg_tenant_state *ret_state);

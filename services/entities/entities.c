@@ -28,6 +28,10 @@ struct jg_status jg_entities_resolve(struct jg_entities *entities, const struct 
                                      uint64_t *ret_resolved) {
   struct jg_entities_walk walk = {.entities = entities, .path = path, .depth = 1};
   walk.frames[0] = (struct jg_entities_frame){.entity = owner, .message = message, .touched = touched};
+  if (entities->options.memo != NULL && !entities->memo_begun) {
+    JG_RETURN_IF_ERROR(jg_entities_memo_begin(entities->options.memo, entities->options.txn, entities->options.arena));
+    entities->memo_begun = true;
+  }
   while (walk.depth > 1 || walk.frames[0].next < owner->relation_count) {
     JG_RETURN_IF_ERROR(step(&walk));
   }
@@ -87,6 +91,9 @@ static struct jg_status step(struct jg_entities_walk *walk) {
   struct jg_uuid id;
   JG_RETURN_IF_ERROR(jg_entities_write(walk, &id));
   const struct jg_relation *relation = frame->relation;
+  if (walk->entities->options.memo != NULL && walk->entities->warnings == frame->warnings) {
+    jg_entities_memo_add(walk->entities->options.memo, frame->memo_key, id);
+  }
   walk->depth--;
   return finish_relation(&walk->frames[walk->depth - 1], relation, id, walk->entities->options.arena);
 }
@@ -113,14 +120,30 @@ static bool is_touched(const struct jg_entities_frame *frame, const struct jg_re
 static struct jg_status push(struct jg_entities_walk *walk, const struct jg_relation *relation,
                              const ProtobufCMessage *node, struct jg_uuid beside_id) {
   JG_ASSERT(walk->depth < JG_ENTITIES_DEPTH_MAX);
+  struct jg_arena *arena = walk->entities->options.arena;
+  const struct jg_entities_memo *memo = walk->entities->options.memo;
+  struct jg_memo_key key = {0, 0};
+  if (memo != NULL) {
+    struct jg_str bytes = jg_message_pack(node, arena);
+    if (bytes.data == NULL) {
+      return jg_diff_out_of_arena();
+    }
+    key = jg_memo_key_node((enum jg_kind)relation->target, bytes, beside_id);
+    struct jg_uuid id;
+    if (jg_entities_memo_find(memo, key, &id)) {
+      return finish_relation(&walk->frames[walk->depth - 1], relation, id, arena);
+    }
+  }
   struct jg_entities_frame *frame = &walk->frames[walk->depth++];
   *frame = (struct jg_entities_frame){
       .entity = jg_entity((enum jg_kind)relation->target),
-      .message = jg_diff_copy(node, walk->entities->options.arena),
+      .message = jg_diff_copy(node, arena),
       // Both modes: all that a node has is given. What is not filled does not change anything in STRICT, and in IMPORT it does.
       .touched = UINT64_MAX,
       .relation = relation,
       .beside_id = beside_id,
+      .memo_key = key,
+      .warnings = walk->entities->warnings,
   };
   return frame->message != NULL ? JG_STATUS_OK : jg_diff_out_of_arena();
 }
@@ -143,6 +166,12 @@ static struct jg_status resolve_id(struct jg_entities_walk *walk, const struct j
                                    const struct jg_member *id_member, struct jg_uuid id) {
   struct jg_entities *entities = walk->entities;
   struct jg_entities_frame *frame = &walk->frames[walk->depth - 1];
+  struct jg_entities_memo *memo = entities->options.memo;
+  struct jg_memo_key key = jg_memo_key_id((enum jg_kind)relation->target, id);
+  struct jg_uuid known;
+  if (memo != NULL && jg_entities_memo_find(memo, key, &known)) {
+    return finish_relation(frame, relation, id, entities->options.arena);
+  }
   struct jg_entity_row row;
   struct jg_status status = jg_entities_get(entities, (enum jg_kind)relation->target, id, &row);
   if (status.code == JG_NOT_FOUND) {
@@ -154,6 +183,9 @@ static struct jg_status resolve_id(struct jg_entities_walk *walk, const struct j
                                   key_member != NULL ? jg_member_str(frame->message, key_member) : JG_STR_NONE);
   }
   JG_RETURN_IF_ERROR(status);
+  if (memo != NULL) {
+    jg_entities_memo_add(memo, key, id);
+  }
   return finish_relation(frame, relation, id, entities->options.arena);
 }
 

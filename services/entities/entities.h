@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "proto/schema/schema.h"
+#include "services/entities/memo.h"
 #include "storage/store.h"
 
 enum jg_entities_mode { JG_ENTITIES_STRICT, JG_ENTITIES_IMPORT };
@@ -32,6 +33,7 @@ struct jg_entities_options {
   /* IMPORT: called for each warning; NULL allowed. field: path of the member; both texts live in the arena. */
   void (*warn)(const char *field, const char *message, void *data);
   void *data;
+  struct jg_entities_memo *memo; /* IMPORT: of this import; NULL allowed */
 };
 
 /* Entities seen in this write, so that eight equal sales organizations cost one read. */
@@ -46,6 +48,7 @@ struct jg_entities {
   unsigned warnings;
   unsigned written; /* entities made or changed */
   bool stamped;
+  bool memo_begun;
   int64_t commit_ticks;
   size_t seen_count;
   struct jg_entity_row seen[JG_ENTITIES_SEEN_MAX];

@@ -16,6 +16,8 @@ struct jg_entities_frame {
   size_t next;                        /* relation to look at */
   const struct jg_relation *relation; /* of the frame above that leads here; NULL for the root */
   struct jg_uuid beside_id;           /* IMPORT: the x_id beside the node, or zero */
+  struct jg_memo_key memo_key;        /* with a memo: of the node */
+  unsigned warnings;                  /* before it */
 };
 
 struct jg_entities_walk {

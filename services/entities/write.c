@@ -291,6 +291,9 @@ static struct jg_status put(const struct entity_write *write) {
   JG_RETURN_IF_ERROR(jg_txn_entity_put(entities->options.txn, &entity_put, entities->options.arena, &row.revision));
   row.tree_revision = row.revision;
   entities->written++;
+  if (entities->options.memo != NULL) {
+    jg_entities_memo_written(entities->options.memo, row.revision, entity_put.create);
+  }
   jg_entities_remember(entities, &row);
   return JG_STATUS_OK;
 }

@@ -5,6 +5,7 @@
 #include "proto/codec/json_decode.h"
 #include "proto/codec/json_reader.h"
 #include "proto/codec/json_split.h"
+#include "services/entities/memo.h"
 #include "services/jobs/apply.h"
 
 #define IMPORT_MAGIC 0x4a47494du /* "JGIM" */
@@ -42,6 +43,7 @@ struct jg_import {
   uint32_t magic;
   struct jg_import_options options;
   struct jg_json_split *split;
+  struct jg_entities_memo *memo; /* thread: store, while anything is under way */
   /* The jobs under way, a ring in the order of the input. */
   struct slot *slots;
   size_t oldest, count;
@@ -66,6 +68,7 @@ struct jg_import *jg_import_create(const struct jg_import_options *options) {
   import->magic = IMPORT_MAGIC;
   import->options = *options;
   import->ended = JG_STATUS_OK;
+  import->memo = jg_entities_memo_create();
   import->split = jg_json_split_create(JG_LIMIT_IMPORT_VALUE_BYTES);
   import->slots = jg_alloc_zero(options->window, sizeof(*import->slots));
   for (size_t i = 0; i < options->window; i++) {
@@ -99,6 +102,7 @@ void jg_import_destroy(struct jg_import *import) {
   }
   jg_free(import->slots);
   jg_queue_done(&import->finished);
+  jg_entities_memo_destroy(import->memo);
   jg_json_split_destroy(import->split);
   jg_arena_done(&import->arena);
   jg_free(import);
@@ -214,6 +218,7 @@ static struct jg_status run_job(struct jg_txn *txn, void *data) {
       .path_prefix = "",
       .warn = note_warning,
       .data = slot,
+      .memo = import->memo,
   };
   struct jg_status status = jg_job_apply(&apply, &slot->applied);
   if (stops(import, status)) {

@@ -53,6 +53,7 @@ struct jg_status jg_job_apply(const struct jg_job_apply *apply, struct jg_job_ap
       .proto_names = apply->proto_names,
       .warn = apply->warn,
       .data = apply->data,
+      .memo = strict ? NULL : apply->memo,
   };
   jg_entities_init(&entities, &options);
   struct jg_job_work work;

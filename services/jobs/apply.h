@@ -9,6 +9,7 @@
 #include "proto/schema/schema.h"
 #include "storage/store.h"
 
+struct jg_entities_memo;
 struct jg_virtual_statuses;
 
 enum jg_job_mode {
@@ -38,6 +39,7 @@ struct jg_job_apply {
   /* IMPORT: called for each warning; NULL allowed. */
   void (*warn)(const char *field, const char *message, void *data);
   void *data;
+  struct jg_entities_memo *memo; /* IMPORT: of this import; NULL allowed */
 };
 
 struct jg_job_applied {

@@ -10,6 +10,8 @@
 #include "services/call.h"
 #include "services/expand/expand.h"
 
+struct jg_entities_memo;
+
 struct jg_test_app {
   struct jg_arena arena;
   struct jg_clock_manual clock; /* stands still; the store's and the calls' */
@@ -20,6 +22,7 @@ struct jg_test_app {
   struct jg_json_style style;
   struct jg_app app; /* without a hub */
   int64_t tenant;
+  struct jg_entities_memo *memo; /* of jg_test_import; NULL, until a test sets it */
   struct jg_call_sink sink;
 };
 

@@ -112,6 +112,7 @@ static struct jg_status run_import(struct jg_txn *txn, void *data) {
       .job = one->decoded.message,
       .present = one->decoded.present,
       .path_prefix = "",
+      .memo = one->app->memo,
   };
   return jg_job_apply(&apply, &one->applied);
 }

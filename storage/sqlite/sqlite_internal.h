@@ -38,6 +38,7 @@ struct jg_sqlite_conn {
   const struct jg_clock *clock;
   int64_t deadline_ns; /* of the read under way; 0: none */
   int ticks_left;      /* INLINE: calls of the progress handler before the read is given up */
+  uint64_t undone;     /* WRITER: writes and transactions that were rolled back */
   int wal_pages;       /* WRITER: size of the WAL after the last commit */
 };
 

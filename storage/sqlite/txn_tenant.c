@@ -71,6 +71,7 @@ struct jg_status jg_sqlite_tenant_state(struct jg_txn *txn, struct jg_arena *are
       .oldest_revision = counters->oldest_revision,
       .id2_last = counters->id2_last,
       .committed_revision = counters->committed_revision,
+      .undone = self->counters != NULL ? self->conn->undone : 0,
   };
   return JG_STATUS_OK;
 }

@@ -85,8 +85,11 @@ static bool run_write(struct jg_sqlite_writer *writer, size_t index) {
   if (sqlite3_get_autocommit(writer->conn->db)) {
     return false;
   }
-  if (!jg_status_ok(status) && jg_sqlite_conn_exec(writer->conn, JG_SQLITE_ROLLBACK_TO) != SQLITE_OK) {
-    return false;
+  if (!jg_status_ok(status)) {
+    writer->conn->undone++;
+    if (jg_sqlite_conn_exec(writer->conn, JG_SQLITE_ROLLBACK_TO) != SQLITE_OK) {
+      return false;
+    }
   }
   if (jg_sqlite_conn_exec(writer->conn, JG_SQLITE_RELEASE) != SQLITE_OK) {
     return false;
@@ -151,6 +154,7 @@ static struct jg_status run_transaction(struct jg_sqlite_writer *writer, size_t 
   }
   if (!jg_status_ok(status) || !any) {
     writer->counter_count = 0;
+    writer->conn->undone++;
     jg_sqlite_conn_rollback(writer->conn);
   }
   return status;
