@@ -8,8 +8,7 @@
 
 /* OData 4.0 part 1 section 11.2, and the extensions that clients of it send: aggregation, $compute, delta. */
 static const char *const not_built[] = {
-    "$filter", "$orderby", "$select", "$expand",  "$count",      "$search",
-    "$format", "$apply",   "$id",     "$compute", "$deltatoken",
+    "$select", "$expand", "$search", "$format", "$apply", "$id", "$compute", "$deltatoken",
 };
 
 struct parser {
@@ -109,6 +108,32 @@ static struct jg_status take_skiptoken(struct parser *parser, struct jg_str valu
   return JG_STATUS_OK;
 }
 
+static struct jg_status take_expression(struct parser *parser, const char *name, struct jg_str value,
+                                        struct jg_str *expression) {
+  if (expression->data != NULL) {
+    return repeated(parser, name);
+  }
+  if (value.len == 0 || !jg_utf8_valid(value) || jg_str_find(value, '\0', 0) != SIZE_MAX) {
+    return jg_status_field(parser->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, name,
+                           "must be an expression in UTF-8");
+  }
+  *expression = value;
+  return JG_STATUS_OK;
+}
+
+static struct jg_status take_count(struct parser *parser, struct jg_str value) {
+  if (parser->query->has_count) {
+    return repeated(parser, "$count");
+  }
+  parser->query->has_count = true;
+  parser->query->count = jg_str_equal(value, JG_STR("true"));
+  if (!parser->query->count && !jg_str_equal(value, JG_STR("false"))) {
+    return jg_status_field(parser->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "$count",
+                           "must be true or false");
+  }
+  return JG_STATUS_OK;
+}
+
 static struct jg_status take_option(struct parser *parser, struct jg_str name, struct jg_str value) {
   if (name.len == 0 || name.data[0] != '$') {
     parser->custom[parser->custom_count++] = (struct jg_odata_option){name, value};
@@ -122,6 +147,15 @@ static struct jg_status take_option(struct parser *parser, struct jg_str name, s
   }
   if (jg_str_equal(name, JG_STR("$skiptoken"))) {
     return take_skiptoken(parser, value);
+  }
+  if (jg_str_equal(name, JG_STR("$filter"))) {
+    return take_expression(parser, "$filter", value, &parser->query->filter);
+  }
+  if (jg_str_equal(name, JG_STR("$orderby"))) {
+    return take_expression(parser, "$orderby", value, &parser->query->orderby);
+  }
+  if (jg_str_equal(name, JG_STR("$count"))) {
+    return take_count(parser, value);
   }
   for (size_t i = 0; i < JG_COUNT(not_built); i++) {
     if (jg_str_equal(name, jg_str_from_cstr(not_built[i]))) {

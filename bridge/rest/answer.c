@@ -46,6 +46,9 @@ static void write_list(struct jg_rest_call *call, const struct jg_answer *answer
   write_context(call, "Jobs", &text);
   jg_buf_append_str(out, JG_STR("{\"@odata.context\":"));
   jg_json_encode_string(style->escape, jg_buf_str(&text), out);
+  if (answer->has_total) {
+    jg_buf_printf(out, ",\"@odata.count\":%lld", (long long)answer->total);
+  }
   jg_buf_append_str(out, JG_STR(",\"value\":["));
   for (size_t i = 0; i < count; i++) {
     if (i != 0) {

@@ -1,9 +1,11 @@
 // From a request to a call of a method.
 
+#include "base/utf8.h"
 #include "bridge/rest/rest_internal.h"
 #include "jobgate/v1/job_service.pb-c.h"
 #include "proto/codec/json_decode.h"
 #include "proto/codec/message.h"
+#include "services/filter/parse.h"
 
 #define TRACEPARENT_LEN 55u
 /* Lists stop before this; JSON is larger than the bytes that count, within the cap of answer.c. */
@@ -80,13 +82,39 @@ static char *key_text(struct jg_rest_call *call, struct jg_uuid key) {
   return text;
 }
 
+/* Options whose name begins with '@' are parameter aliases (OData 4.0 part 1, 11.2.5.1.3). False at the arena's cap. */
+static bool set_aliases(struct jg_rest_call *call) {
+  const struct jg_odata_query *query = &call->query;
+  struct jg_filter_alias *aliases = jg_arena_alloc(&call->call.arena, (query->custom_count + 1) * sizeof(aliases[0]));
+  if (aliases == NULL) {
+    return false;
+  }
+  size_t count = 0;
+  for (size_t i = 0; i < query->custom_count; i++) {
+    const struct jg_odata_option *option = &query->custom[i];
+    if (option->name.len > 1 && option->name.data[0] == '@' && option->value.data != NULL &&
+        jg_utf8_valid(option->value) && jg_str_find(option->value, '\0', 0) == SIZE_MAX) {
+      aliases[count++] = (struct jg_filter_alias){option->name, option->value};
+    }
+  }
+  call->call.aliases = aliases;
+  call->call.alias_count = count;
+  return true;
+}
+
 static struct jg_status set_list_request(struct jg_rest_call *call) {
   Jobgate__V1__ListJobsRequest *list =
       (Jobgate__V1__ListJobsRequest *)jg_message_new(call->call.method->request, &call->call.arena);
   struct jg_str token = jg_arena_str(&call->call.arena, call->query.skiptoken);
-  if (list == NULL || token.data == NULL) {
+  struct jg_str filter = jg_arena_str(&call->call.arena, call->query.filter);
+  struct jg_str order = jg_arena_str(&call->call.arena, call->query.orderby);
+  if (list == NULL || token.data == NULL || filter.data == NULL || order.data == NULL || !set_aliases(call)) {
     return out_of_memory();
   }
+  list->filter = (char *)filter.data;
+  list->order_by = (char *)order.data;
+  list->count = call->query.count;
+  call->call.odata_names = true;
   int64_t page_size = (int64_t)call->rest->page_size;
   if (call->query.has_top && call->query.top < page_size) {
     // For $top=0 one job is read and not shown: its other options are checked all the same (0 would mean the default).

@@ -15,6 +15,15 @@ struct jg_str jg_rest_location(struct jg_str base, struct jg_str id, struct jg_a
   return jg_str_from_cstr(jg_arena_printf(arena, "%.*s/Jobs(%.*s)", JG_STR_ARG(base), JG_STR_ARG(id)));
 }
 
+/* An option that later pages need too (statement 24). */
+static void append_option(const char *name, struct jg_str value, struct jg_buf *out) {
+  if (value.data != NULL) {
+    jg_buf_printf(out, "%s=", name);
+    jg_percent_encode(value, out);
+    jg_buf_append_char(out, '&');
+  }
+}
+
 void jg_rest_next_link(struct jg_str base, const struct jg_odata_query *query, int64_t served, struct jg_str token,
                        struct jg_buf *out) {
   jg_buf_printf(out, "%.*s/Jobs?", JG_STR_ARG(base));
@@ -22,6 +31,9 @@ void jg_rest_next_link(struct jg_str base, const struct jg_odata_query *query, i
     JG_ASSERT(query->top > served);
     jg_buf_printf(out, "$top=%" PRId64 "&", query->top - served);
   }
+  append_option("$filter", query->filter, out);
+  append_option("$orderby", query->orderby, out);
+  append_option("$count", query->count ? JG_STR("true") : JG_STR_NONE, out);
   // $skip tells people where they are; the token beside it is what is followed. It stops at the option's own maximum.
   int64_t skip = query->skip + served;
   jg_buf_printf(out, "$skip=%" PRId64 "&$skiptoken=", skip < INT32_MAX ? skip : INT32_MAX);

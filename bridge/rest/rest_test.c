@@ -58,7 +58,7 @@ static const struct {
     {"GET", "/api/Jobs?$skiptoken=x", "", NULL, 400, "$skiptoken is not ours"},
     {"GET", "/api/Jobs?$top=0&$skiptoken=x", "", NULL, 400, "$skiptoken"},
     {"GET", "/api/Jobs?$Top=1", "", NULL, 400, "$Top"},
-    {"GET", "/api/Jobs?$filter=x", "", NULL, 501, "$filter"},
+    {"GET", "/api/Jobs?$search=x", "", NULL, 501, "$search"},
     {"GET", "/api/Jobs(" JOB ")?$select=id", "", NULL, 501, "$select"},
     {"GET", "/api/Jobs(" JOB ")?$top=1", "", NULL, 400, "$top"},
     {"DELETE", "/api/Jobs(" JOB ")?$skip=1", "", NULL, 400, "$skip"},
