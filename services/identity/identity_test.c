@@ -172,20 +172,22 @@ static void test_memory(void **state JG_UNUSED) {
 
 struct hold {
   struct jg_store_read read;
-  struct jg_queue entered, released;
-  struct jg_queue_node entered_node, released_node;
+  struct jg_queue entered, released, left;
+  struct jg_queue_node entered_node, released_node, left_node;
 };
 
 static void run_hold(struct jg_txn *txn JG_UNUSED, struct jg_status begun JG_UNUSED, void *data) {
   struct hold *hold = data;
   assert_true(jg_status_ok(jg_queue_post(&hold->entered, &hold->entered_node)));
   (void)jg_queue_take(&hold->released, -1);
+  assert_true(jg_status_ok(jg_queue_post(&hold->left, &hold->left_node)));
 }
 
 static void hold_begin(struct hold *hold) {
   *hold = (struct hold){.read = {.tenant = app->tenant, .run = run_hold, .data = hold}};
   jg_queue_init(&hold->entered, 1, NULL, NULL);
   jg_queue_init(&hold->released, 1, NULL, NULL);
+  jg_queue_init(&hold->left, 1, NULL, NULL);
   assert_true(jg_status_ok(jg_store_submit_read(app->store, &hold->read)));
   (void)jg_queue_take(&hold->entered, -1);
 }
@@ -195,6 +197,8 @@ static void hold_release(struct hold *hold) {
 }
 
 static void hold_done(struct hold *hold) {
+  (void)jg_queue_take(&hold->left, -1);
+  jg_queue_done(&hold->left);
   jg_queue_done(&hold->entered);
   jg_queue_done(&hold->released);
 }
