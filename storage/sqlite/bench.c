@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "storage/sqlite/filter_fixture.h"
 #include "storage/sqlite/sqlite_internal.h"
 #include "storage/store_fixture.h"
 
@@ -175,6 +176,66 @@ static struct jg_status run_page(struct jg_txn *txn, void *data) {
   return jg_txn_job_list(txn, &reading->query, &reading->arena, &reading->rows);
 }
 
+#define SCANS 5
+
+/* Filters that no job matches, and that no index serves: every job is looked at. */
+static void run_scans(struct reading *reading, uint64_t jobs) {
+  struct jg_arena trees;
+  jg_arena_init(&trees, 1 << 20);
+  struct jg_filter *text = jg_filter_text(&trees, "no job has this");
+  struct jg_filter *name = jg_filter_member(&trees, "name");
+  struct jg_filter *upper = jg_filter_node(&trees, JG_FILTER_TOUPPER, JG_VALUE_STRING, name, NULL, NULL);
+  struct jg_filter *project = jg_filter_member(&trees, "project/name");
+  struct jg_filter *description = jg_filter_member(&trees, "description");
+  const struct {
+    const char *what;
+    enum jg_filter_kind kind;
+    const struct jg_filter *left;
+  } rows[] = {{"scan: name eq", JG_FILTER_EQ, name},
+              {"scan: toupper(name) eq", JG_FILTER_EQ, upper},
+              {"scan: project/name eq", JG_FILTER_EQ, project},
+              {"scan: contains(description)", JG_FILTER_CONTAINS, description}};
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    reading->query =
+        (struct jg_job_query){.limit = 100,
+                              .bytes_max = SIZE_MAX,
+                              .filter = jg_filter_node(&trees, rows[i].kind, JG_VALUE_BOOL, rows[i].left, text, NULL)};
+    int64_t begun_ns = jg_clock_mono_ns(jg_clock_system());
+    for (int n = 0; n < SCANS; n++) {
+      JG_ASSERT(jg_status_ok(jg_fixture_read(&fixture, fixture.tenant, run_page, reading)));
+      JG_ASSERT(reading->rows.count == 0);
+      jg_arena_reset(&reading->arena);
+    }
+    double seconds = (double)(jg_clock_mono_ns(jg_clock_system()) - begun_ns) / NS_PER_SECOND;
+    printf("%-34s %9.0f jobs/s\n", rows[i].what, (double)(jobs * SCANS) / seconds);
+  }
+  jg_arena_done(&trees);
+}
+
+/* Pages of 100 by modified_dateutc, from a moment on, as a client that synchronises asks for them. */
+static void run_filtered_pages(struct reading *reading) {
+  struct jg_arena trees;
+  jg_arena_init(&trees, 1 << 20);
+  reading->query = (struct jg_job_query){
+      .order = JG_ORDER_MODIFIED,
+      .limit = 100,
+      .bytes_max = SIZE_MAX,
+      .filter = jg_filter_node(&trees, JG_FILTER_GT, JG_VALUE_BOOL, jg_filter_member(&trees, "modified_dateutc"),
+                               jg_filter_integer(&trees, JG_VALUE_DATETIME, JG_TICKS_UNSET), NULL)};
+  int64_t begun_ns = jg_clock_mono_ns(jg_clock_system());
+  for (int i = 0; i < PAGES; i++) {
+    JG_ASSERT(jg_status_ok(jg_fixture_read(&fixture, fixture.tenant, run_page, reading)));
+    const struct jg_job_row *last = &reading->rows.rows[reading->rows.count - 1];
+    reading->query.has_after = reading->rows.more;
+    reading->query.after_id = last->id;
+    reading->query.after_modified_ticks = last->modified_ticks;
+    jg_arena_reset(&reading->arena);
+  }
+  double seconds = (double)(jg_clock_mono_ns(jg_clock_system()) - begun_ns) / NS_PER_SECOND;
+  printf("%-34s %9.0f pages/s\n", "  of those since a moment (filter)", PAGES / seconds);
+  jg_arena_done(&trees);
+}
+
 static void run_reads(uint64_t jobs, size_t bytes) {
   jg_fixture_init(&fixture);
   fixture.options.clock = jg_clock_system();
@@ -207,6 +268,8 @@ static void run_reads(uint64_t jobs, size_t bytes) {
     printf("%-34s %9.0f pages/s\n", order == JG_ORDER_ID ? "pages of 100 by id, one caller" : "by modified_dateutc",
            PAGES / seconds);
   }
+  run_filtered_pages(&reading);
+  run_scans(&reading, made);
   jg_arena_done(&reading.arena);
   jg_fixture_done(&fixture);
 }
