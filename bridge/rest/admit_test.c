@@ -19,6 +19,7 @@
 /* APIUser:123456@TESTAPI, and with another password. */
 #define RIGHT "Authorization: Basic QVBJVXNlcjoxMjM0NTZAVEVTVEFQSQ==\r\n"
 #define WRONG "Authorization: Basic QVBJVXNlcjoxMjM0NTdAVEVTVEFQSQ==\r\n"
+#define TWICE (RIGHT RIGHT)
 #define JOB "/api/Jobs(00000000-0000-0000-0000-000000000005)"
 
 static const struct jg_json_style style = {JG_JSON_ESCAPE_JSON, JG_DATE_OFFSET};
@@ -118,7 +119,7 @@ static void expect_refused(const char *method, const char *target, const char *f
 static void strangers_are_refused_alike(void **state) {
   (void)state;
   static const char *const fields[] = {
-      "", "Authorization: \r\n", "Authorization: Bearer x\r\n", "Authorization: Basic QVBJ\r\n", WRONG, RIGHT RIGHT};
+      "", "Authorization: \r\n", "Authorization: Bearer x\r\n", "Authorization: Basic QVBJ\r\n", WRONG, TWICE};
   for (size_t i = 0; i < JG_COUNT(fields); i++) {
     expect_refused("GET", "/api/Jobs", fields[i], "");
     expect_refused("HEAD", JOB, fields[i], "");

@@ -164,7 +164,7 @@ static struct jg_status list_tenant(struct jg_store *store, int64_t tenant, stru
   jg_arena_init(&arenas[0], PAGE_ARENA_BYTES);
   jg_arena_init(&arenas[1], PAGE_ARENA_BYTES);
   struct task task = {.after = JG_STR("")};
-  struct jg_status status = JG_STATUS_OK;
+  struct jg_status status;
   size_t turn = 0;
   do {
     turn ^= 1;

@@ -2,7 +2,8 @@
 
 #include "base/utf8.h"
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+#define PADDING 64 /* its index */
 
 static int digit_of(char c) {
   if (c >= 'A' && c <= 'Z') {
@@ -125,8 +126,8 @@ size_t jg_credential_format(struct jg_str user, struct jg_str password, struct j
                     (uint32_t)(unsigned char)text[i + 2];
     *next++ = alphabet[bits >> 18];
     *next++ = alphabet[bits >> 12 & 63];
-    *next++ = i + 1 < len ? alphabet[bits >> 6 & 63] : '=';
-    *next++ = i + 2 < len ? alphabet[bits & 63] : '=';
+    *next++ = alphabet[i + 1 < len ? bits >> 6 & 63 : PADDING];
+    *next++ = alphabet[i + 2 < len ? bits & 63 : PADDING];
   }
   explicit_bzero(text, sizeof(text));
   return (size_t)(next - out);
