@@ -70,7 +70,7 @@ unshare --mount bash -c '
   mount --bind "$root" "$root" && mount -o remount,bind,ro "$root" && mount --rbind /dev "$root/dev" && mount --rbind /proc "$root/proc" &&
     mount -t tmpfs -o uid=65532,gid=65532,mode=750 tmpfs "$root/data" && exec env -i "$@"' - "$root" "${environment[@]}" \
   JOBGATE_GRPC=0.0.0.0:0 JOBGATE_HTTP=0.0.0.0:0 JOBGATE_ADMIN=0.0.0.0:0 chroot "$root" sh -c 'cd /data && exec setpriv --reuid 65532 \
-    --regid 65532 --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs jobgate serve --auth off --insecure' \
+    --regid 65532 --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs jobgate serve' \
   >"$work/ready" 2>out/image-server.log &
 server=$!
 if read -r -t 60 ready <"$work/ready"; then
@@ -78,7 +78,10 @@ if read -r -t 60 ready <"$work/ready"; then
   http=127.0.0.1:$(sed -n 's/.*"http":"[^"]*:\([0-9]*\)".*/\1/p' <<<"$ready")
   verdict_of "/livez" curl -sSf --max-time 10 "http://$admin/livez"
   verdict_of "/readyz" curl -sSf --max-time 10 "http://$admin/readyz"
-  verdict_of "/api/Jobs" curl -sSf --max-time 10 "http://$http/api/Jobs"
+  verdict "strangers are refused" "$(diff <(curl -sS --max-time 10 -o /dev/null -w '%{http_code}\n' "http://$http/api/Jobs") <(echo 401))"
+  verdict_of "a user is added" nsenter --target "$server" --mount chroot "$root" env -i "${environment[@]}" setpriv --reuid 65532 \
+    --regid 65532 --clear-groups jobgate user add ada@north --password-file - <<<secret
+  verdict_of "/api/Jobs" curl -sSf --max-time 10 -u ada:secret@north "http://$http/api/Jobs"
   verdict "runs as 65532" "$(diff <(awk '/^Uid/ { print $2 }' "/proc/$server/status") <(echo 65532))"
   verdict "has no capability" "$(diff <(awk '/^CapEff/ { print $2 }' "/proc/$server/status") <(echo 0000000000000000))"
   kill -TERM "$server"

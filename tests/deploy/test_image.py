@@ -37,7 +37,7 @@ def test_runs_as_the_pod_does():
     assert of("ENTRYPOINT") == ['["jobgate"]'] and of("CMD") == ['["serve"]']
 
 
-def test_no_authentication_is_never_the_image_s_choice():
+def test_the_image_leaves_authentication_on():
     assert not {"JOBGATE_AUTH", "JOBGATE_INSECURE"} & set(environment())
 
 

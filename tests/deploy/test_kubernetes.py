@@ -130,9 +130,12 @@ def test_service_links_stay_off():
     assert find("StatefulSet")["spec"]["template"]["spec"]["enableServiceLinks"] is False
 
 
-def test_no_authentication_only_behind_the_network_policy():
-    if "--insecure" not in container()[0]["args"]:
-        return
+def test_authentication_is_on():
+    only, environment = container()
+    assert only["args"] == ["serve", "--auth", "on"] and not {"JOBGATE_AUTH", "JOBGATE_INSECURE"} & set(environment)
+
+
+def test_only_labelled_pods_get_in():
     resources = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())["resources"]
     assert "networkpolicy.yaml" in resources
     policy = find("NetworkPolicy")["spec"]
