@@ -45,7 +45,8 @@ struct jg_status jg_sqlite_log_append(struct jg_sqlite_txn *txn, const struct jg
   }
   if (record->marks != NULL) {
     // Before the commit: an undone write leaves a mark that is too high, which costs an answer and is never wrong.
-    uint64_t key = add->kind == JG_KIND_JOB ? jg_store_job_mark(txn->tenant, add->id) : jg_store_entity_mark(txn->tenant);
+    uint64_t key =
+        add->kind == JG_KIND_JOB ? jg_store_job_mark(txn->tenant, add->id) : jg_store_entity_mark(txn->tenant);
     jg_marks_raise(record->marks, key, add->revision);
   }
   record->held = true;
