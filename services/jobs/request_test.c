@@ -11,7 +11,7 @@
 
 #define ID "0f1e2d3c-4b5a-4968-8776-655443322110"
 #define REQUEST "11111111-2222-4333-8444-555555555555"
-#define SECOND INT64_C(1000000000)
+#define DAY_NS INT64_C(86400000000000)
 
 static struct jg_test_app *app;
 static Jobgate__V1__Job job;
@@ -137,7 +137,7 @@ static void test_24_hours(void **state) {
   struct jg_test_call *call = create(REQUEST, false, NULL);
   const char *first = id_of(call);
   jg_test_call_destroy(call);
-  jg_clock_manual_advance_ns(&app->clock, 24 * 3600 * SECOND - 100);
+  jg_clock_manual_advance_ns(&app->clock, DAY_NS - 100);
   call = create(REQUEST, false, NULL);
   assert_string_equal(id_of(call), first);
   jg_test_call_destroy(call);

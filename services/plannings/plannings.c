@@ -70,7 +70,7 @@ struct get {
 static void run_get(struct jg_txn *txn, struct jg_status begun, void *data) {
   struct get *get = data;
   struct jg_call *call = get->call;
-  struct jg_planning_row row;
+  struct jg_planning_row row = {.start_ticks = 0};
   Jobgate__V1__JobPlanning *message = NULL;
   struct jg_status status = jg_status_ok(begun) ? jg_txn_planning_get(txn, get->id, &row) : begun;
   if (status.code == JG_NOT_FOUND) {
