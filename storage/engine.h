@@ -39,6 +39,10 @@ struct jg_store_ops {
                               struct jg_arena *arena, struct jg_changes *ret_changes);
   struct jg_status (*entity_default)(struct jg_txn *txn, enum jg_kind kind, struct jg_arena *arena,
                                      struct jg_entity_row *ret_row);
+  struct jg_status (*entity_list)(struct jg_txn *txn, const struct jg_entity_query *query, struct jg_arena *arena,
+                                  struct jg_entity_rows *ret_rows);
+  struct jg_status (*entity_is_referenced)(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id,
+                                           int64_t after_revision, bool *ret_is_referenced);
   struct jg_status (*planning_get)(struct jg_txn *txn, struct jg_uuid id, struct jg_planning_row *ret_row);
   struct jg_status (*planning_list)(struct jg_txn *txn, const struct jg_planning_query *query, struct jg_arena *arena,
                                     struct jg_planning_rows *ret_rows);
@@ -64,6 +68,8 @@ struct jg_store_ops {
                                  int64_t *ret_revision);
   struct jg_status (*entity_put)(struct jg_txn *txn, const struct jg_entity_put *put, struct jg_arena *arena,
                                  int64_t *ret_revision);
+  struct jg_status (*entity_delete)(struct jg_txn *txn, const struct jg_entity_row *row, int64_t commit_ticks,
+                                    int64_t *ret_revision);
 };
 
 /* First member of an engine's store and of its transaction. */

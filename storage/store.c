@@ -222,3 +222,22 @@ struct jg_status jg_txn_entity_put(struct jg_txn *txn, const struct jg_entity_pu
   JG_ASSERT(put->embed_count == 0 || put->embeds != NULL);
   return txn_ops(txn)->entity_put(txn, put, arena, ret_revision);
 }
+
+struct jg_status jg_txn_entity_list(struct jg_txn *txn, const struct jg_entity_query *query, struct jg_arena *arena,
+                                    struct jg_entity_rows *ret_rows) {
+  JG_ASSERT(query->kind > JG_KIND_JOB && query->kind < JG_KIND_COUNT);
+  JG_ASSERT(query->limit > 0 && query->limit < SIZE_MAX / sizeof(struct jg_entity_row));
+  return txn_ops(txn)->entity_list(txn, query, arena, ret_rows);
+}
+
+struct jg_status jg_txn_entity_is_referenced(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id,
+                                             int64_t after_revision, bool *ret_is_referenced) {
+  JG_ASSERT(kind > JG_KIND_JOB && kind < JG_KIND_COUNT && after_revision >= 0);
+  return txn_ops(txn)->entity_is_referenced(txn, kind, id, after_revision, ret_is_referenced);
+}
+
+struct jg_status jg_txn_entity_delete(struct jg_txn *txn, const struct jg_entity_row *row, int64_t commit_ticks,
+                                      int64_t *ret_revision) {
+  JG_ASSERT(row->kind > JG_KIND_JOB && row->kind < JG_KIND_COUNT);
+  return txn_ops(txn)->entity_delete(txn, row, commit_ticks, ret_revision);
+}

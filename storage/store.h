@@ -203,6 +203,27 @@ JG_MUST_CHECK struct jg_status jg_txn_entity_head(struct jg_txn *txn, enum jg_ki
 JG_MUST_CHECK struct jg_status jg_txn_entity_default(struct jg_txn *txn, enum jg_kind kind, struct jg_arena *arena,
                                                      struct jg_entity_row *ret_row);
 
+struct jg_entity_query {
+  enum jg_kind kind;
+  bool has_after; /* start behind after_id */
+  struct jg_uuid after_id;
+  size_t limit;     /* rows at most, > 0 */
+  size_t bytes_max; /* stop after the row that reaches this many payload bytes; at least one row comes */
+};
+struct jg_entity_rows {
+  struct jg_entity_row *rows;
+  size_t count;
+  bool more;
+};
+/* Those of a kind, by id. */
+JG_MUST_CHECK struct jg_status jg_txn_entity_list(struct jg_txn *txn, const struct jg_entity_query *query,
+                                                  struct jg_arena *arena, struct jg_entity_rows *ret_rows);
+/* True if another entity embeds it, a job names it in a column, or a planned visit is its user's. Goes through all jobs of the
+ * tenant, which is for readers; with after_revision > 0 through those alone that were changed behind it, for a write whose caller
+ * has looked at the others in a snapshot of that revision. */
+JG_MUST_CHECK struct jg_status jg_txn_entity_is_referenced(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id,
+                                                           int64_t after_revision, bool *ret_is_referenced);
+
 /* A planned visit. It has no revision and is no part of the log. */
 struct jg_planning_row {
   struct jg_uuid id, job_id, user_id;
@@ -334,6 +355,11 @@ struct jg_entity_put {
  * the tenant's entity_revision. ALREADY_EXISTS/DUPLICATE_REFERENCE when another entity of its kind has that key. */
 JG_MUST_CHECK struct jg_status jg_txn_entity_put(struct jg_txn *txn, const struct jg_entity_put *put,
                                                  struct jg_arena *arena, int64_t *ret_revision);
+
+/* Removes the entity and the edges to what it embeds, leaves a tombstone in the log whose old image is the row's payload, and
+ * raises the tenant's entity_revision, and tree_revision of what embeds it still. Whether it may go is the caller's to know. NOT_FOUND. */
+JG_MUST_CHECK struct jg_status jg_txn_entity_delete(struct jg_txn *txn, const struct jg_entity_row *row,
+                                                    int64_t commit_ticks, int64_t *ret_revision);
 
 /* Adds the visit, unless there is one of that job, user and start. ALREADY_EXISTS is not a status of it: *ret_added tells. */
 JG_MUST_CHECK struct jg_status jg_txn_planning_add(struct jg_txn *txn, const struct jg_planning_row *row,

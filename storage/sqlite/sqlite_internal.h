@@ -255,6 +255,15 @@ struct jg_status jg_sqlite_changes(struct jg_txn *txn, int64_t after_revision, s
                                    struct jg_arena *arena, struct jg_changes *ret_changes);
 struct jg_status jg_sqlite_entity_default(struct jg_txn *txn, enum jg_kind kind, struct jg_arena *arena,
                                           struct jg_entity_row *ret_row);
+/* The row under the query, in the order of JG_SQLITE_ENTITY_ROW. */
+struct jg_status jg_sqlite_entity_row(struct jg_sqlite_query *query, struct jg_arena *arena,
+                                      struct jg_entity_row *ret_row);
+struct jg_status jg_sqlite_entity_list(struct jg_txn *txn, const struct jg_entity_query *wanted, struct jg_arena *arena,
+                                       struct jg_entity_rows *ret_rows);
+struct jg_status jg_sqlite_entity_is_referenced(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id,
+                                                int64_t after_revision, bool *ret_is_referenced);
+struct jg_status jg_sqlite_entity_delete(struct jg_txn *txn, const struct jg_entity_row *row, int64_t commit_ticks,
+                                         int64_t *ret_revision);
 struct jg_status jg_sqlite_planning_get(struct jg_txn *txn, struct jg_uuid id, struct jg_planning_row *ret_row);
 struct jg_status jg_sqlite_planning_list(struct jg_txn *txn, const struct jg_planning_query *wanted,
                                          struct jg_arena *arena, struct jg_planning_rows *ret_rows);

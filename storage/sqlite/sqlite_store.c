@@ -213,5 +213,8 @@ const struct jg_store_ops jg_sqlite_ops = {
     .set_trace = jg_sqlite_set_trace,
     .job_put = jg_sqlite_job_put,
     .job_delete = jg_sqlite_job_delete,
+    .entity_list = jg_sqlite_entity_list,
+    .entity_is_referenced = jg_sqlite_entity_is_referenced,
+    .entity_delete = jg_sqlite_entity_delete,
     .entity_put = jg_sqlite_entity_put,
 };

@@ -17,6 +17,12 @@
   "SELECT " what " FROM jobs WHERE tenant=?1 AND (modified_dateutc, id)" compare \
   "(?3, ?2) ORDER BY modified_dateutc " direction ", id " direction " LIMIT ?4"
 
+/* Does a row of jobs name the entity ?3 of kind ?2 (enum jg_kind) in a column? */
+#define JG_SQLITE_COLUMN_NAMES                                                                    \
+  "CASE ?2 WHEN 2 THEN project_id=?3 WHEN 7 THEN job_type_id=?3 WHEN 8 THEN job_priority_id=?3 "  \
+  "WHEN 9 THEN suggested_user_id=?3 OR approval_responsible_user_id=?3 WHEN 10 THEN skill_id=?3 " \
+  "WHEN 13 THEN job_status_id=?3 END"
+
 /* name, text. The order of pages and skips is: id, id descending, modified, modified descending. */
 #define JG_SQLITE_STATEMENTS(X)                                                                                        \
   X(BEGIN_READ, "BEGIN")                                                                                               \
@@ -70,6 +76,21 @@
     "UNION SELECT e.parent_kind, e.parent_id FROM up CROSS JOIN entity_edges e "                                       \
     "ON e.tenant=?1 AND e.child_kind=up.kind AND e.child_id=up.id) "                                                   \
     "UPDATE entities SET tree_revision=?4 FROM up WHERE tenant=?1 AND entities.kind=up.kind AND entities.id=up.id")    \
+  X(ENTITY_PAGE,                                                                                                       \
+    "SELECT " JG_SQLITE_ENTITY_ROW " FROM entities WHERE tenant=?1 AND kind=?2 AND id>?3 ORDER BY id LIMIT ?4")        \
+  X(ENTITY_DELETE, "DELETE FROM entities WHERE tenant=?1 AND kind=?2 AND id=?3")                                       \
+  X(EDGE_TO, "SELECT 1 FROM entity_edges WHERE tenant=?1 AND child_kind=?2 AND child_id=?3 LIMIT 1")                   \
+  X(JOB_OF_PROJECT, "SELECT 1 FROM jobs WHERE tenant=?1 AND project_id=?3 LIMIT 1")                                    \
+  X(JOB_NAMES,                                                                                                         \
+    "SELECT 1 FROM jobs INDEXED BY jobs_by_modified WHERE tenant=?1 AND " JG_SQLITE_COLUMN_NAMES " LIMIT 1")           \
+  X(CHANGED_JOB_NAMES,                                                                                                 \
+    "SELECT 1 FROM changes c CROSS JOIN jobs j ON j.rid=c.job_rid AND j.tenant=?1 "                                    \
+    "WHERE c.tenant=?1 AND c.revision>?4 AND " JG_SQLITE_COLUMN_NAMES " LIMIT 1")                                      \
+  X(PLANNING_OF_USER,                                                                                                  \
+    "SELECT 1 FROM job_plannings INDEXED BY job_plannings_by_visit WHERE tenant=?1 AND user_id=?3 LIMIT 1")            \
+  X(CHANGED_PLANNING_OF_USER,                                                                                          \
+    "SELECT 1 FROM changes c CROSS JOIN job_plannings p ON p.tenant=?1 AND p.jobs_id=c.id "                            \
+    "WHERE c.tenant=?1 AND c.revision>?4 AND p.user_id=?3 LIMIT 1")                                                    \
   X(EDGES_OF, "SELECT child_kind, child_id FROM entity_edges WHERE tenant=?1 AND parent_kind=?2 AND parent_id=?3")     \
   X(EDGES_DELETE, "DELETE FROM entity_edges WHERE tenant=?1 AND parent_kind=?2 AND parent_id=?3")                      \
   X(EDGE_INSERT,                                                                                                       \

@@ -8,8 +8,8 @@ static struct jg_status no_entity(void) {
 
 /* ---- reads ---- */
 
-/* Reads the row under the query, in the order of JG_SQLITE_ENTITY_ROW. */
-static struct jg_status read_row(struct jg_sqlite_query *query, struct jg_arena *arena, struct jg_entity_row *ret_row) {
+struct jg_status jg_sqlite_entity_row(struct jg_sqlite_query *query, struct jg_arena *arena,
+                                      struct jg_entity_row *ret_row) {
   struct jg_entity_row row = {
       .kind = (enum jg_kind)sqlite3_column_int64(query->stmt, 0),
       .revision = sqlite3_column_int64(query->stmt, 3),
@@ -27,7 +27,7 @@ static struct jg_status read_row(struct jg_sqlite_query *query, struct jg_arena 
 
 static struct jg_status read_one(struct jg_sqlite_query *query, struct jg_arena *arena, struct jg_entity_row *ret_row) {
   struct jg_entity_row row;
-  struct jg_status status = jg_sqlite_query_step(query) ? read_row(query, arena, &row) : no_entity();
+  struct jg_status status = jg_sqlite_query_step(query) ? jg_sqlite_entity_row(query, arena, &row) : no_entity();
   JG_RETURN_IF_ERROR(jg_sqlite_query_end(query));
   JG_RETURN_IF_ERROR(status);
   *ret_row = row;
@@ -86,7 +86,7 @@ struct jg_status jg_sqlite_entity_default(struct jg_txn *txn, enum jg_kind kind,
   int64_t least = INT64_MAX;
   // In the order of ids, and few: a kind has one default, or one for each sales organization.
   while (jg_sqlite_query_step(&query)) {
-    struct jg_status read = read_row(&query, arena, &row);
+    struct jg_status read = jg_sqlite_entity_row(&query, arena, &row);
     int32_t sequence = jg_status_ok(read) && member != NULL ? sequence_of(member, row.payload) : 0;
     if (!jg_status_ok(read)) {
       status = read;
