@@ -4,7 +4,7 @@
 #include "bridge/coding/coding.h"
 #include "tests/fuzz/target.h"
 
-#define TEXT_BYTES_MAX (64u << 10)
+#define TEXT_BYTES_MAX ((size_t)64 << 10)
 
 static void check_round_trip(enum jg_coding coding, struct jg_str text) {
   struct jg_buf coded, again;
