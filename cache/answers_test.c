@@ -84,7 +84,7 @@ static void *hammer(void *data) {
 
 static void threads_share_it(void **state) {
   (void)state;
-  struct jg_answers *answers = jg_answers_create(64 * 64, NULL);
+  struct jg_answers *answers = jg_answers_create(4096, NULL);
   pthread_t threads[4];
   for (size_t i = 0; i < JG_COUNT(threads); i++) {
     assert_int_equal(pthread_create(&threads[i], NULL, hammer, answers), 0);

@@ -18,7 +18,7 @@ struct jg_page_token {
 /* Bytes of keys, at most: eight strings of 128 bytes with type and length. */
 #define JG_PAGE_TOKEN_KEYS_MAX 1100u
 /* Characters of a token with keys of that many bytes. */
-#define JG_PAGE_TOKEN_LEN(keys_len) (((keys_len) + 52u + 2u) / 3u * 4u)
+#define JG_PAGE_TOKEN_LEN(keys_len) (((size_t)(keys_len) + 52u + 2u) / 3u * 4u)
 #define JG_PAGE_TOKEN_LEN_MAX JG_PAGE_TOKEN_LEN(JG_PAGE_TOKEN_KEYS_MAX)
 
 /* base64url without padding, with a check sum, NUL-terminated in the arena; data NULL at its cap. keys: up to KEYS_MAX. */

@@ -8,7 +8,7 @@
 
 static void check_round_trip(enum jg_coding coding, struct jg_str text) {
   struct jg_buf coded, again;
-  jg_buf_init(&coded, 4 * TEXT_BYTES_MAX);
+  jg_buf_init(&coded, (size_t)4 * TEXT_BYTES_MAX);
   jg_buf_init(&again, TEXT_BYTES_MAX);
   jg_coding_compress(coding, JG_CODING_FAST, text, &coded);
   JG_ASSERT(!coded.failed);
