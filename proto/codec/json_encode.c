@@ -21,7 +21,16 @@ struct writer {
   enum jg_date_style date;
 };
 
-static char *encode(struct writer *w, char *p, const struct jg_parts *parts, struct jg_str context, bool nodes);
+/* What is written of an entity. */
+struct wanted {
+  bool nodes;
+  bool some;        /* `members` alone; else all */
+  uint64_t members; /* bit i: member i */
+};
+
+static char *encode_all(struct writer *w, char *p, const struct jg_parts *parts, struct jg_str context, bool nodes);
+static char *encode_some(struct writer *w, char *p, const struct jg_parts *parts, struct jg_str context,
+                         uint64_t members);
 
 /* What a job certainly needs, if its strings need no escapes. */
 static size_t promised_bytes(const struct jg_parts *parts, struct jg_str context, bool nodes) {
@@ -37,34 +46,45 @@ static size_t promised_bytes(const struct jg_parts *parts, struct jg_str context
 
 /* False when the room that escapes may need is not there; nothing is then appended. */
 static bool encode_into(const struct jg_json_style *style, const struct jg_parts *parts, struct jg_str context,
-                        bool nodes, struct jg_buf *out) {
+                        struct wanted wanted, struct jg_buf *out) {
   size_t spare = parts->payload.len / 4 + GROWTH_BYTES;
-  size_t room = promised_bytes(parts, context, nodes) + spare;
+  size_t room = promised_bytes(parts, context, wanted.nodes) + spare;
   if (out->failed || room > out->bytes_max - out->len) {
     return false;
   }
   size_t from = out->len;
   char *p = jg_buf_reserve(out, room);
   struct writer w = {.end = p + room, .spare = spare, .out = out, .escape = style->escape, .date = style->date};
-  p = encode(&w, p, parts, context, nodes);
+  p = wanted.some ? encode_some(&w, p, parts, context, wanted.members)
+                  : encode_all(&w, p, parts, context, wanted.nodes);
   JG_ASSERT(p <= w.end);
   out->len = p != NULL ? (size_t)(p - out->data) : from;
   return p != NULL;
 }
 
-void jg_json_encode(const struct jg_json_style *style, const struct jg_parts *parts, struct jg_str context, bool nodes,
-                    struct jg_buf *out) {
-  if (JG_LIKELY(encode_into(style, parts, context, nodes, out)) || out->failed) {
+static void append(const struct jg_json_style *style, const struct jg_parts *parts, struct jg_str context,
+                   struct wanted wanted, struct jg_buf *out) {
+  if (JG_LIKELY(encode_into(style, parts, context, wanted, out)) || out->failed) {
     return;
   }
   // Near the buffer's maximum the generous room does not fit, though the text may. What is written here is bounded by
   // the payload.
   struct jg_buf text;
   jg_buf_init(&text, SIZE_MAX / 2);
-  bool encoded = encode_into(style, parts, context, nodes, &text);
+  bool encoded = encode_into(style, parts, context, wanted, &text);
   JG_ASSERT(encoded);
   jg_buf_append_str(out, jg_buf_str(&text));
   jg_buf_done(&text);
+}
+
+void jg_json_encode(const struct jg_json_style *style, const struct jg_parts *parts, struct jg_str context, bool nodes,
+                    struct jg_buf *out) {
+  append(style, parts, context, (struct wanted){.nodes = nodes}, out);
+}
+
+void jg_json_encode_members(const struct jg_json_style *style, const struct jg_parts *parts, struct jg_str context,
+                            uint64_t members, struct jg_buf *out) {
+  append(style, parts, context, (struct wanted){.nodes = true, .some = true, .members = members}, out);
 }
 
 /* Short texts of ours, without a call. */
@@ -289,7 +309,9 @@ static const struct jg_expanded *relation_of(const struct jg_parts *parts, const
   return parts->relations[member->relation];
 }
 
-JG_HOT static char *encode(struct writer *w, char *p, const struct jg_parts *parts, struct jg_str context, bool nodes) {
+/* Inlined twice: what writes all members asks nothing about each. */
+static JG_ALWAYS_INLINE char *encode(struct writer *w, char *p, const struct jg_parts *parts, struct jg_str context,
+                                     bool nodes, bool some, uint64_t members) {
   struct jg_wire_walk walk;
   jg_wire_walk_start(&walk, parts->payload);
   if (context.data != NULL) {
@@ -300,6 +322,9 @@ JG_HOT static char *encode(struct writer *w, char *p, const struct jg_parts *par
   const struct jg_member *member = parts->entity->members;
   const struct jg_member *end = member + parts->entity->member_count;
   for (; member < end && p != NULL; member++) {
+    if (some && (members >> member->index & 1) == 0) {
+      continue;
+    }
     if (member->type == JG_TYPE_ENTITY) {
       const struct jg_expanded *expanded =
           nodes && (member->flags & JG_MEMBER_EXPAND_ONLY) == 0 ? relation_of(parts, member) : NULL;
@@ -314,5 +339,19 @@ JG_HOT static char *encode(struct writer *w, char *p, const struct jg_parts *par
       p = put_scalar(w, p, member, &walk);
     }
   }
-  return p != NULL ? close_object(p) : NULL;
+  if (p == NULL) {
+    return NULL;
+  }
+  // Nothing that was asked for may be there.
+  return some && p[-1] == '{' ? PUT_LITERAL(p, "}") : close_object(p);
+}
+
+JG_HOT static char *encode_all(struct writer *w, char *p, const struct jg_parts *parts, struct jg_str context,
+                               bool nodes) {
+  return encode(w, p, parts, context, nodes, false, 0);
+}
+
+JG_NEVER_INLINE static char *encode_some(struct writer *w, char *p, const struct jg_parts *parts, struct jg_str context,
+                                         uint64_t members) {
+  return encode(w, p, parts, context, true, true, members);
 }

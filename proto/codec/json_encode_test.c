@@ -188,6 +188,48 @@ static void relations_give_node_and_key(void **state) {
   assert_int_equal(member_count(jg_buf_str(&fixture->out)), 52);
 }
 
+static void some_members_are_written_alone(void **state) {
+  struct fixture *fixture = *state;
+  struct jg_expanded type = {.json = JG_STR("{\"x\":1}"), .key = JG_STR("T")};
+  struct jg_parts parts = {.entity = jg_entity(JG_KIND_JOB)};
+  parts.relations[JG_JOB_REL_JOB_TYPE] = &type;
+  const struct {
+    uint64_t members;
+    const char *context, *json;
+  } cases[] = {
+      {UINT64_C(1) << JG_JOB_NAME | UINT64_C(1) << JG_JOB_ID2, NULL, "{\"name\":\"\",\"id2\":0}"},
+      {UINT64_C(1) << JG_JOB_NAME, "c", "{\"@odata.context\":\"c\",\"name\":\"\"}"},
+      {UINT64_C(1) << JG_JOB_JOB_TYPE | UINT64_C(1) << JG_JOB_JOB_TYPE_CODE, NULL,
+       "{\"job_type_code\":\"T\",\"job_type\":{\"x\":1}}"},
+      {UINT64_C(1) << JG_JOB_PROJECT, NULL, "{}"},
+      {UINT64_C(1) << JG_JOB_PROJECT, "c", "{\"@odata.context\":\"c\"}"},
+      {UINT64_C(1) << JG_JOB_PARENT_JOB, NULL, "{}"},
+      {0, NULL, "{}"},
+  };
+  for (size_t i = 0; i < JG_COUNT(cases); i++) {
+    jg_buf_clear(&fixture->out);
+    jg_json_encode_members(&json_style, &parts, jg_str_from_cstr(cases[i].context), cases[i].members, &fixture->out);
+    assert_out(fixture, jg_str_from_cstr(cases[i].json));
+  }
+  // What is passed over does not hide what follows, on the sample's full payload.
+  struct jg_buf all;
+  jg_buf_init(&all, OUT_BYTES);
+  struct jg_sample sample;
+  jg_sample_init(&sample, jg_str_make((const char *)jg_sample_job, jg_sample_job_len), &fixture->arena);
+  jg_sample_expand(&sample, &json_style);
+  jg_json_encode(&json_style, jg_sample_job_parts(&sample), JG_STR_NONE, true, &all);
+  jg_buf_clear(&fixture->out);
+  jg_json_encode_members(&json_style, jg_sample_job_parts(&sample), JG_STR_NONE, UINT64_MAX, &fixture->out);
+  assert_out(fixture, jg_buf_str(&all));
+  for (size_t i = 0; i < parts.entity->member_count; i++) {
+    jg_buf_clear(&fixture->out);
+    jg_json_encode_members(&json_style, jg_sample_job_parts(&sample), JG_STR_NONE, UINT64_C(1) << i, &fixture->out);
+    assert_non_null(memmem(all.data, all.len, fixture->out.data + 1, fixture->out.len - 2));
+  }
+  jg_sample_done(&sample);
+  jg_buf_done(&all);
+}
+
 static void lists_are_written_from_the_wire(void **state) {
   struct fixture *fixture = *state;
   struct jg_parts parts = {.entity = jg_entity(JG_KIND_EQUIPMENT_MODEL)};
@@ -387,6 +429,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(an_empty_payload_is_all_defaults, set_up, tear_down),
       cmocka_unit_test_setup_teardown(the_context_stands_first, set_up, tear_down),
       cmocka_unit_test_setup_teardown(relations_give_node_and_key, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(some_members_are_written_alone, set_up, tear_down),
       cmocka_unit_test_setup_teardown(lists_are_written_from_the_wire, set_up, tear_down),
       cmocka_unit_test_setup_teardown(unknown_fields_are_passed_over, set_up, tear_down),
       cmocka_unit_test_setup_teardown(damaged_payloads_still_make_json, set_up, tear_down),
