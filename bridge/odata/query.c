@@ -8,7 +8,7 @@
 
 /* OData 4.0 part 1 section 11.2, and the extensions that clients of it send: aggregation, $compute, delta. */
 static const char *const not_built[] = {
-    "$select", "$expand", "$search", "$format", "$apply", "$id", "$compute", "$deltatoken",
+    "$search", "$format", "$apply", "$id", "$compute", "$deltatoken",
 };
 
 struct parser {
@@ -153,6 +153,12 @@ static struct jg_status take_option(struct parser *parser, struct jg_str name, s
   }
   if (jg_str_equal(name, JG_STR("$orderby"))) {
     return take_expression(parser, "$orderby", value, &parser->query->orderby);
+  }
+  if (jg_str_equal(name, JG_STR("$select"))) {
+    return take_expression(parser, "$select", value, &parser->query->select);
+  }
+  if (jg_str_equal(name, JG_STR("$expand"))) {
+    return take_expression(parser, "$expand", value, &parser->query->expand);
   }
   if (jg_str_equal(name, JG_STR("$count"))) {
     return take_count(parser, value);

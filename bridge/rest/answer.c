@@ -14,8 +14,22 @@ static void finish(struct jg_call *base, struct jg_status status, const struct j
 /* REST has no streams: the methods behind its routes are unary. */
 const struct jg_call_sink jg_rest_sink = {.finish = finish};
 
-static void write_context(struct jg_rest_call *call, const char *fragment, struct jg_buf *out) {
-  jg_buf_printf(out, "%.*s/$metadata#%s", JG_STR_ARG(call->base), fragment);
+/* suffix: behind the set and its selection. */
+static void write_context(struct jg_rest_call *call, const char *suffix, struct jg_buf *out) {
+  jg_buf_printf(out, "%.*s/$metadata#Jobs", JG_STR_ARG(call->base));
+  if (call->shape.selected) {
+    jg_odata_write_selection(jg_entity(JG_KIND_JOB), &call->shape.selection, out);
+  }
+  jg_buf_printf(out, "%s", suffix);
+}
+
+static void write_one(const struct jg_rest_call *call, const struct jg_parts *parts, struct jg_str context, bool nodes,
+                      struct jg_buf *out) {
+  if (call->shape.some) {
+    jg_json_encode_members(call->rest->style, parts, context, call->shape.members, out);
+  } else {
+    jg_json_encode(call->rest->style, parts, context, nodes, out);
+  }
 }
 
 /* A guess that is seldom too small: growing a megabyte copies it. */
@@ -35,7 +49,7 @@ static size_t text_bytes(const struct jg_answer *answer, size_t count, bool node
 static void write_list(struct jg_rest_call *call, const struct jg_answer *answer, struct jg_buf *out) {
   const struct jg_json_style *style = call->rest->style;
   const struct jg_odata_query *query = &call->query;
-  bool nodes = answer->nodes && call->rest->embed;
+  bool nodes = answer->nodes && call->shape.nodes;
   size_t count = answer->job_count;
   if (query->has_top && (uint64_t)query->top < count) {
     count = (size_t)query->top;
@@ -43,7 +57,7 @@ static void write_list(struct jg_rest_call *call, const struct jg_answer *answer
   struct jg_buf text; /* of a link */
   jg_buf_init(&text, 64u << 10);
   (void)jg_buf_reserve(out, text_bytes(answer, count, nodes));  // Failing is sticky.
-  write_context(call, "Jobs", &text);
+  write_context(call, "", &text);
   jg_buf_append_str(out, JG_STR("{\"@odata.context\":"));
   jg_json_encode_string(style->escape, jg_buf_str(&text), out);
   if (answer->has_total) {
@@ -54,7 +68,7 @@ static void write_list(struct jg_rest_call *call, const struct jg_answer *answer
     if (i != 0) {
       jg_buf_append_char(out, ',');
     }
-    jg_json_encode(style, &answer->jobs[i], JG_STR_NONE, nodes, out);
+    write_one(call, &answer->jobs[i], JG_STR_NONE, nodes, out);
   }
   jg_buf_append_char(out, ']');
   bool more = answer->next_page_token.len != 0 && (!query->has_top || (uint64_t)query->top > count);
@@ -81,10 +95,10 @@ static struct jg_str id_of(const struct jg_parts *parts) {
 
 static void write_job(struct jg_rest_call *call, const struct jg_answer *answer, struct jg_buf *out) {
   const struct jg_json_style *style = call->rest->style;
-  bool nodes = answer->nodes && call->rest->embed;
+  bool nodes = answer->nodes && call->shape.nodes;
   struct jg_buf context;
   jg_buf_init(&context, 64u << 10);
-  write_context(call, "Jobs/$entity", &context);
+  write_context(call, "/$entity", &context);
   if (call->wishes.minimal) {
     jg_buf_append_str(out, JG_STR("{\"@odata.context\":"));
     jg_json_encode_string(style->escape, jg_buf_str(&context), out);
@@ -93,7 +107,7 @@ static void write_job(struct jg_rest_call *call, const struct jg_answer *answer,
     jg_buf_append_char(out, '}');
   } else {
     (void)jg_buf_reserve(out, text_bytes(answer, 1, nodes));  // Failing is sticky.
-    jg_json_encode(style, answer->jobs, jg_buf_str(&context), nodes, out);
+    write_one(call, answer->jobs, jg_buf_str(&context), nodes, out);
   }
   jg_buf_done(&context);
 }

@@ -59,6 +59,7 @@ static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_reque
   call->rest = rest;
   call->http = request;
   call->query = plan->query;
+  call->shape = plan->shape;
   call->wishes = plan->wishes;
   call->property = plan->target.property;
   call->raw = plan->route == JG_REST_VALUE;
@@ -68,8 +69,8 @@ static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_reque
   return call;
 }
 
-static enum _Jobgate__V1__JobView view(const struct jg_rest *rest) {
-  return rest->embed ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL : JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC;
+static enum _Jobgate__V1__JobView view(const struct jg_rest_call *call) {
+  return call->shape.nodes ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL : JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC;
 }
 
 /* Canonical text in the call's arena; NULL at its cap. */
@@ -123,7 +124,7 @@ static struct jg_status set_list_request(struct jg_rest_call *call) {
   list->page_size = (int32_t)page_size;
   list->page_token = (char *)token.data;
   list->skip = (int32_t)call->query.skip;
-  list->view = view(call->rest);
+  list->view = view(call);
   call->call.request = &list->base;
   return JG_STATUS_OK;
 }
@@ -134,7 +135,7 @@ static struct jg_status set_get_request(struct jg_rest_call *call, struct jg_uui
   if (get == NULL || (get->id = key_text(call, key)) == NULL) {
     return out_of_memory();
   }
-  get->view = call->property != NULL ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC : view(call->rest);
+  get->view = call->property != NULL ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC : view(call);
   call->call.request = &get->base;
   return JG_STATUS_OK;
 }

@@ -33,6 +33,8 @@ void jg_rest_next_link(struct jg_str base, const struct jg_odata_query *query, i
   }
   append_option("$filter", query->filter, out);
   append_option("$orderby", query->orderby, out);
+  append_option("$select", query->select, out);
+  append_option("$expand", query->expand, out);
   append_option("$count", query->count ? JG_STR("true") : JG_STR_NONE, out);
   // $skip tells people where they are; the token beside it is what is followed. It stops at the option's own maximum.
   int64_t skip = query->skip + served;

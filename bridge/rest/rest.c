@@ -191,6 +191,14 @@ static struct jg_status check_query(const struct jg_http_request *request, enum 
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                           "$top, $skip and $skiptoken apply to reading the collection alone");
   }
+  if (query->filter.data != NULL || query->orderby.data != NULL || query->has_count) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                          "$filter, $orderby and $count apply to reading the collection alone");
+  }
+  if ((query->select.data != NULL || query->expand.data != NULL) && (route != JG_REST_JOB || !is_read(request))) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                          "$select and $expand apply to reading jobs alone");
+  }
   return JG_STATUS_OK;
 }
 
@@ -250,6 +258,9 @@ void jg_rest_admitted(struct jg_http_request *request, void *data) {
   }
   if (jg_status_ok(status)) {
     status = check_query(request, plan.route, &plan.query);
+  }
+  if (jg_status_ok(status)) {
+    status = jg_rest_shape_of(&plan.query, rest->embed, &request->arena, &plan.shape);
   }
   if (!jg_status_ok(status)) {
     jg_rest_fail_status(rest, request, status, plan.wishes.text_json);

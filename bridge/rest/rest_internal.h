@@ -6,6 +6,7 @@
 #include "bridge/coding/coding.h"
 #include "bridge/meta/meta.h"
 #include "bridge/odata/query.h"
+#include "bridge/odata/select.h"
 #include "bridge/rest/rest.h"
 #include "proto/schema/schema.h"
 
@@ -137,11 +138,24 @@ void jg_rest_fail(const struct jg_rest *rest, struct jg_http_request *request, c
 void jg_rest_fail_status(const struct jg_rest *rest, struct jg_http_request *request, struct jg_status status,
                          bool text_json);
 
+/* What an answer shows of a job. */
+struct jg_rest_shape {
+  bool nodes;       /* with embedded entities */
+  bool some;        /* `members` alone, embedded entities among them; else all members */
+  uint64_t members; /* bit i: member i */
+  bool selected;    /* $select was given: */
+  struct jg_odata_selection selection;
+};
+/* shape.c: from $select and $expand, which the setting `embed` completes. Thread: any. */
+JG_MUST_CHECK struct jg_status jg_rest_shape_of(const struct jg_odata_query *query, bool embed, struct jg_arena *arena,
+                                                struct jg_rest_shape *ret_shape);
+
 /* What was read of a request. */
 struct jg_rest_plan {
   enum jg_rest_route route;
   struct jg_rest_target target;
   struct jg_odata_query query; /* in the request's arena */
+  struct jg_rest_shape shape;
   struct jg_rest_wishes wishes;
   enum jg_coding body_coding;
   struct jg_str body; /* decoded; read during jg_rest_call */
@@ -156,6 +170,7 @@ struct jg_rest_call {
   struct jg_rest *rest;
   struct jg_http_request *http;
   struct jg_odata_query query; /* in the request's arena */
+  struct jg_rest_shape shape;
   struct jg_rest_wishes wishes;
   struct jg_str base;
   const struct jg_member *property; /* the answer is this member alone; NULL: the job */

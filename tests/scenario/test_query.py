@@ -1,4 +1,4 @@
-"""$filter, $orderby and $count over REST, and the same language over gRPC. Statement numbers are in the names."""
+"""$filter, $orderby, $count, $select and $expand over REST, and the same filters over gRPC. Statement numbers are in the names."""
 
 import json
 import urllib.parse
@@ -140,3 +140,37 @@ def test_a_token_of_another_filter_is_refused(data):
     with server.channel() as channel, pytest.raises(grpc.RpcError) as error:
         job_service_pb2_grpc.JobServiceStub(channel).ListJobs(api.ListJobsRequest(filter="nope eq 1"))
     assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_44_select_cuts_lists_and_single_jobs(data):
+    server, jobs = data
+    rows = follow(server, select="name,id", orderby="id2")
+    by_id2 = sorted(jobs, key=lambda j: (j["id2"], j["id"]))
+    assert rows == [{"id": j["id"], "name": j["name"]} for j in by_id2]
+    assert all(list(row) == ["id", "name"] for row in rows)
+    page = server.get("/api/Jobs?$select=name,id").json()
+    assert page["@odata.context"].endswith("/api/$metadata#Jobs(id,name)")
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(page["@odata.nextLink"]).query)
+    assert query["$select"] == ["name,id"]  # 24
+    one = jobs[5]
+    answer = server.get(f"/api/Jobs({one['id']})?$select=project,job_type_code,name").json()
+    assert answer.pop("@odata.context").endswith("/api/$metadata#Jobs(project,job_type_code,name)/$entity")
+    assert answer == {"project": one["project"], "job_type_code": one["job_type_code"], "name": one["name"]}
+
+
+@pytest.mark.parametrize("options, status, word", [
+    ("$select=foo", 400, "Could not find a property named 'foo' on type 'jobs'."), ("$select=Name", 400, "'Name'"),
+    ("$select=id,", 400, "$select"), ("$expand=nope", 400, "'nope'"), ("$expand=name", 400, "name"),
+    ("$select=project/name", 501, "$select"), ("$expand=project($select=id)", 501, "$expand")])
+def test_41_bad_selections_name_the_member(data, options, status, word):
+    answer = data[0].get("/api/Jobs?" + options)
+    assert answer.status == status, answer.body
+    assert word in answer.json()["error"]["message"]
+
+
+def test_expand_changes_nothing_where_all_is_embedded(data):
+    server, jobs = data
+    path = f"/api/Jobs({jobs[7]['id']})"
+    assert server.get(path + "?$expand=project,skill").json() == server.get(path).json()
+    rows = follow(server, select="id", expand="project")
+    assert rows == [{"id": j["id"], "project": j["project"]} for j in jobs]
