@@ -218,6 +218,7 @@ static void add_schemas(struct jg_buf *out) {
   add_json("many_jobs",
            "{\"type\":\"object\",\"required\":[\"@odata.context\",\"value\"],\"properties\":{"
            "\"@odata.context\":{\"type\":\"string\",\"format\":\"uri\"},"
+           "\"@odata.count\":{\"type\":\"integer\",\"description\":\"With $count=true.\"},"
            "\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/jobs\"}},"
            "\"@odata.nextLink\":{\"type\":\"string\",\"format\":\"uri\","
            "\"description\":\"The next page; missing on the last one.\"}}}",
@@ -259,6 +260,16 @@ static void add_parameters(struct jg_buf *out) {
            "\"schema\":{\"type\":\"integer\",\"format\":\"int32\",\"minimum\":0}},"
            "\"skiptoken\":{\"name\":\"$skiptoken\",\"in\":\"query\",\"description\":\"What a nextLink holds.\","
            "\"schema\":{\"type\":\"string\"}},"
+           "\"filter\":{\"name\":\"$filter\",\"in\":\"query\",\"description\":\"Which jobs: an expression of "
+           "OData 4.0.\",\"schema\":{\"type\":\"string\"}},"
+           "\"orderby\":{\"name\":\"$orderby\",\"in\":\"query\",\"description\":\"Keys between commas, each with asc "
+           "or desc; id is the last one.\",\"schema\":{\"type\":\"string\"}},"
+           "\"count\":{\"name\":\"$count\",\"in\":\"query\",\"description\":\"true: how many jobs match goes with the "
+           "page.\",\"schema\":{\"type\":\"boolean\"}},"
+           "\"select\":{\"name\":\"$select\",\"in\":\"query\",\"description\":\"Names of members between commas: "
+           "these alone.\",\"schema\":{\"type\":\"string\"}},"
+           "\"expand\":{\"name\":\"$expand\",\"in\":\"query\",\"description\":\"Names of embedded entities between "
+           "commas: these too.\",\"schema\":{\"type\":\"string\"}},"
            "\"prefer\":{\"name\":\"Prefer\",\"in\":\"header\","
            "\"description\":\"return=minimal: the answer holds the id alone.\","
            "\"schema\":{\"type\":\"string\",\"enum\":[\"return=minimal\",\"return=representation\"]}}}",
@@ -317,10 +328,12 @@ static void add_operation(const struct jg_meta_operation *operation, const char 
   add_text("operationId", operation->page, out);
   add_json("tags", "[\"Jobs\"]", out);
   add_json("parameters", "[", out);
-  static const char *const list[] = {"top", "skip", "skiptoken"};
-  for (size_t i = 0; operation->list && i < JG_COUNT(list); i++) {
+  // The last two go with single jobs too.
+  static const char *const options[] = {"top", "skip", "skiptoken", "filter", "orderby", "count", "select", "expand"};
+  bool one = operation->key && strcmp(operation->method, "GET") == 0;
+  for (size_t i = operation->list ? 0 : 6; (operation->list || one) && i < JG_COUNT(options); i++) {
     open_object(out);
-    add_reference("parameters", jg_str_from_cstr(list[i]), out);
+    add_reference("parameters", jg_str_from_cstr(options[i]), out);
     end('}', out);
   }
   if (operation->key) {
