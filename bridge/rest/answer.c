@@ -120,7 +120,7 @@ static void end_call(struct jg_rest_call *call) {
 /* The answer's fields; texts that are made go to the request's arena. False at its cap. */
 static bool set_headers(struct jg_rest_call *call, const struct jg_answer *answer, struct jg_rest_headers *headers) {
   jg_rest_add_header(headers, JG_STR("OData-Version"), JG_STR("4.0"));
-  if (call->raw) {
+  if (call->raw || call->count) {
     jg_rest_add_header(headers, JG_STR("Content-Type"), JG_STR("text/plain; charset=utf-8"));
   } else if (answer->kind != JG_ANSWER_MESSAGE) {
     jg_rest_add_content_type(headers, call->wishes.text_json);
@@ -151,7 +151,10 @@ static void finish(struct jg_call *base, struct jg_status status, const struct j
   jg_buf_init(&response.buf, ANSWER_BYTES_MAX);
   if (jg_status_ok(status)) {
     JG_ASSERT(answer != NULL);
-    if (answer->kind == JG_ANSWER_JOBS) {
+    if (call->count) {
+      JG_ASSERT(answer->has_total);
+      jg_buf_printf(&response.buf, "%lld", (long long)answer->total);
+    } else if (answer->kind == JG_ANSWER_JOBS) {
       response.buf = jg_http_take_buf(http, ANSWER_BYTES_MAX);
       write_list(call, answer, &response.buf);
     } else if (call->property != NULL) {

@@ -63,6 +63,7 @@ static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_reque
   call->wishes = plan->wishes;
   call->property = plan->target.property;
   call->raw = plan->route == JG_REST_VALUE;
+  call->count = plan->route == JG_REST_COUNT;
   call->base = base;
   request->context = call;
   request->on_gone = client_gone;
@@ -114,17 +115,20 @@ static struct jg_status set_list_request(struct jg_rest_call *call) {
   }
   list->filter = (char *)filter.data;
   list->order_by = (char *)order.data;
-  list->count = call->query.count;
+  list->count = call->query.count || call->count;
   call->call.odata_names = true;
   int64_t page_size = (int64_t)call->rest->page_size;
   if (call->query.has_top && call->query.top < page_size) {
     // For $top=0 one job is read and not shown: its other options are checked all the same (0 would mean the default).
     page_size = call->query.top > 0 ? call->query.top : 1;
   }
+  if (call->count) {
+    page_size = 1;  // Not shown.
+  }
   list->page_size = (int32_t)page_size;
   list->page_token = (char *)token.data;
   list->skip = (int32_t)call->query.skip;
-  list->view = view(call);
+  list->view = call->count ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC : view(call);
   call->call.request = &list->base;
   return JG_STATUS_OK;
 }
@@ -199,7 +203,7 @@ static enum jg_method_index method_of(const struct jg_http_request *request, enu
     case JG_HTTP_DELETE:
       return JG_METHOD_DELETE_JOB;
     default:
-      return route == JG_REST_JOBS ? JG_METHOD_LIST_JOBS : JG_METHOD_GET_JOB;
+      return route == JG_REST_JOBS || route == JG_REST_COUNT ? JG_METHOD_LIST_JOBS : JG_METHOD_GET_JOB;
   }
 }
 

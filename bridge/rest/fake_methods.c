@@ -99,6 +99,8 @@ static void list(struct jg_call *call) {
   }
   struct jg_answer answer = {.kind = JG_ANSWER_JOBS, .jobs = parts, .job_count = (size_t)count};
   answer.nodes = request->view == JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL;
+  answer.has_total = request->count;
+  answer.total = fake.job_count;
   if (count < left) {
     answer.next_page_token = jg_str_from_cstr(jg_arena_printf(&call->arena, TOKEN "%d", first + count));
   }

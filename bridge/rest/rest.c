@@ -121,6 +121,7 @@ static bool check_route(struct jg_rest *rest, struct jg_http_request *request, e
     case JG_REST_OPENAPI:
     case JG_REST_PROPERTY:
     case JG_REST_VALUE:
+    case JG_REST_COUNT:
       return true;
     case JG_REST_BAD_KEY:
       refuse(rest, request, 404, "there is no such job: the key in the URL is not a GUID", false);
@@ -191,7 +192,8 @@ static struct jg_status check_query(const struct jg_http_request *request, enum 
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                           "$top, $skip and $skiptoken apply to reading the collection alone");
   }
-  if (query->filter.data != NULL || query->orderby.data != NULL || query->has_count) {
+  bool filtered = query->filter.data != NULL && route != JG_REST_COUNT;
+  if (filtered || query->orderby.data != NULL || query->has_count) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                           "$filter, $orderby and $count apply to reading the collection alone");
   }
@@ -241,7 +243,8 @@ static void answer_document(struct jg_rest *rest, struct jg_http_request *reques
 
 /* The route leads to a method. */
 static bool is_call(enum jg_rest_route route) {
-  return route == JG_REST_JOBS || route == JG_REST_JOB || route == JG_REST_PROPERTY || route == JG_REST_VALUE;
+  return route == JG_REST_JOBS || route == JG_REST_JOB || route == JG_REST_PROPERTY || route == JG_REST_VALUE ||
+         route == JG_REST_COUNT;
 }
 
 void jg_rest_admitted(struct jg_http_request *request, void *data) {

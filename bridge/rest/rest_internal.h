@@ -21,6 +21,7 @@ enum jg_rest_route {
   JG_REST_OPENAPI,
   JG_REST_PROPERTY, /* a member of a job */
   JG_REST_VALUE,    /* its bare text */
+  JG_REST_COUNT,    /* how many jobs there are, bare */
   JG_REST_ROUTE_COUNT,
   JG_REST_BAD_KEY,  /* Jobs(...) without a GUID: 404 */
   JG_REST_BAD_PATH, /* a malformed escape: 400 */
@@ -69,7 +70,8 @@ struct jg_rest_target {
 enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, struct jg_rest_target *ret_target);
 /* What has one media type, whatever Accept says (RFC 9110 section 12.4.1): documents of bridge/meta, and bare texts. */
 static inline bool jg_rest_has_one_type(enum jg_rest_route route) {
-  return route == JG_REST_METADATA || route == JG_REST_HELP || route == JG_REST_OPENAPI || route == JG_REST_VALUE;
+  return route == JG_REST_METADATA || route == JG_REST_HELP || route == JG_REST_OPENAPI || route == JG_REST_VALUE ||
+         route == JG_REST_COUNT;
 }
 /* The path is under /api, or nobody knows: its answers carry OData-Version. */
 bool jg_rest_is_odata(struct jg_str path);
@@ -175,6 +177,7 @@ struct jg_rest_call {
   struct jg_str base;
   const struct jg_member *property; /* the answer is this member alone; NULL: the job */
   bool raw;                         /* and that as bare text */
+  bool count;                       /* the answer is the number of jobs, as bare text */
 };
 extern const struct jg_call_sink jg_rest_sink;
 

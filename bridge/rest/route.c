@@ -6,14 +6,13 @@
 #define SEGMENTS_MAX 4u
 
 static const char *const route_names[JG_REST_ROUTE_COUNT] = {"none", "jobs",    "job",      "service", "metadata",
-                                                             "help", "openapi", "property", "value"};
+                                                             "help", "openapi", "property", "value",   "count"};
 
 /* Paths below /api that the contract knows and nobody has built. */
 static const struct {
   const char *first, *second; /* NULL: none */
 } not_built[] = {
     {"$batch", NULL},
-    {"Jobs", "$count"},
     {"Jobs", "ChangeToVirtualStatus"},
 };
 
@@ -71,6 +70,9 @@ static enum jg_rest_route route_of_set(const struct jg_str *segments, size_t cou
   struct jg_str set = jg_str_cut(segments[0], '(', &key);
   if (!names(set, "Jobs")) {
     return JG_REST_NONE;
+  }
+  if (key.data == NULL && count == 2 && names(segments[1], "$count")) {
+    return JG_REST_COUNT;
   }
   if (key.data == NULL) {
     return count == 1 ? JG_REST_JOBS : JG_REST_NONE;

@@ -174,3 +174,12 @@ def test_expand_changes_nothing_where_all_is_embedded(data):
     assert server.get(path + "?$expand=project,skill").json() == server.get(path).json()
     rows = follow(server, select="id", expand="project")
     assert rows == [{"id": j["id"], "project": j["project"]} for j in jobs]
+
+
+def test_count_alone_is_a_bare_number(data):
+    server, jobs = data
+    answer = server.get("/api/Jobs/$count")
+    assert answer.body == str(len(jobs)).encode() and answer.headers["Content-Type"].startswith("text/plain")
+    assert server.get("/api/Jobs/$count?$filter=id2%20le%2050").body == b"50"
+    assert server.get("/api/Jobs/$count?$filter=nope%20eq%201").status == 400
+    assert server.get("/api/Jobs/$count?$top=1").status == 400
