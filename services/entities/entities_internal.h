@@ -40,6 +40,8 @@ JG_MUST_CHECK struct jg_status jg_entities_write(struct jg_entities_walk *walk, 
 /* write.c: an entity that is known by its id and key alone (E7). */
 JG_MUST_CHECK struct jg_status jg_entities_register(struct jg_entities_walk *walk, const struct jg_relation *relation,
                                                     struct jg_uuid id, struct jg_str key);
+/* parent.c: the members that a parent of the kind fills, if one of `said` names a parent; else none. */
+uint64_t jg_entities_parent_members(enum jg_kind kind, uint64_t said);
 /* parent.c: E5, on the node on top of the walk, whose id will be `id`. */
 JG_MUST_CHECK struct jg_status jg_entities_copy_parent(struct jg_entities_walk *walk, struct jg_uuid id);
 

@@ -14,6 +14,16 @@ static const struct parent_members parents[] = {
     {JG_KIND_EQUIPMENT_FAMILY, JG_EQUIPMENT_FAMILY_PARENT_ID, JG_EQUIPMENT_FAMILY_PARENT_CODE, JG_NO_INDEX},
 };
 
+uint64_t jg_entities_parent_members(enum jg_kind kind, uint64_t said) {
+  for (size_t i = 0; i < JG_COUNT(parents); i++) {
+    uint64_t names = UINT64_C(1) << parents[i].id | UINT64_C(1) << parents[i].key;
+    if (parents[i].kind == kind && (said & names) != 0) {
+      return names | (parents[i].root != JG_NO_INDEX ? UINT64_C(1) << parents[i].root : 0);
+    }
+  }
+  return 0;
+}
+
 /* The root of a parent's tree: its own root, or itself. */
 static struct jg_status copy_root(struct jg_entities_walk *walk, const struct jg_entity_row *parent,
                                   const struct jg_member *root) {

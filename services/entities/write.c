@@ -17,6 +17,8 @@ struct entity_write {
 static struct jg_status write_strict(struct jg_entities_walk *walk, struct jg_uuid *ret_id);
 static struct jg_status write_import(struct jg_entities_walk *walk, struct jg_uuid *ret_id);
 static struct jg_status put(const struct entity_write *write);
+static struct jg_status check_key(struct jg_entities_walk *walk, size_t depth, const struct jg_member *member,
+                                  enum jg_kind kind, struct jg_str key, struct jg_uuid id);
 
 struct jg_status jg_entities_write(struct jg_entities_walk *walk, struct jg_uuid *ret_id) {
   return walk->entities->options.mode == JG_ENTITIES_STRICT ? write_strict(walk, ret_id) : write_import(walk, ret_id);
@@ -137,6 +139,110 @@ static struct jg_status write_strict(struct jg_entities_walk *walk, struct jg_uu
   JG_RETURN_IF_ERROR(set_id(write.after, entity, row.id, arena));
   JG_RETURN_IF_ERROR(stamp(&write));
   return put(&write);
+}
+
+/* ---- upsert ---- */
+
+/* By its id, else by its key. NOT_FOUND: it is new; then *ret_row has its id, which may be zero. */
+static struct jg_status find_upserted(struct jg_entities_walk *walk, struct jg_entity_row *ret_row) {
+  const struct jg_entity *entity = walk->frames[0].entity;
+  struct jg_str key = jg_member_str(walk->frames[0].message, key_member(entity));
+  struct jg_uuid id;
+  JG_RETURN_IF_ERROR(jg_entities_id(walk, 1, id_member(entity), &id));
+  if (key.len == 0 && jg_uuid_is_zero(id)) {
+    return jg_status_field(walk->entities->options.arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, walk->path,
+                           "must have a %.*s or an id", JG_STR_ARG(key_member(entity)->proto_name));
+  }
+  struct jg_status status = look_up(walk, jg_uuid_is_zero(id) ? key : JG_STR_NONE, id, ret_row);
+  if (status.code == JG_NOT_FOUND) {
+    *ret_row = (struct jg_entity_row){.id = id};
+  }
+  return status;
+}
+
+/* The members of `after` that were said, taken over into a copy of `before`. */
+static struct jg_status take_over(struct entity_write *write, uint64_t said) {
+  const struct jg_entity *entity = write->entity;
+  ProtobufCMessage *from = write->after;
+  write->after = jg_diff_copy(write->before, write->walk->entities->options.arena);
+  if (write->after == NULL) {
+    return jg_diff_out_of_arena();
+  }
+  for (size_t i = 0; i < entity->member_count; i++) {
+    const struct jg_member *member = &entity->members[i];
+    bool managed = (member->flags & (JG_MEMBER_READ_ONLY | JG_MEMBER_SERVER_MANAGED)) != 0;
+    if ((said >> i & 1) == 0 || managed || i == entity->id_member || !jg_diff_stored(entity, member) ||
+        jg_member_equal(write->before, from, member)) {
+      continue;
+    }
+    write->changed |= UINT64_C(1) << i;
+    jg_member_share(write->after, from, member);
+  }
+  return JG_STATUS_OK;
+}
+
+/* What the schema asks for, of a new one or where it was changed: an older one may lack it. And the key is its own. */
+static struct jg_status check_upserted(struct entity_write *write) {
+  const struct jg_entity *entity = write->entity;
+  for (size_t i = 0; i < entity->member_count; i++) {
+    const struct jg_member *member = &entity->members[i];
+    bool said = write->before == NULL || (write->changed >> i & 1) != 0;
+    if (said && (member->flags & JG_MEMBER_REQUIRED) != 0 && !jg_member_filled(write->after, member)) {
+      return jg_status_field(write->walk->entities->options.arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                             jg_entities_path(write->walk, 1, member), "is required");
+    }
+  }
+  struct jg_str key = jg_member_str(write->after, key_member(entity));
+  return key.len == 0 ? JG_STATUS_OK : check_key(write->walk, 1, key_member(entity), entity->kind, key, write->id);
+}
+
+/* Makes the message of the root what was said alone; *said grows by what belongs together. */
+static void forget_the_rest(struct jg_entities_frame *frame, uint64_t *said) {
+  *said |= jg_entities_parent_members(frame->entity->kind, *said);
+  for (size_t i = 0; i < frame->entity->member_count; i++) {
+    if ((*said >> i & 1) == 0) {
+      jg_member_clear(frame->message, &frame->entity->members[i]);
+    }
+  }
+}
+
+struct jg_status jg_entities_upsert(struct jg_entities *entities, const struct jg_entities_upsert *upsert,
+                                    struct jg_entity_row *ret_row) {
+  JG_ASSERT(entities->options.mode == JG_ENTITIES_STRICT);
+  struct jg_arena *arena = entities->options.arena;
+  const struct jg_entity *entity = jg_entity(upsert->kind);
+  struct jg_entities_walk walk = {.entities = entities, .path = upsert->path, .depth = 1};
+  struct jg_entities_frame *frame = &walk.frames[0];
+  *frame = (struct jg_entities_frame){.entity = entity, .message = jg_diff_copy(upsert->message, arena)};
+  struct entity_write write = {.walk = &walk, .entity = entity, .after = frame->message};
+  if (write.after == NULL) {
+    return jg_diff_out_of_arena();
+  }
+  struct jg_entity_row row;
+  struct jg_status status = find_upserted(&walk, &row);
+  bool is_new = status.code == JG_NOT_FOUND;
+  if (!is_new) {
+    JG_RETURN_IF_ERROR(status);
+  }
+  uint64_t said = is_new ? UINT64_MAX : upsert->present, resolved = 0;
+  forget_the_rest(frame, &said);
+  write.id = is_new && jg_uuid_is_zero(row.id) ? jg_uuid_new(entities->options.clock) : row.id;
+  JG_RETURN_IF_ERROR(jg_entities_resolve(entities, entity, frame->message, said, upsert->path, &resolved));
+  JG_RETURN_IF_ERROR(jg_entities_copy_parent(&walk, write.id));
+  if (is_new) {
+    JG_RETURN_IF_ERROR(set_id(write.after, entity, write.id, arena));
+  } else {
+    ProtobufCMessage *before = NULL;
+    JG_RETURN_IF_ERROR(decode(entity, row.payload, arena, &before));
+    write.before = before;
+    JG_RETURN_IF_ERROR(take_over(&write, said | resolved));
+  }
+  JG_RETURN_IF_ERROR(check_upserted(&write));
+  if (is_new || write.changed != 0) {
+    JG_RETURN_IF_ERROR(stamp(&write));
+    JG_RETURN_IF_ERROR(put(&write));
+  }
+  return jg_entities_get(entities, upsert->kind, write.id, ret_row);
 }
 
 /* ---- IMPORT ---- */

@@ -87,6 +87,40 @@ struct jg_status jg_expand_jobs(struct jg_expander *expander, struct jg_txn *txn
   return JG_STATUS_OK;
 }
 
+// NOLINTNEXTLINE(readability-function-size): references and their count are one argument, and so are arena and result.
+struct jg_status jg_expand_entities(struct jg_expander *expander, struct jg_txn *txn,
+                                    const struct jg_expand_options *options, const struct jg_entity_ref *refs,
+                                    size_t count, struct jg_arena *arena, const struct jg_expanded **ret_expanded) {
+  if (count == 0) {
+    return JG_STATUS_OK;
+  }
+  struct jg_expand_view view;
+  struct held *held = NULL;
+  struct batch batch = {.refs = jg_arena_alloc(arena, count * sizeof(batch.refs[0])), .ref_count = count};
+  if (batch.refs == NULL) {
+    return jg_expand_out_of_arena();
+  }
+  for (size_t i = 0; i < count; i++) {
+    batch.refs[i] = (struct jg_head_key){refs[i].id, refs[i].kind};
+  }
+  JG_RETURN_IF_ERROR(view_init(expander, txn, options, arena, &view));
+  JG_RETURN_IF_ERROR(load(&view, &batch, &held));
+  for (size_t i = 0; i < count; i++) {
+    ret_expanded[i] = held->values[i] != NULL ? &held->values[i]->expanded : NULL;
+  }
+  return JG_STATUS_OK;
+}
+
+struct jg_status jg_expand_refs(const struct jg_entity *entity, struct jg_str payload,
+                                struct jg_entity_ref ret_refs[JG_RELATIONS_MAX]) {
+  struct jg_head_key keys[JG_RELATIONS_MAX];
+  JG_RETURN_IF_ERROR(jg_expand_ids(entity, payload, keys));
+  for (size_t i = 0; i < entity->relation_count; i++) {
+    ret_refs[i] = (struct jg_entity_ref){keys[i].kind, keys[i].id};
+  }
+  return JG_STATUS_OK;
+}
+
 static struct jg_status view_init(struct jg_expander *expander, struct jg_txn *txn,
                                   const struct jg_expand_options *options, struct jg_arena *arena,
                                   struct jg_expand_view *view) {

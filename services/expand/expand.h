@@ -28,6 +28,16 @@ JG_MUST_CHECK struct jg_status jg_expand_jobs(struct jg_expander *expander, stru
                                               const struct jg_expand_options *options, const struct jg_job_row *rows,
                                               size_t count, struct jg_arena *arena, struct jg_parts *ret_parts);
 
+/* The expanded forms of entities themselves: ret_expanded[i] of refs[i]; NULL: it is not in the record (kind JG_KIND_NONE: of
+ * nothing). Lifetimes, options and statuses as above. */
+JG_MUST_CHECK struct jg_status jg_expand_entities(struct jg_expander *expander, struct jg_txn *txn,
+                                                  const struct jg_expand_options *options,
+                                                  const struct jg_entity_ref *refs, size_t count,
+                                                  struct jg_arena *arena, const struct jg_expanded **ret_expanded);
+/* What the payload's relations refer to, by relation: kind JG_KIND_NONE where one is not set. DATA_LOSS. */
+JG_MUST_CHECK struct jg_status jg_expand_refs(const struct jg_entity *entity, struct jg_str payload,
+                                              struct jg_entity_ref ret_refs[JG_RELATIONS_MAX]);
+
 /* The etag of a job at a revision: opaque text. */
 JG_MUST_CHECK struct jg_str jg_expand_etag(struct jg_arena *arena, struct jg_uuid id, int64_t revision);
 
