@@ -1,12 +1,15 @@
 #include "base/limits.h"
+#include "jobgate/v1/entity_service.pb-c.h"
 #include "jobgate/v1/job_service.pb-c.h"
 #include "services/changes/hub.h"
+#include "services/entityset/entityset.h"
 #include "services/import/import.h"
 #include "services/jobs/jobs.h"
 #include "services/method.h"
 #include "services/plannings/plannings.h"
 
 #define PATH(name) "/jobgate.v1.JobService/" name
+#define ENTITY_PATH(name) "/jobgate.v1.EntityService/" name
 
 const struct jg_method jg_methods[JG_METHOD_COUNT] = {
     [JG_METHOD_GET_JOB] = {JG_STR("GetJob"), PATH("GetJob"), JG_METHOD_UNARY, &jobgate__v1__get_job_request__descriptor,
@@ -47,4 +50,17 @@ const struct jg_method jg_methods[JG_METHOD_COUNT] = {
                               &jobgate__v1__watch_jobs_request__descriptor,
                               &jobgate__v1__watch_jobs_response__descriptor, .idempotent = true,
                               .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_hub_watch},
+    [JG_METHOD_GET_ENTITY] = {JG_STR("GetEntity"), ENTITY_PATH("GetEntity"), JG_METHOD_UNARY,
+                              &jobgate__v1__get_entity_request__descriptor, &jobgate__v1__any_entity__descriptor,
+                              .idempotent = true, .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_entityset_get},
+    [JG_METHOD_LIST_ENTITIES] = {JG_STR("ListEntities"), ENTITY_PATH("ListEntities"), JG_METHOD_UNARY,
+                                 &jobgate__v1__list_entities_request__descriptor,
+                                 &jobgate__v1__list_entities_response__descriptor, .idempotent = true,
+                                 .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_entityset_list},
+    [JG_METHOD_UPSERT_ENTITY] = {JG_STR("UpsertEntity"), ENTITY_PATH("UpsertEntity"), JG_METHOD_UNARY,
+                                 &jobgate__v1__upsert_entity_request__descriptor, &jobgate__v1__any_entity__descriptor,
+                                 .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_entityset_upsert},
+    [JG_METHOD_DELETE_ENTITY] = {JG_STR("DeleteEntity"), ENTITY_PATH("DeleteEntity"), JG_METHOD_UNARY,
+                                 &jobgate__v1__delete_entity_request__descriptor, &google__protobuf__empty__descriptor,
+                                 .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_entityset_delete},
 };

@@ -6,16 +6,20 @@
 #include <stdio.h>
 
 #include "base/compiler.h"
+#include "jobgate/v1/entity_service.pb-c.h"
 #include "jobgate/v1/job_service.pb-c.h"
 #include "services/method.h"
 
-/* The table has the service's methods, under their names and with their messages. */
-static void test_table_fits_the_service(void **state) {
+/* The table has the services' methods, under their names and with their messages. */
+static void test_table_fits_the_services(void **state) {
   (void)state;
-  const ProtobufCServiceDescriptor *service = &jobgate__v1__job_service__descriptor;
-  assert_int_equal(service->n_methods, JG_METHOD_COUNT);
+  const ProtobufCServiceDescriptor *jobs = &jobgate__v1__job_service__descriptor;
+  const ProtobufCServiceDescriptor *entities = &jobgate__v1__entity_service__descriptor;
+  assert_int_equal(jobs->n_methods + entities->n_methods, JG_METHOD_COUNT);
   for (size_t i = 0; i < JG_METHOD_COUNT; i++) {
     const struct jg_method *method = &jg_methods[i];
+    const ProtobufCServiceDescriptor *service =
+        i >= JG_METHOD_GET_ENTITY && i <= JG_METHOD_DELETE_ENTITY ? entities : jobs;
     const ProtobufCMethodDescriptor *descriptor =
         protobuf_c_service_descriptor_get_method_by_name(service, method->name.data);
     assert_non_null(descriptor);
@@ -34,7 +38,7 @@ static void test_table_fits_the_service(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_table_fits_the_service),
+      cmocka_unit_test(test_table_fits_the_services),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
