@@ -193,7 +193,34 @@ static struct jg_status set_update_request(struct jg_rest_call *call, struct jg_
   return JG_STATUS_OK;
 }
 
+/* Checks are the method's; has_present lets it name members as the body does. */
+static struct jg_status set_change_request(struct jg_rest_call *call, struct jg_str body) {
+  struct jg_arena *arena = &call->call.arena;
+  Jobgate__V1__ChangeJobStatusRequest *change =
+      (Jobgate__V1__ChangeJobStatusRequest *)jg_message_new(call->call.method->request, arena);
+  struct jg_rest_change texts;
+  JG_RETURN_IF_ERROR(jg_rest_read_change(body, arena, &texts));
+  if (texts.jobs_id.len == 0) {
+    return jg_status_field(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "jobs_id", "is required");
+  }
+  struct jg_str id = jg_arena_str(arena, texts.jobs_id);
+  struct jg_str target = jg_arena_str(arena, texts.target_id);
+  struct jg_str code = jg_arena_str(arena, texts.target_code);
+  if (change == NULL || id.data == NULL || target.data == NULL || code.data == NULL) {
+    return out_of_memory();
+  }
+  change->id = (char *)id.data;
+  change->target_job_status_id = (char *)target.data;
+  change->target_job_status_code = (char *)code.data;
+  call->call.has_present = true;
+  call->call.request = &change->base;
+  return JG_STATUS_OK;
+}
+
 static enum jg_method_index method_of(const struct jg_http_request *request, enum jg_rest_route route) {
+  if (route == JG_REST_CHANGE) {
+    return JG_METHOD_CHANGE_JOB_STATUS;
+  }
   switch (request->method) {
     case JG_HTTP_POST:
       return JG_METHOD_CREATE_JOB;
@@ -214,6 +241,8 @@ static struct jg_status set_request(struct jg_rest_call *call, enum jg_method_in
       return set_create_request(call, plan->body);
     case JG_METHOD_UPDATE_JOB:
       return set_update_request(call, plan->target.key, plan->body);
+    case JG_METHOD_CHANGE_JOB_STATUS:
+      return set_change_request(call, plan->body);
     case JG_METHOD_DELETE_JOB:
       return set_delete_request(call, plan->target.key);
     case JG_METHOD_LIST_JOBS:

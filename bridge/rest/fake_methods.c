@@ -137,6 +137,8 @@ static void run(struct jg_call *call) {
     Jobgate__V1__Job *job = ((Jobgate__V1__CreateJobRequest *)call->request)->job;
     job->id = job->id[0] != '\0' ? job->id : (char *)"00000000-0000-0000-0000-0000000000ff";
     answer_job(call, job, true, true);
+  } else if (method == JG_METHOD_CHANGE_JOB_STATUS) {
+    answer_job(call, new_job(call, ((Jobgate__V1__ChangeJobStatusRequest *)call->request)->id), true, false);
   } else if (method == JG_METHOD_UPDATE_JOB) {
     answer_job(call, ((Jobgate__V1__UpdateJobRequest *)call->request)->job, true, false);
   } else {
@@ -176,6 +178,11 @@ static void see(struct jg_call *call) {
     keep_cstr(seen->id, ((const Jobgate__V1__GetJobRequest *)call->request)->id);
   } else if (seen->method == JG_METHOD_DELETE_JOB) {
     keep_cstr(seen->id, ((const Jobgate__V1__DeleteJobRequest *)call->request)->id);
+  } else if (seen->method == JG_METHOD_CHANGE_JOB_STATUS) {
+    const Jobgate__V1__ChangeJobStatusRequest *request = (const Jobgate__V1__ChangeJobStatusRequest *)call->request;
+    keep_cstr(seen->id, request->id);
+    keep_cstr(seen->page_token, request->target_job_status_id);
+    keep_cstr(seen->name, request->target_job_status_code);
   } else if (seen->method == JG_METHOD_CREATE_JOB) {
     job = ((const Jobgate__V1__CreateJobRequest *)call->request)->job;
   } else {
@@ -211,6 +218,7 @@ const struct jg_method fake_methods[JG_METHOD_COUNT] = {
     ROW(JG_METHOD_LIST_JOBS, "ListJobs", list_jobs_request, jobgate__v1__list_jobs_response),
     ROW(JG_METHOD_CREATE_JOB, "CreateJob", create_job_request, jobgate__v1__job),
     ROW(JG_METHOD_UPDATE_JOB, "UpdateJob", update_job_request, jobgate__v1__job),
+    ROW(JG_METHOD_CHANGE_JOB_STATUS, "ChangeJobStatus", change_job_status_request, jobgate__v1__job),
     ROW(JG_METHOD_DELETE_JOB, "DeleteJob", delete_job_request, google__protobuf__empty),
 };
 

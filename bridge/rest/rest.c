@@ -86,6 +86,9 @@ static bool has_body(const struct jg_http_request *request) {
 }
 
 static bool is_allowed(const struct jg_http_request *request, enum jg_rest_route route) {
+  if (route == JG_REST_CHANGE) {
+    return request->method == JG_HTTP_PUT;
+  }
   if (is_read(request)) {
     return true;
   }
@@ -105,6 +108,8 @@ static const char *allow_of(enum jg_rest_route route) {
       return jobs_allow;
     case JG_REST_JOB:
       return job_allow;
+    case JG_REST_CHANGE:
+      return "PUT";
     default:
       return read_allow;
   }
@@ -122,6 +127,7 @@ static bool check_route(struct jg_rest *rest, struct jg_http_request *request, e
     case JG_REST_PROPERTY:
     case JG_REST_VALUE:
     case JG_REST_COUNT:
+    case JG_REST_CHANGE:
       return true;
     case JG_REST_BAD_KEY:
       refuse(rest, request, 404, "there is no such job: the key in the URL is not a GUID", false);
@@ -244,7 +250,7 @@ static void answer_document(struct jg_rest *rest, struct jg_http_request *reques
 /* The route leads to a method. */
 static bool is_call(enum jg_rest_route route) {
   return route == JG_REST_JOBS || route == JG_REST_JOB || route == JG_REST_PROPERTY || route == JG_REST_VALUE ||
-         route == JG_REST_COUNT;
+         route == JG_REST_COUNT || route == JG_REST_CHANGE;
 }
 
 void jg_rest_admitted(struct jg_http_request *request, void *data) {

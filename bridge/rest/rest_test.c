@@ -16,6 +16,7 @@
 
 #define JOB "00000000-0000-0000-0000-000000000005"
 #define OTHER "00000000-0000-0000-0000-000000aaaaaa"
+#define CHANGE "/api/Jobs/ChangeToVirtualStatus"
 #define JSON "application/json; odata.metadata=minimal; charset=utf-8"
 #define BIT(member) (UINT64_C(1) << (member))
 
@@ -90,6 +91,15 @@ static const struct {
     {"POST", "/api/Jobs", WITH_JSON, "{\"name\":{},\"due_date\":\"never\"}", 400, "; "},
     {"PUT", "/api/Jobs(" JOB ")", WITH_JSON, "{\"id\":\"" OTHER "\"}", 400, "id must be the key of the URL"},
     {"PUT", "/api/Jobs(" JOB ")", WITH_JSON, "{\"id\":\"x\"}", 400, "id"},
+    {"PUT", CHANGE, WITH_JSON, "{}", 400, "jobs_id is required"},
+    {"PUT", CHANGE, WITH_JSON, "{\"jobs_id\":null}", 400, "jobs_id is required"},
+    {"PUT", CHANGE, WITH_JSON, "{\"jobs_id\":1}", 400, "jobs_id must be a string"},
+    {"PUT", CHANGE, WITH_JSON, "{\"x\":[", 400, "JSON"},
+    {"PUT", CHANGE, WITH_JSON, "{\"jobs_id\":\"x\"", 400, "JSON"},
+    {"PUT", CHANGE, WITH_JSON, "{} {}", 400, "JSON"},
+    {"PUT", CHANGE, WITH_JSON, "[]", 400, "object"},
+    {"PUT", CHANGE, WITH_JSON, "{\"x\":\"\\ud800\"}", 400, "Unicode"},
+    {"PUT", CHANGE "?$select=id", WITH_JSON, "{}", 400, "$select"},
     {"PUT", "/api/Jobs(nonsense)", WITH_JSON, "{}", 404, "key"},
 };
 
@@ -117,6 +127,8 @@ static const struct {
     {"PATCH", "/api/Jobs", "GET, HEAD, POST"},
     {"OPTIONS", "/api/Jobs", "GET, HEAD, POST"},
     {"POST", "/api/Jobs(" JOB ")", "GET, HEAD, PUT, PATCH, DELETE"},
+    {"GET", CHANGE, "PUT"},
+    {"POST", CHANGE, "PUT"},
     {"PROPFIND", "/api/Jobs(" JOB ")", "GET, HEAD, PUT, PATCH, DELETE"},
 };
 
@@ -346,6 +358,22 @@ static void put_and_patch_change(void **state) {
   jg_test_answer_done(&answer);
 }
 
+static void a_virtual_status_is_a_call_of_its_own(void **state) {
+  (void)state;
+  struct jg_test_answer answer = test_door_call("PUT", CHANGE, WITH_JSON,
+                                                "{\"a\":[{}],\"Jobs_ID\":\"" JOB
+                                                "\",\"target_job_status_id\":null,\"target_job_status_code\":\"V\"}");
+  assert_int_equal(answer.status, 200);
+  assert_non_null(strstr(answer.body.data, "#Jobs/$entity\",\"id\":\"" JOB "\""));
+  jg_test_answer_done(&answer);
+  struct fake_seen seen = fake_seen();
+  assert_int_equal(seen.method, JG_METHOD_CHANGE_JOB_STATUS);
+  assert_true(seen.has_present);
+  assert_string_equal(seen.id, JOB);
+  assert_string_equal(seen.page_token, "");
+  assert_string_equal(seen.name, "V");
+}
+
 static void delete_answers_nothing(void **state) {
   (void)state;
   struct jg_test_answer answer = test_door_call("DELETE", "/api/Jobs(" JOB ")", "Accept: application/xml\r\n", NULL);
@@ -425,6 +453,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(one_job_stands_alone, set_up, tear_down),
       cmocka_unit_test_setup_teardown(post_creates, set_up, tear_down),
       cmocka_unit_test_setup_teardown(put_and_patch_change, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_virtual_status_is_a_call_of_its_own, set_up, tear_down),
       cmocka_unit_test_setup_teardown(delete_answers_nothing, set_up, tear_down),
       cmocka_unit_test_setup_teardown(settings_change_page_base_and_embedding, set_up, tear_down),
       cmocka_unit_test_setup_teardown(calls_are_counted, set_up, tear_down),

@@ -5,15 +5,14 @@
 
 #define SEGMENTS_MAX 4u
 
-static const char *const route_names[JG_REST_ROUTE_COUNT] = {"none", "jobs",    "job",      "service", "metadata",
-                                                             "help", "openapi", "property", "value",   "count"};
+static const char *const route_names[JG_REST_ROUTE_COUNT] = {
+    "none", "jobs", "job", "service", "metadata", "help", "openapi", "property", "value", "count", "change"};
 
 /* Paths below /api that the contract knows and nobody has built. */
 static const struct {
   const char *first, *second; /* NULL: none */
 } not_built[] = {
     {"$batch", NULL},
-    {"Jobs", "ChangeToVirtualStatus"},
 };
 
 /* Segments behind the first '/', decoded; a '/' at the end adds none. SEGMENTS_MAX + 1: too many; -1: a malformed escape. */
@@ -73,6 +72,9 @@ static enum jg_rest_route route_of_set(const struct jg_str *segments, size_t cou
   }
   if (key.data == NULL && count == 2 && names(segments[1], "$count")) {
     return JG_REST_COUNT;
+  }
+  if (key.data == NULL && count == 2 && names(segments[1], "ChangeToVirtualStatus")) {
+    return JG_REST_CHANGE;
   }
   if (key.data == NULL) {
     return count == 1 ? JG_REST_JOBS : JG_REST_NONE;

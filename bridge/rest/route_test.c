@@ -48,7 +48,7 @@ static const struct {
     {"/api/jobs/%24count/", JG_REST_COUNT},
     {"/api/Jobs/$count/x", JG_REST_NONE},
     {"/api/Jobs(" KEY ")/$count", JG_REST_NONE},
-    {"/api/jobs/changetovirtualstatus", JG_REST_NOT_BUILT},
+    {"/api/jobs/changetovirtualstatus", JG_REST_CHANGE},
     {"/help", JG_REST_HELP},
     {"/Help/Api/GET-api-Jobs(id)", JG_REST_HELP},
     {"/openapi.json", JG_REST_OPENAPI},

@@ -183,3 +183,27 @@ def test_count_alone_is_a_bare_number(data):
     assert server.get("/api/Jobs/$count?$filter=id2%20le%2050").body == b"50"
     assert server.get("/api/Jobs/$count?$filter=nope%20eq%201").status == 400
     assert server.get("/api/Jobs/$count?$top=1").status == 400
+
+
+def test_82_change_to_virtual_status(data, tmp_path):
+    _, jobs = data
+    virtual = "11111111-2222-4333-8444-555555555555"
+    store = f"sqlite:{tmp_path}/jobgate.db"
+    run("import", "--store", store, "-", stdin="".join(json.dumps(job) + "\n" for job in jobs[:60]).encode())
+    server = Server(tmp_path, "--virtual-statuses", f"Billed|Billed|{virtual}", store=store)
+    path = "/api/Jobs/ChangeToVirtualStatus"
+    done = next(job for job in jobs[:60] if job["job_status_code"] == "Completed")
+    other = next(job for job in jobs[:60] if job["job_status_code"] == "Open")
+    try:
+        for body, status, word in [({"target_job_status_code": "Billed"}, 400, "jobs_id"),
+                                   ({"jobs_id": done["id"]}, 400, "target_job_status"),
+                                   ({"jobs_id": other["id"], "target_job_status_code": "Billed"}, 409, ""),
+                                   ({"jobs_id": done["id"], "target_job_status_code": "Nope"}, 422, "")]:
+            answer = server.request("PUT", path, body)
+            assert answer.status == status and word in answer.json()["error"]["message"], answer.body
+        answer = server.request("PUT", path, {"jobs_id": done["id"], "target_job_status_id": virtual})
+        assert answer.status == 200, answer.body
+        assert answer.json()["id"] == done["id"] and answer.json()["job_status_id"] == virtual
+        assert server.get(path).status == 405
+    finally:
+        server.stop()
