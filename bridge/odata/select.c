@@ -84,6 +84,7 @@ struct jg_status jg_odata_expand_parse(struct jg_str text, const struct jg_entit
     struct jg_str item = jg_str_trim(jg_str_cut(rest, ',', &rest));
     const struct jg_member *member = NULL;
     JG_RETURN_IF_ERROR(find(item, "$expand", "/(", entity, arena, &member));
+    JG_ASSERT(member != NULL);
     if (member->type != JG_TYPE_ENTITY) {
       return jg_status_field(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "$expand",
                              "must name embedded entities: %.*s is none", JG_STR_ARG(member->name));

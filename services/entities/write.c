@@ -218,7 +218,7 @@ struct jg_status jg_entities_upsert(struct jg_entities *entities, const struct j
   if (write.after == NULL) {
     return jg_diff_out_of_arena();
   }
-  struct jg_entity_row row;
+  struct jg_entity_row row = {0};
   struct jg_status status = find_upserted(&walk, &row);
   bool is_new = status.code == JG_NOT_FOUND;
   if (!is_new) {

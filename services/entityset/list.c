@@ -188,7 +188,7 @@ static struct jg_status read_page(struct list *list, struct jg_txn *txn, struct 
     return jg_entityset_out_of_arena();
   }
   jobgate__v1__list_entities_response__init(list->response);
-  list->response->entities = jg_arena_alloc(&call->arena, list->limit * sizeof(list->response->entities[0]));
+  list->response->entities = jg_arena_alloc(&call->arena, list->limit * sizeof(Jobgate__V1__AnyEntity *));
   if (list->response->entities == NULL) {
     return jg_entityset_out_of_arena();
   }

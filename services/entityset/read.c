@@ -60,7 +60,7 @@ struct jg_status jg_entityset_message(enum jg_kind kind, struct jg_str expanded,
                ? jg_entityset_out_of_arena()
                : jg_status_make(JG_DATA_LOSS, JG_REASON_STORE_CORRUPT, "an entity of the record is unreadable");
   }
-  memcpy((char *)any + field->offset, &content, sizeof(content));
+  memcpy((char *)any + field->offset, &content, sizeof(ProtobufCMessage *));
   any->entity_case = (Jobgate__V1__AnyEntity__EntityCase)kind;
   *ret_message = any;
   return JG_STATUS_OK;
@@ -71,7 +71,7 @@ enum jg_kind jg_entityset_content(const Jobgate__V1__AnyEntity *entity, Protobuf
   if (kind == JG_KIND_NONE) {
     return kind;
   }
-  memcpy(ret_content, (const char *)entity + field_of(kind)->offset, sizeof(*ret_content));
+  memcpy(ret_content, (const char *)entity + field_of(kind)->offset, sizeof(ProtobufCMessage *));
   return *ret_content != NULL ? kind : JG_KIND_NONE;
 }
 
