@@ -221,6 +221,23 @@ def test_watch_delivers_and_resumes(stub):
     assert [change.revision for change in everything] == revisions + [resumed[0].revision]
 
 
+def test_99_a_change_shows_what_rest_shows(server, stub):
+    """One event per committed change, its modified_dateutc that of REST, where it is readable as soon as it is streamed."""
+    stream = stub.WatchJobs(watch_request(), timeout=WAIT_SECONDS)
+    assert next(stream).HasField("opened")
+    created = stub.CreateJob(api.CreateJobRequest(job=new_job()))
+    for number in range(10):
+        changes, _ = read_changes(stream, 1)
+        assert len(changes) == 1 and changes[0].job.id == created.id
+        shown = server.get(f"/api/Jobs({created.id})").json()["modified_dateutc"]
+        moment = changes[0].job.modified_dateutc
+        text = moment.ToDatetime().strftime("%Y-%m-%dT%H:%M:%S") + f".{moment.nanos // 100:07d}".rstrip("0").rstrip(".")
+        assert shown == text + "+00:00"
+        stub.UpdateJob(api.UpdateJobRequest(job=job_pb2.Job(id=created.id, description=str(number)),
+                                            update_mask=field_mask_pb2.FieldMask(paths=["description"])))
+    stream.cancel()
+
+
 def test_watch_refuses_bad_starts(stub):
     for request, code in [(api.WatchJobsRequest(), grpc.StatusCode.INVALID_ARGUMENT),
                           (watch_request("garbage"), grpc.StatusCode.INVALID_ARGUMENT),
