@@ -1,5 +1,6 @@
 #include "services/changes/token.h"
 
+#include "base/base64url.h"
 #include "base/compiler.h"
 
 /* Bytes of a token, integers big-endian: version, tenant, epoch, revision, filter hash, check sum of what stands before.
@@ -17,23 +18,6 @@ _Static_assert(TOKEN_TEXT_LEN <= JG_TOKEN_TEXT_MAX, "a token fits its buffer");
 
 /* A dead token stays dead: whoever retries it in a loop is asked to do so slowly. */
 #define HISTORY_LOST_RETRY_MS 5000
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static void put_u64(uint8_t *out, uint64_t value) {
-  for (int i = 7; i >= 0; i--) {
-    out[i] = (uint8_t)value;
-    value >>= 8;
-  }
-}
-
-static uint64_t take_u64(const uint8_t *bytes) {
-  uint64_t value = 0;
-  for (int i = 0; i < 8; i++) {
-    value = value << 8 | bytes[i];
-  }
-  return value;
-}
 
 /* FNV-1a, folded: finds slips of copy and paste. It is no signature: a token opens nothing that its caller may not read. */
 static uint32_t sum_of(const uint8_t bytes[SUM_AT]) {
@@ -54,53 +38,13 @@ static void put_sum(uint8_t bytes[TOKEN_BYTES]) {
 size_t jg_token_format(const struct jg_token *token, char out[JG_TOKEN_TEXT_MAX]) {
   JG_ASSERT(token->revision >= 0);
   uint8_t bytes[TOKEN_BYTES] = {TOKEN_VERSION};
-  put_u64(bytes + TENANT_AT, (uint64_t)token->tenant);
+  jg_put_be64(bytes + TENANT_AT, (uint64_t)token->tenant);
   memcpy(bytes + EPOCH_AT, token->epoch.bytes, sizeof(token->epoch.bytes));
-  put_u64(bytes + REVISION_AT, (uint64_t)token->revision);
-  put_u64(bytes + FILTER_AT, token->filter_hash);
+  jg_put_be64(bytes + REVISION_AT, (uint64_t)token->revision);
+  jg_put_be64(bytes + FILTER_AT, token->filter_hash);
   put_sum(bytes);
-  char *p = out;
-  for (size_t i = 0; i < TOKEN_BYTES; i += 3) {
-    uint32_t three = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | bytes[i + 2];
-    *p++ = alphabet[three >> 18];
-    *p++ = alphabet[three >> 12 & 63];
-    *p++ = alphabet[three >> 6 & 63];
-    *p++ = alphabet[three & 63];
-  }
-  return (size_t)(p - out);
-}
-
-static int value_of(char c) {
-  if (c >= 'A' && c <= 'Z') {
-    return c - 'A';
-  }
-  if (c >= 'a' && c <= 'z') {
-    return c - 'a' + 26;
-  }
-  if (c >= '0' && c <= '9') {
-    return c - '0' + 52;
-  }
-  return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-static bool decode(struct jg_str text, uint8_t bytes[TOKEN_BYTES]) {
-  if (text.len != TOKEN_TEXT_LEN) {
-    return false;
-  }
-  for (size_t i = 0; i < (size_t)TOKEN_BYTES / 3; i++) {
-    uint32_t three = 0;
-    for (size_t j = 0; j < 4; j++) {
-      int value = value_of(text.data[4 * i + j]);
-      if (value < 0) {
-        return false;
-      }
-      three = three << 6 | (uint32_t)value;
-    }
-    bytes[3 * i] = (uint8_t)(three >> 16);
-    bytes[3 * i + 1] = (uint8_t)(three >> 8);
-    bytes[3 * i + 2] = (uint8_t)three;
-  }
-  return true;
+  jg_base64url_encode(bytes, sizeof(bytes), out);
+  return TOKEN_TEXT_LEN;
 }
 
 /* Static texts: parsing has no arena, and none of the caller's bytes are repeated. */
@@ -117,7 +61,7 @@ INVALID_TOKEN_STATUS(other_filter, "belongs to a stream with another filter");
 
 struct jg_status jg_token_parse(struct jg_str text, struct jg_token *ret_token) {
   uint8_t bytes[TOKEN_BYTES];
-  if (!decode(text, bytes)) {
+  if (text.len != TOKEN_TEXT_LEN || !jg_base64url_decode(text, bytes)) {
     return not_a_token;
   }
   uint8_t again[TOKEN_BYTES];
@@ -129,9 +73,9 @@ struct jg_status jg_token_parse(struct jg_str text, struct jg_token *ret_token) 
   if (bytes[0] != TOKEN_VERSION) {
     return other_version;
   }
-  struct jg_token token = {.tenant = (int64_t)take_u64(bytes + TENANT_AT),
-                           .revision = (int64_t)take_u64(bytes + REVISION_AT),
-                           .filter_hash = take_u64(bytes + FILTER_AT)};
+  struct jg_token token = {.tenant = (int64_t)jg_take_be64(bytes + TENANT_AT),
+                           .revision = (int64_t)jg_take_be64(bytes + REVISION_AT),
+                           .filter_hash = jg_take_be64(bytes + FILTER_AT)};
   memcpy(token.epoch.bytes, bytes + EPOCH_AT, sizeof(token.epoch.bytes));
   if (token.revision < 0) {
     return not_a_token;

@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include "base/base64url.h"
 #include "base/compiler.h"
 
 /* version, by key, bytes of keys, filter hash, order hash, rows passed, id, keys, zeros up to a multiple of 3 with the sum, sum: so that
@@ -10,22 +11,6 @@
 #define KEYS_AT 44u
 #define SUM_BYTES 8u
 _Static_assert(KEYS_AT + SUM_BYTES == 52, "JG_PAGE_TOKEN_LEN counts them");
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static void put_u64(uint8_t *out, uint64_t value) {
-  for (size_t i = 0; i < 8; i++) {
-    out[i] = (uint8_t)(value >> (56 - 8 * i));
-  }
-}
-
-static uint64_t take_u64(const uint8_t *bytes) {
-  uint64_t value = 0;
-  for (size_t i = 0; i < 8; i++) {
-    value = value << 8 | bytes[i];
-  }
-  return value;
-}
 
 /* No secret: it tells slips and mix-ups, and a forged key only names a place in the caller's own jobs. */
 static uint64_t sum_of(const uint8_t *bytes, size_t len, int64_t tenant) {
@@ -45,40 +30,17 @@ struct jg_str jg_page_token_format(const struct jg_page_token *token, int64_t te
   bytes[1] = token->by_key;
   bytes[2] = (uint8_t)(token->keys.len >> 8);
   bytes[3] = (uint8_t)token->keys.len;
-  put_u64(bytes + 4, token->filter_hash);
-  put_u64(bytes + 12, token->order_hash);
-  put_u64(bytes + 20, (uint64_t)token->passed);
+  jg_put_be64(bytes + 4, token->filter_hash);
+  jg_put_be64(bytes + 12, token->order_hash);
+  jg_put_be64(bytes + 20, (uint64_t)token->passed);
   memcpy(bytes + 28, token->id.bytes, sizeof(token->id.bytes));
   if (token->keys.len != 0) {
     memcpy(bytes + KEYS_AT, token->keys.data, token->keys.len);
   }
-  put_u64(bytes + len - SUM_BYTES, sum_of(bytes, len - SUM_BYTES, tenant));
-  for (size_t i = 0; i < len / 3; i++) {
-    uint32_t group = (uint32_t)bytes[3 * i] << 16 | (uint32_t)bytes[3 * i + 1] << 8 | bytes[3 * i + 2];
-    for (size_t j = 0; j < 4; j++) {
-      text[4 * i + j] = alphabet[group >> (18 - 6 * j) & 63];
-    }
-  }
+  jg_put_be64(bytes + len - SUM_BYTES, sum_of(bytes, len - SUM_BYTES, tenant));
+  jg_base64url_encode(bytes, len, text);
   text[text_len] = '\0';
   return jg_str_make(text, text_len);
-}
-
-/* Of a text whose length is a multiple of 4. */
-static bool decode(struct jg_str text, uint8_t *bytes) {
-  for (size_t i = 0; i < text.len / 4; i++) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 4; j++) {
-      const char *at = memchr(alphabet, text.data[4 * i + j], sizeof(alphabet) - 1);
-      if (at == NULL) {
-        return false;
-      }
-      group = group << 6 | (uint32_t)(at - alphabet);
-    }
-    for (size_t j = 0; j < 3; j++) {
-      bytes[3 * i + j] = (uint8_t)(group >> (16 - 8 * j));
-    }
-  }
-  return true;
 }
 
 bool jg_page_token_parse(struct jg_str text, int64_t tenant, struct jg_arena *arena, struct jg_page_token *ret_token) {
@@ -87,17 +49,17 @@ bool jg_page_token_parse(struct jg_str text, int64_t tenant, struct jg_arena *ar
   }
   size_t len = text.len / 4 * 3;
   uint8_t *bytes = jg_arena_alloc(arena, len);
-  if (bytes == NULL || !decode(text, bytes) || bytes[0] != VERSION || bytes[1] > 1 ||
-      take_u64(bytes + len - SUM_BYTES) != sum_of(bytes, len - SUM_BYTES, tenant)) {
+  if (bytes == NULL || !jg_base64url_decode(text, bytes) || bytes[0] != VERSION || bytes[1] > 1 ||
+      jg_take_be64(bytes + len - SUM_BYTES) != sum_of(bytes, len - SUM_BYTES, tenant)) {
     return false;
   }
   size_t keys_len = (size_t)bytes[2] << 8 | bytes[3];
-  int64_t passed = (int64_t)take_u64(bytes + 20);
+  int64_t passed = (int64_t)jg_take_be64(bytes + 20);
   if (JG_PAGE_TOKEN_LEN(keys_len) != text.len || passed < 0) {
     return false;
   }
-  *ret_token = (struct jg_page_token){.filter_hash = take_u64(bytes + 4),
-                                      .order_hash = take_u64(bytes + 12),
+  *ret_token = (struct jg_page_token){.filter_hash = jg_take_be64(bytes + 4),
+                                      .order_hash = jg_take_be64(bytes + 12),
                                       .passed = passed,
                                       .by_key = bytes[1] != 0,
                                       .keys = jg_str_make((const char *)bytes + KEYS_AT, keys_len)};
