@@ -16,9 +16,9 @@ const struct jg_call_sink jg_rest_sink = {.finish = finish};
 
 /* suffix: behind the set and its selection. */
 static void write_context(struct jg_rest_call *call, const char *suffix, struct jg_buf *out) {
-  jg_buf_printf(out, "%.*s/$metadata#Jobs", JG_STR_ARG(call->base));
+  jg_buf_printf(out, "%.*s/$metadata#%.*s", JG_STR_ARG(call->base), JG_STR_ARG(call->entity->entity_set));
   if (call->shape.selected) {
-    jg_odata_write_selection(jg_entity(JG_KIND_JOB), &call->shape.selection, out);
+    jg_odata_write_selection(call->entity, &call->shape.selection, out);
   }
   jg_buf_printf(out, "%s", suffix);
 }
@@ -74,7 +74,8 @@ static void write_list(struct jg_rest_call *call, const struct jg_answer *answer
   bool more = answer->next_page_token.len != 0 && (!query->has_top || (uint64_t)query->top > count);
   if (more) {
     jg_buf_clear(&text);
-    jg_rest_next_link(call->base, query, (int64_t)count, answer->next_page_token, &text);
+    const struct jg_rest_page page = {call->entity, query, (int64_t)count, answer->next_page_token};
+    jg_rest_next_link(call->base, &page, &text);
     out->failed = out->failed || text.failed;
     jg_buf_append_str(out, JG_STR(",\"@odata.nextLink\":"));
     jg_json_encode_string(style->escape, jg_buf_str(&text), out);
@@ -133,7 +134,7 @@ static bool set_headers(struct jg_rest_call *call, const struct jg_answer *answe
                        call->wishes.minimal ? JG_STR("return=minimal") : JG_STR("return=representation"));
   }
   if (answer->created) {
-    struct jg_str location = jg_rest_location(call->base, id_of(answer->jobs), &call->http->arena);
+    struct jg_str location = jg_rest_location(call->base, call->entity, id_of(answer->jobs), &call->http->arena);
     if (location.data == NULL) {
       return false;
     }

@@ -58,6 +58,7 @@ static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_reque
   call->call.response_bytes_max = RESPONSE_BYTES_MAX;
   call->rest = rest;
   call->http = request;
+  call->entity = plan->target.entity;
   call->query = plan->query;
   call->shape = plan->shape;
   call->wishes = plan->wishes;

@@ -11,8 +11,10 @@ struct jg_str jg_rest_base(const struct jg_rest *rest, struct jg_str host, struc
   return jg_str_from_cstr(base);
 }
 
-struct jg_str jg_rest_location(struct jg_str base, struct jg_str id, struct jg_arena *arena) {
-  return jg_str_from_cstr(jg_arena_printf(arena, "%.*s/Jobs(%.*s)", JG_STR_ARG(base), JG_STR_ARG(id)));
+struct jg_str jg_rest_location(struct jg_str base, const struct jg_entity *entity, struct jg_str id,
+                               struct jg_arena *arena) {
+  return jg_str_from_cstr(
+      jg_arena_printf(arena, "%.*s/%.*s(%.*s)", JG_STR_ARG(base), JG_STR_ARG(entity->entity_set), JG_STR_ARG(id)));
 }
 
 /* An option that later pages need too (statement 24). */
@@ -24,12 +26,12 @@ static void append_option(const char *name, struct jg_str value, struct jg_buf *
   }
 }
 
-void jg_rest_next_link(struct jg_str base, const struct jg_odata_query *query, int64_t served, struct jg_str token,
-                       struct jg_buf *out) {
-  jg_buf_printf(out, "%.*s/Jobs?", JG_STR_ARG(base));
+void jg_rest_next_link(struct jg_str base, const struct jg_rest_page *page, struct jg_buf *out) {
+  const struct jg_odata_query *query = page->query;
+  jg_buf_printf(out, "%.*s/%.*s?", JG_STR_ARG(base), JG_STR_ARG(page->entity->entity_set));
   if (query->has_top) {
-    JG_ASSERT(query->top > served);
-    jg_buf_printf(out, "$top=%" PRId64 "&", query->top - served);
+    JG_ASSERT(query->top > page->served);
+    jg_buf_printf(out, "$top=%" PRId64 "&", query->top - page->served);
   }
   append_option("$filter", query->filter, out);
   append_option("$orderby", query->orderby, out);
@@ -37,9 +39,9 @@ void jg_rest_next_link(struct jg_str base, const struct jg_odata_query *query, i
   append_option("$expand", query->expand, out);
   append_option("$count", query->count ? JG_STR("true") : JG_STR_NONE, out);
   // $skip tells people where they are; the token beside it is what is followed. It stops at the option's own maximum.
-  int64_t skip = query->skip + served;
+  int64_t skip = query->skip + page->served;
   jg_buf_printf(out, "$skip=%" PRId64 "&$skiptoken=", skip < INT32_MAX ? skip : INT32_MAX);
-  jg_percent_encode(token, out);
+  jg_percent_encode(page->token, out);
   for (size_t i = 0; i < query->custom_count; i++) {
     jg_buf_append_char(out, '&');
     jg_percent_encode(query->custom[i].name, out);

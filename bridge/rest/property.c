@@ -98,8 +98,8 @@ void jg_rest_write_property(const struct jg_rest_call *call, const struct jg_par
   } else if (call->raw) {
     append_raw(find_value(jg_buf_str(&job), call->property), out);
   } else {
-    jg_buf_printf(&context, "%.*s/$metadata#Jobs(%.*s)/%.*s", JG_STR_ARG(call->base), JG_STR_ARG(id),
-                  JG_STR_ARG(call->property->name));
+    jg_buf_printf(&context, "%.*s/$metadata#%.*s(%.*s)/%.*s", JG_STR_ARG(call->base),
+                  JG_STR_ARG(call->entity->entity_set), JG_STR_ARG(id), JG_STR_ARG(call->property->name));
     jg_buf_append_str(out, JG_STR("{\"@odata.context\":"));
     jg_json_encode_string(style->escape, jg_buf_str(&context), out);
     jg_buf_append_str(out, JG_STR(",\"value\":"));

@@ -269,7 +269,7 @@ void jg_rest_admitted(struct jg_http_request *request, void *data) {
     status = check_query(request, plan.route, &plan.query);
   }
   if (jg_status_ok(status)) {
-    status = jg_rest_shape_of(&plan.query, rest->embed, &request->arena, &plan.shape);
+    status = jg_rest_shape_of(plan.target.entity, &plan.query, rest->embed, &request->arena, &plan.shape);
   }
   if (!jg_status_ok(status)) {
     jg_rest_fail_status(rest, request, status, plan.wishes.text_json);

@@ -64,6 +64,7 @@ int64_t jg_rest_tenant(const struct jg_rest *rest, const struct jg_http_request 
 
 /* What else a path says. */
 struct jg_rest_target {
+  const struct jg_entity *entity;   /* of the set; the job's where there is none */
   struct jg_uuid key;               /* of JG_REST_JOB, PROPERTY and VALUE */
   const struct jg_member *property; /* of PROPERTY and VALUE: no embedded entity */
 };
@@ -92,10 +93,16 @@ void jg_rest_read_prefer(const struct jg_http_request *request, struct jg_rest_w
 
 /* link.c: texts in the arena, NUL-terminated; data NULL at its cap. Thread: any. */
 struct jg_str jg_rest_base(const struct jg_rest *rest, struct jg_str host, struct jg_arena *arena); /* ".../api" */
-struct jg_str jg_rest_location(struct jg_str base, struct jg_str id, struct jg_arena *arena);
-/* The page behind this one: query is this one's; served: jobs of this page. */
-void jg_rest_next_link(struct jg_str base, const struct jg_odata_query *query, int64_t served, struct jg_str token,
-                       struct jg_buf *out);
+struct jg_str jg_rest_location(struct jg_str base, const struct jg_entity *entity, struct jg_str id,
+                               struct jg_arena *arena);
+/* The page behind this one. */
+struct jg_rest_page {
+  const struct jg_entity *entity;
+  const struct jg_odata_query *query; /* of this one */
+  int64_t served;                     /* by this one */
+  struct jg_str token;
+};
+void jg_rest_next_link(struct jg_str base, const struct jg_rest_page *page, struct jg_buf *out);
 
 /* Fields that go with an answer. */
 #define JG_REST_HEADERS_MAX 8u
@@ -150,8 +157,8 @@ struct jg_rest_shape {
   struct jg_odata_selection selection;
 };
 /* shape.c: from $select and $expand, which the setting `embed` completes. Thread: any. */
-JG_MUST_CHECK struct jg_status jg_rest_shape_of(const struct jg_odata_query *query, bool embed, struct jg_arena *arena,
-                                                struct jg_rest_shape *ret_shape);
+JG_MUST_CHECK struct jg_status jg_rest_shape_of(const struct jg_entity *entity, const struct jg_odata_query *query,
+                                                bool embed, struct jg_arena *arena, struct jg_rest_shape *ret_shape);
 
 /* What was read of a request. */
 struct jg_rest_plan {
@@ -179,7 +186,8 @@ struct jg_rest_call {
   struct jg_call call; /* first: the sink gets this */
   struct jg_rest *rest;
   struct jg_http_request *http;
-  struct jg_odata_query query; /* in the request's arena */
+  const struct jg_entity *entity; /* of the set */
+  struct jg_odata_query query;    /* in the request's arena */
   struct jg_rest_shape shape;
   struct jg_rest_wishes wishes;
   struct jg_str base;

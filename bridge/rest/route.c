@@ -51,7 +51,7 @@ static bool is_not_built(const struct jg_str *segments, size_t count) {
 /* Below a job: "name" or "name/$value". */
 static enum jg_rest_route route_of_member(const struct jg_str *segments, size_t count,
                                           struct jg_rest_target *ret_target) {
-  const struct jg_member *member = jg_entity_member(jg_entity(JG_KIND_JOB), segments[0]);
+  const struct jg_member *member = jg_entity_member(ret_target->entity, segments[0]);
   bool value = count == 2 && names(segments[1], "$value");
   if (member == NULL || (count != 1 && !value)) {
     return JG_REST_NONE;
@@ -88,6 +88,7 @@ static enum jg_rest_route route_of_set(const struct jg_str *segments, size_t cou
 
 enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, struct jg_rest_target *ret_target) {
   struct jg_str segments[SEGMENTS_MAX];
+  ret_target->entity = jg_entity(JG_KIND_JOB);
   if (path.len == 0 || path.data[0] != '/') {
     return JG_REST_NONE;
   }

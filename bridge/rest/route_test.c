@@ -169,7 +169,8 @@ static void next_links_keep_the_query(void **state) {
     assert_true(jg_status_ok(status));
     struct jg_buf out;
     jg_buf_init(&out, 65536);
-    jg_rest_next_link(JG_STR("http://a/api"), &query, links[i].served, JG_STR("T"), &out);
+    const struct jg_rest_page page = {jg_entity(JG_KIND_JOB), &query, links[i].served, JG_STR("T")};
+    jg_rest_next_link(JG_STR("http://a/api"), &page, &out);
     jg_buf_append_char(&out, '\0');
     assert_string_equal(out.data, links[i].link);
     jg_buf_done(&out);

@@ -2,17 +2,16 @@
 
 #include "bridge/rest/rest_internal.h"
 
-struct jg_status jg_rest_shape_of(const struct jg_odata_query *query, bool embed, struct jg_arena *arena,
-                                  struct jg_rest_shape *ret_shape) {
-  const struct jg_entity *job = jg_entity(JG_KIND_JOB);
-  const uint64_t nodes = jg_odata_nodes(job);
+struct jg_status jg_rest_shape_of(const struct jg_entity *entity, const struct jg_odata_query *query, bool embed,
+                                  struct jg_arena *arena, struct jg_rest_shape *ret_shape) {
+  const uint64_t nodes = jg_odata_nodes(entity);
   struct jg_rest_shape shape = {.selected = query->select.data != NULL};
   uint64_t expanded = 0;
   if (shape.selected) {
-    JG_RETURN_IF_ERROR(jg_odata_select_parse(query->select, job, arena, &shape.selection));
+    JG_RETURN_IF_ERROR(jg_odata_select_parse(query->select, entity, arena, &shape.selection));
   }
   if (query->expand.data != NULL) {
-    JG_RETURN_IF_ERROR(jg_odata_expand_parse(query->expand, job, arena, &expanded));
+    JG_RETURN_IF_ERROR(jg_odata_expand_parse(query->expand, entity, arena, &expanded));
   }
   shape.members = shape.selection.members | expanded;
   if (!shape.selected || shape.selection.all) {
