@@ -226,7 +226,7 @@ void jg_hub_attach(struct jg_hub *hub, struct jg_hub_stream *stream, const struc
   stream->view = view_of(tail, key);
   stream->view->streams++;
   stream->sent_ns = jg_clock_mono_ns(hub->options.clock);
-  jg_timers_set(&hub->timers, &stream->timer, stream->sent_ns + stream->heartbeat_ns);
+  jg_timers_set(&hub->timers, &stream->timer, stream->sent_ns + stream->wish.heartbeat_ns);
   bool first = stream->view->streams == 1;
   jg_hub_unlock(&hub->mutex);
   if (first) {

@@ -16,7 +16,7 @@
 #include "services/changes/hub.h"
 #include "services/changes/ring.h"
 #include "services/changes/timers.h"
-#include "services/changes/token.h"
+#include "services/changes/wish.h"
 
 /* One page of the log: a message or two. */
 #define JG_HUB_PAGE_COUNT 500u
@@ -112,6 +112,7 @@ struct jg_hub_stream {
   struct jg_hub *hub;
   struct jg_call *call;
   struct jg_uuid id;
+  struct jg_wish wish;      /* constant */
   struct jg_hub_view *view; /* NULL until it is attached, then constant */
 
   pthread_mutex_t mutex;
@@ -123,16 +124,12 @@ struct jg_hub_stream {
   struct jg_timer timer;                          /* hub->mutex */
 
   /* The driver's; while IDLE guarded by view->mutex. */
-  int64_t cursor;       /* H1: everything up to here was sent */
-  int64_t resume;       /* the newest end of a request up to there: where a token may stand */
-  int64_t sent_ns;      /* when the last message left */
-  int64_t heartbeat_ns; /* constant */
-  bool drained;         /* the drain message is out: the end comes next */
+  int64_t cursor;  /* H1: everything up to here was sent */
+  int64_t resume;  /* the newest end of a request up to there: where a token may stand */
+  int64_t sent_ns; /* when the last message left */
+  bool drained;    /* the drain message is out: the end comes next */
   int64_t retry_delay_ms;
   int64_t message_count;
-  struct jg_token token; /* where to begin, if from_token; its filter_hash is that of the request */
-  bool from_token;
-  bool nodes;
   struct jg_store_read read;
 };
 

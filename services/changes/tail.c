@@ -270,11 +270,11 @@ static void beat_one(struct jg_hub *hub, struct jg_hub_stream *stream, int64_t n
   ret_move->kind = JG_HUB_STAY;
   jg_hub_lock(&view->mutex);
   jg_hub_lock(&stream->mutex);
-  int64_t due = stream->sent_ns + stream->heartbeat_ns;
+  int64_t due = stream->sent_ns + stream->wish.heartbeat_ns;
   if (due <= now && stream->state == JG_HUB_IDLE) {
     jg_hub_unlink(view, stream);
     jg_hub_step_bookmark(stream, now, ret_move);
-    due = now + stream->heartbeat_ns;
+    due = now + stream->wish.heartbeat_ns;
   } else if (due <= now) {
     // Busy for so long: soon after it is not, the bookmark comes.
     due = now + BUSY_RETRY_NS;

@@ -1,0 +1,75 @@
+#include "services/changes/wish.h"
+
+#define NS_PER_SECOND INT64_C(1000000000)
+#define HEARTBEAT_SECONDS_MIN 5
+#define HEARTBEAT_SECONDS_MAX 300
+#define HEARTBEAT_SECONDS_DEFAULT 15
+
+static struct jg_status refuse(struct jg_arena *arena, const char *field, const char *expected) {
+  return jg_status_field(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, field, "%s", expected);
+}
+
+static struct jg_status not_built(struct jg_arena *arena, const char *field, const char *what) {
+  return jg_status_field(arena, JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, field, "%s", what);
+}
+
+static struct jg_status take_start(const Jobgate__V1__WatchJobsRequest *request, struct jg_arena *arena,
+                                   struct jg_wish *wish) {
+  switch (request->start_case) {
+    case JOBGATE__V1__WATCH_JOBS_REQUEST__START_NOW:
+      wish->start = JG_START_NOW;
+      return JG_STATUS_OK;
+    case JOBGATE__V1__WATCH_JOBS_REQUEST__START_RESUME_TOKEN:
+      wish->start = JG_START_TOKEN;
+      return jg_token_parse(jg_str_from_cstr(request->resume_token), &wish->token);
+    case JOBGATE__V1__WATCH_JOBS_REQUEST__START_SNAPSHOT:
+      return not_built(arena, "start", "of kind snapshot is not built yet; use now or resume_token");
+    case JOBGATE__V1__WATCH_JOBS_REQUEST__START_SINCE:
+      return not_built(arena, "start", "of kind since is not built yet; use now or resume_token");
+    default:
+      return refuse(arena, "start", "must be one of now and resume_token");
+  }
+}
+
+static struct jg_status take_heartbeat(const Google__Protobuf__Duration *interval, struct jg_arena *arena,
+                                       struct jg_wish *wish) {
+  wish->heartbeat_ns = HEARTBEAT_SECONDS_DEFAULT * NS_PER_SECOND;
+  if (interval == NULL) {
+    return JG_STATUS_OK;
+  }
+  bool in_range = interval->seconds >= HEARTBEAT_SECONDS_MIN && interval->seconds <= HEARTBEAT_SECONDS_MAX &&
+                  interval->nanos >= 0 && interval->nanos < NS_PER_SECOND;
+  if (in_range) {
+    wish->heartbeat_ns = interval->seconds * NS_PER_SECOND + interval->nanos;
+  }
+  if (!in_range || wish->heartbeat_ns > HEARTBEAT_SECONDS_MAX * NS_PER_SECOND) {
+    return refuse(arena, "heartbeat_interval", "must be from 5 to 300 seconds");
+  }
+  return JG_STATUS_OK;
+}
+
+static struct jg_status take_view(Jobgate__V1__JobView view, struct jg_arena *arena, struct jg_wish *wish) {
+  switch (view) {
+    case JOBGATE__V1__JOB_VIEW__JOB_VIEW_UNSPECIFIED:
+    case JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC:
+      return JG_STATUS_OK;
+    case JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL:
+      wish->nodes = true;
+      return JG_STATUS_OK;
+    default:
+      return refuse(arena, "view", "must be JOB_VIEW_BASIC or JOB_VIEW_FULL");
+  }
+}
+
+struct jg_status jg_wish_take(const Jobgate__V1__WatchJobsRequest *request, struct jg_arena *arena,
+                              struct jg_wish *ret_wish) {
+  struct jg_wish wish = {0};
+  if (request->filter[0] != '\0') {
+    return not_built(arena, "filter", "is not built yet; leave it empty");
+  }
+  JG_RETURN_IF_ERROR(take_view(request->view, arena, &wish));
+  JG_RETURN_IF_ERROR(take_heartbeat(request->heartbeat_interval, arena, &wish));
+  JG_RETURN_IF_ERROR(take_start(request, arena, &wish));
+  *ret_wish = wish;
+  return JG_STATUS_OK;
+}

@@ -1,0 +1,22 @@
+/* A WatchJobsRequest, checked: what a stream is to show and where it starts. Not its job: the record, which alone can tell
+ * whether there is such a place. Thread: any. */
+#ifndef JG_SERVICES_CHANGES_WISH_H
+#define JG_SERVICES_CHANGES_WISH_H
+
+#include "jobgate/v1/job_service.pb-c.h"
+#include "services/changes/token.h"
+
+enum jg_wish_start { JG_START_NOW, JG_START_TOKEN };
+
+struct jg_wish {
+  bool nodes; /* FULL */
+  int64_t heartbeat_ns;
+  enum jg_wish_start start;
+  struct jg_token token; /* JG_START_TOKEN */
+};
+
+/* INVALID_ARGUMENT naming the field: INVALID_MEMBER, INVALID_TOKEN; UNIMPLEMENTED/NOT_BUILT. Texts live in the arena. */
+JG_MUST_CHECK struct jg_status jg_wish_take(const Jobgate__V1__WatchJobsRequest *request, struct jg_arena *arena,
+                                            struct jg_wish *ret_wish);
+
+#endif
