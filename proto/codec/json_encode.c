@@ -41,7 +41,7 @@ static size_t promised_bytes(const struct jg_parts *parts, struct jg_str context
       bytes += parts->relations[i]->key.len + (nodes ? parts->relations[i]->json.len : 0);
     }
   }
-  return bytes;
+  return bytes + (parts->parent != NULL ? parts->parent->json.len : 0);
 }
 
 /* False when the room that escapes may need is not there; nothing is then appended. */
@@ -309,6 +309,15 @@ static const struct jg_expanded *relation_of(const struct jg_parts *parts, const
   return parts->relations[member->relation];
 }
 
+/* The embedded entity that stands in a member's place; NULL: none. The parent job comes only where members are named. */
+static JG_ALWAYS_INLINE const struct jg_expanded *node_of(const struct jg_parts *parts, const struct jg_member *member,
+                                                          bool nodes, bool some) {
+  if ((member->flags & JG_MEMBER_EXPAND_ONLY) != 0) {
+    return some ? parts->parent : NULL;
+  }
+  return nodes ? relation_of(parts, member) : NULL;
+}
+
 /* Inlined twice: what writes all members asks nothing about each. One loop over all types is the hot path, so it stays whole. */
 // NOLINTNEXTLINE(readability-function-size)
 static JG_ALWAYS_INLINE char *encode(struct writer *w, char *p, const struct jg_parts *parts, struct jg_str context,
@@ -327,8 +336,7 @@ static JG_ALWAYS_INLINE char *encode(struct writer *w, char *p, const struct jg_
       continue;
     }
     if (member->type == JG_TYPE_ENTITY) {
-      const struct jg_expanded *expanded =
-          nodes && (member->flags & JG_MEMBER_EXPAND_ONLY) == 0 ? relation_of(parts, member) : NULL;
+      const struct jg_expanded *expanded = node_of(parts, member, nodes, some);
       if (expanded != NULL && expanded->json.len != 0) {
         p = put_node(p, member, expanded->json);
       }

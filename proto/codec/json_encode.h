@@ -20,7 +20,8 @@ struct jg_json_style {
 /* Appends the object. context: the @odata.context that stands first; data NULL for none. nodes: with embedded entities. */
 void jg_json_encode(const struct jg_json_style *style, const struct jg_parts *parts, struct jg_str context, bool nodes,
                     struct jg_buf *out);
-/* The same, of some members: bit i is member i. Embedded entities are among them; none that is input alone. */
+/* The same, of some members: bit i is member i. Embedded entities are among them, and a job's parent, which comes no other way
+ * (statement 3). */
 void jg_json_encode_members(const struct jg_json_style *style, const struct jg_parts *parts, struct jg_str context,
                             uint64_t members, struct jg_buf *out);
 /* Appends a JSON string with its quotes. s: valid UTF-8. */

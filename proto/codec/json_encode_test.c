@@ -211,6 +211,20 @@ static void some_members_are_written_alone(void **state) {
     jg_json_encode_members(&json_style, &parts, jg_str_from_cstr(cases[i].context), cases[i].members, &fixture->out);
     assert_out(fixture, jg_str_from_cstr(cases[i].json));
   }
+  // A parent comes where it is named, in its place, and nowhere else (statement 3).
+  const struct jg_expanded parent = {.json = JG_STR("{\"id\":\"p\"}")};
+  parts.parent = &parent;
+  jg_buf_clear(&fixture->out);
+  const uint64_t family =
+      UINT64_C(1) << JG_JOB_PARENT_ID | UINT64_C(1) << JG_JOB_PARENT_JOB | UINT64_C(1) << JG_JOB_NAME;
+  jg_json_encode_members(&json_style, &parts, JG_STR_NONE, family, &fixture->out);
+  assert_out(fixture, JG_STR("{\"_parent_id\":\"00000000-0000-0000-0000-000000000000\",\"_parent_job\":{\"id\":\"p\"},"
+                             "\"name\":\"\"}"));
+  jg_buf_clear(&fixture->out);
+  jg_json_encode(&json_style, &parts, JG_STR_NONE, true, &fixture->out);
+  jg_buf_append_char(&fixture->out, '\0');
+  assert_null(strstr(fixture->out.data, "_parent_job\""));
+  parts.parent = NULL;
   // What is passed over does not hide what follows, on the sample's full payload.
   struct jg_buf all;
   jg_buf_init(&all, OUT_BYTES);

@@ -1,6 +1,7 @@
 #include "proto/codec/proto_encode.h"
 
 #include "proto/codec/wire.h"
+#include "proto/schema/members.h"
 
 static size_t bytes_field_size(uint32_t number, size_t len) {
   return jg_wire_varint_size((uint64_t)number << 3) + jg_wire_varint_size(len) + len;
@@ -33,6 +34,8 @@ size_t jg_proto_encode_size(const struct jg_parts *parts, bool nodes) {
     }
   }
   if (entity->kind == JG_KIND_JOB) {
+    const uint32_t parent = entity->members[JG_JOB_PARENT_JOB].number;
+    bytes += parts->parent != NULL ? bytes_field_size(parent, parts->parent->proto.len) : 0;
     bytes += uint_field_size(JG_JOB_REVISION_NUMBER, (uint64_t)parts->revision);
     bytes += parts->etag.len != 0 ? bytes_field_size(JG_JOB_ETAG_NUMBER, parts->etag.len) : 0;
   }
@@ -57,6 +60,9 @@ void jg_proto_encode(const struct jg_parts *parts, bool nodes, struct jg_buf *ou
     }
   }
   if (entity->kind == JG_KIND_JOB) {
+    if (parts->parent != NULL) {
+      jg_wire_put_bytes(out, entity->members[JG_JOB_PARENT_JOB].number, parts->parent->proto);
+    }
     jg_wire_put_uint(out, JG_JOB_REVISION_NUMBER, (uint64_t)parts->revision);
     if (parts->etag.len != 0) {
       jg_wire_put_bytes(out, JG_JOB_ETAG_NUMBER, parts->etag);

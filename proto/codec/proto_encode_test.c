@@ -91,6 +91,27 @@ static void basic_views_have_keys_without_nodes(void **state) {
   jg_arena_done(&arena);
 }
 
+static void a_parent_comes_if_it_is_there(void **state) {
+  (void)state;
+  struct jg_arena arena;
+  jg_arena_init(&arena, ARENA_BYTES);
+  struct jg_buf out;
+  jg_buf_init(&out, OUT_BYTES);
+  const struct jg_expanded parent = {.proto = JG_STR("\xaa\x01\x01p")};
+  const struct jg_parts parts = {
+      .entity = jg_entity(JG_KIND_JOB), .payload = JG_STR("\xaa\x01\x01n"), .parent = &parent};
+  jg_proto_encode(&parts, false, &out);
+  assert_int_equal(out.len, jg_proto_encode_size(&parts, false));
+  const Jobgate__V1__Job *job = (const Jobgate__V1__Job *)unpack(&out, &arena);
+  assert_string_equal(job->name, "n");
+  assert_non_null(job->parent_job);
+  if (job->parent_job != NULL) {
+    assert_string_equal(job->parent_job->name, "p");
+  }
+  jg_buf_done(&out);
+  jg_arena_done(&arena);
+}
+
 static void a_field_has_tag_and_length(void **state) {
   (void)state;
   struct jg_buf out;
@@ -126,6 +147,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_sample_comes_back),
       cmocka_unit_test(basic_views_have_keys_without_nodes),
+      cmocka_unit_test(a_parent_comes_if_it_is_there),
       cmocka_unit_test(a_field_has_tag_and_length),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
