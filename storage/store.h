@@ -7,7 +7,9 @@
  * R3 Group commit: queued writes share a transaction, each in a savepoint; one that fails gives its revisions back and fails
  *    alone. When the whole batch was rolled back by an error, each member is run once more alone, or fails UNAVAILABLE.
  * R4 Checkpoints are bounded.
- * R5 A tenant's epoch is made with the tenant.
+ * R5 A tenant's epoch is made with the tenant, and made anew by a restore: no token of before fits.
+ * R6 The log is kept as long as the retention says: jg_txn_log_excess tells what may go, jg_txn_log_trim lets it go in short
+ *    writes, whole requests at a time; the oldest revision left is public (jg_tenant_state).
  * R7 A transaction belongs to one tenant: every statement is scoped by it.
  * R8 A read meets its deadline (DEADLINE_EXCEEDED); a write's is checked before it runs, then it is never interrupted.
  * R9 Stamps: max(now, the tenant's last stamp + 100 ns, the job's own modified_dateutc + 100 ns); the last stamp is persisted. */
@@ -91,6 +93,9 @@ struct jg_store_read {
   /* On a reader thread; called exactly once. txn is NULL if `begun` is an error (deadline, store failure). */
   void (*run)(struct jg_txn *txn, struct jg_status begun, void *data);
   void *data;
+  /* Goes to a reader that takes no others, so that no list stands before it: for reads that are few and short, which everybody
+   * waits for (the hub's tail of the log). */
+  bool urgent;
 };
 /* Queues it. UNAVAILABLE/OVERLOADED when the queue is full (run is then never called). Thread: any. */
 JG_MUST_CHECK struct jg_status jg_store_submit_read(struct jg_store *store, struct jg_store_read *read);
@@ -112,7 +117,8 @@ struct jg_tenant_state {
   struct jg_str epoch;     /* text of a UUID */
   int64_t revision;        /* newest; 0: nothing yet */
   int64_t entity_revision; /* newest revision that changed an embedded entity: heads are valid while it stands */
-  int64_t oldest_revision; /* oldest kept in the log; 1 while nothing was compacted */
+  int64_t oldest_revision; /* oldest kept in the log; 1 while nothing was trimmed; revision + 1 if nothing is kept */
+  int64_t log_bytes;       /* of the records kept in the log, as jg_retention counts them */
   int64_t id2_last;
   /* Newest revision that is committed: in a write's run what is newer may still be undone, and its number given away again. */
   int64_t committed_revision;
@@ -180,6 +186,27 @@ struct jg_job_rows {
  * makes texts beyond a row's memory, INVALID_ARGUMENT/INVALID_TOKEN when after_keys are not of the orders' types. */
 JG_MUST_CHECK struct jg_status jg_txn_job_list(struct jg_txn *txn, const struct jg_job_query *query,
                                                struct jg_arena *arena, struct jg_job_rows *ret_rows);
+
+/* The tenant's jobs in the order of rid, part by part: rids are immutable and a new job's is greater than all before, so that
+ * every job that stays is met exactly once, whatever is written between two parts. */
+struct jg_job_scan {
+  int64_t after_rid;              /* 0: from the first one */
+  size_t limit;                   /* rows at most, > 0 */
+  size_t bytes_max;               /* stop after the row that reaches this many payload bytes; at least one row comes */
+  const struct jg_filter *filter; /* NULL: none; else of type BOOL */
+};
+struct jg_job_scanned {
+  struct jg_job_row *rows; /* by rid */
+  size_t count;
+  /* Every matching job with a rid in (after_rid, through_rid] is in rows; after_rid if the tenant has none beyond it. */
+  int64_t through_rid;
+  bool more; /* jobs with a greater rid are left, matching or not */
+};
+/* Jobs looked at in one scan, whether they match or not: through_rid moves on also where nothing matches. */
+#define JG_JOB_SCAN_LOOKED_MAX 4096
+/* Short work: JG_JOB_SCAN_LOOKED_MAX, limit or bytes_max end it. Statuses of jg_txn_job_list. */
+JG_MUST_CHECK struct jg_status jg_txn_job_scan(struct jg_txn *txn, const struct jg_job_scan *scan,
+                                               struct jg_arena *arena, struct jg_job_scanned *ret_scanned);
 
 struct jg_entity_row {
   enum jg_kind kind;
@@ -284,6 +311,28 @@ struct jg_changes {
 JG_MUST_CHECK struct jg_status jg_txn_changes(struct jg_txn *txn, int64_t after_revision, size_t count_max,
                                               size_t bytes_max, struct jg_arena *arena, struct jg_changes *ret_changes);
 
+/* The newest revision that ends a request and lies before all changes of that time or later: who reads on behind it misses none
+ * of these. 0 (the log's beginning) if no change is older. The log is searched by halves: commit_ticks ascend with revisions, as
+ * stamps do. OUT_OF_RANGE/HISTORY_LOST (with the range kept) if changes of that time or later were trimmed. */
+JG_MUST_CHECK struct jg_status jg_txn_revision_before(struct jg_txn *txn, int64_t ticks, struct jg_arena *arena,
+                                                      int64_t *ret_revision);
+
+/* What a record of the log takes besides its texts, about. */
+#define JG_CHANGE_BYTES 100
+
+/* How much of the log is kept. Both hold: a record goes as soon as one of them says so. */
+struct jg_retention {
+  int64_t age_ms; /* records older than this go; 0: no limit */
+  /* The oldest go until no more is kept than this: payloads, before images, and JG_CHANGE_BYTES a record. 0: no limit. */
+  int64_t bytes_max;
+};
+/* Records whose sizes are added up in one call of jg_txn_log_excess. */
+#define JG_LOG_EXCESS_LOOKED_MAX 16384
+/* The newest revision that the retention lets go, the end of a request; oldest_revision - 1 if none. A short read: of a log that
+ * is too large by more than JG_LOG_EXCESS_LOOKED_MAX records it tells a first part, and the next once that is trimmed. */
+JG_MUST_CHECK struct jg_status jg_txn_log_excess(struct jg_txn *txn, const struct jg_retention *retention,
+                                                 int64_t now_ticks, int64_t *ret_through_revision);
+
 /* ---- users: who may call. They are no part of the log and have no revisions ---- */
 
 struct jg_user_row {
@@ -368,5 +417,38 @@ JG_MUST_CHECK struct jg_status jg_txn_planning_add(struct jg_txn *txn, const str
  * the answer's created_ticks. */
 JG_MUST_CHECK struct jg_status jg_txn_answer_put(struct jg_txn *txn, struct jg_uuid request_id,
                                                  const struct jg_kept_answer *answer, int64_t expired_ticks);
+
+/* Drops the oldest records of the log, those of whole requests alone and none above through_revision: count_max (> 0) records at
+ * most, but at least one request, if there is a whole one. *ret_oldest_revision: oldest_revision from now on; call again in
+ * another write while that is at most through_revision and still moves. What the deleted take in the file is used again. */
+JG_MUST_CHECK struct jg_status jg_txn_log_trim(struct jg_txn *txn, int64_t through_revision, size_t count_max,
+                                               int64_t *ret_oldest_revision);
+
+/* ---- copies of the whole record ---- */
+
+struct jg_store_copy {
+  struct jg_str url;            /* of the store */
+  struct jg_str path;           /* of the copy, a file */
+  bool replace;                 /* what is copied to may exist, and is replaced */
+  const struct jg_clock *clock; /* borrows during the call */
+  /* Called now and then. NULL allowed. */
+  void (*progress)(int64_t done_bytes, int64_t total_bytes, void *data);
+  void *data;
+};
+struct jg_store_copied {
+  int64_t bytes;
+  int64_t tenants, jobs;
+};
+/* Copies the record of one moment to the file, beside a server that goes on writing. The file is there whole and durable, or not
+ * at all: it is written under another name (PATH.partial) first. Its epochs are new ones (R5), so that a copy that is served as it
+ * is takes no token either. ALREADY_EXISTS unless `replace`; refusals of jg_store_open for the store; UNAVAILABLE when the file
+ * cannot be written. Thread: main; it blocks. */
+JG_MUST_CHECK struct jg_status jg_store_backup(const struct jg_store_copy *copy, struct jg_arena *arena,
+                                               struct jg_store_copied *ret_copied);
+/* Makes the store from the file, after the whole file was checked, under new epochs (R5). Needs the store alone: STORE_LOCKED
+ * else. ALREADY_EXISTS unless `replace`; refusals of jg_store_open, for the file and for the store (a store that is damaged may be
+ * replaced, another program's file may not). Until the last step nothing of an old store is touched. Thread: main; it blocks. */
+JG_MUST_CHECK struct jg_status jg_store_restore(const struct jg_store_copy *copy, struct jg_arena *arena,
+                                                struct jg_store_copied *ret_copied);
 
 #endif
