@@ -26,6 +26,19 @@ bool jg_jobs_ended_early(struct jg_call *call);
 /* How many of the jobs come before response bytes reach `bytes_max` (0: no limit); at least one of them. */
 size_t jg_jobs_fit(const struct jg_parts *jobs, size_t count, bool nodes, size_t bytes_max);
 
+/* ---- parents.c ---- */
+
+/* What a read found. */
+struct jg_jobs_page {
+  const struct jg_job_row *rows;
+  struct jg_parts *parts; /* of rows, expanded */
+  size_t count;
+  size_t bytes_max; /* of payloads, the parents' too */
+};
+/* Gives each job its parent, in the jobs' own transaction; one that has none, or whose parent is not in the record, gets none.
+ * Leaves in page->count the jobs that fit, at least one of them. Thread: store. */
+JG_MUST_CHECK struct jg_status jg_jobs_parents(struct jg_call *call, struct jg_txn *txn, struct jg_jobs_page *page);
+
 /* ---- request.c: first answers to requests with an id of their own (AIP-155). Thread: store, but for read ---- */
 
 /* A request's id and what the request was. */

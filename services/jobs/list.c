@@ -204,6 +204,12 @@ static struct jg_status read_page(struct list *list, struct jg_txn *txn, struct 
   }
   const struct jg_expand_options options = {.tenant = call->identity.tenant};
   JG_RETURN_IF_ERROR(jg_expand_jobs(call->app->expander, txn, &options, rows.rows, rows.count, &call->arena, parts));
+  if (jg_read_mask_has_parent(&list->mask)) {
+    struct jg_jobs_page page = {rows.rows, parts, rows.count, list->query.bytes_max};
+    JG_RETURN_IF_ERROR(jg_jobs_parents(call, txn, &page));
+    rows.more = rows.more || page.count < rows.count;
+    rows.count = page.count;
+  }
   JG_RETURN_IF_ERROR(jg_read_mask_apply(&list->mask, parts, rows.count, &call->arena));
   size_t bytes_max = call->response_bytes_max;
   if (bytes_max != 0) {

@@ -2,6 +2,7 @@
 
 #include "proto/codec/message.h"
 #include "proto/codec/wire.h"
+#include "proto/schema/members.h"
 
 /* field: of the request, for errors. */
 static struct jg_status read_path(struct jg_str path, const char *field, struct jg_arena *arena, uint64_t *present) {
@@ -66,6 +67,10 @@ struct jg_status jg_read_mask_read(char *const *paths, size_t count, struct jg_a
 
 static bool names(const struct jg_read_mask *mask, uint8_t member) {
   return member != JG_NO_INDEX && (mask->members >> member & 1) != 0;
+}
+
+bool jg_read_mask_has_parent(const struct jg_read_mask *mask) {
+  return names(mask, JG_JOB_PARENT_JOB);
 }
 
 bool jg_read_mask_has_nodes(const struct jg_read_mask *mask) {

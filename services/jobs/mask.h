@@ -14,13 +14,15 @@ JG_MUST_CHECK struct jg_status jg_mask_read(char *const *paths, size_t count, co
 
 /* What an answer shows of a job. */
 struct jg_read_mask {
-  bool all;
+  bool all; /* but the parent job, if it is not among the members */
   bool revision, etag;
   uint64_t members; /* bit i: member i */
 };
 /* paths, count: of the read_mask; none, or "*": all. Else proto names, revision and etag too. INVALID_ARGUMENT naming read_mask. */
 JG_MUST_CHECK struct jg_status jg_read_mask_read(char *const *paths, size_t count, struct jg_arena *arena,
                                                  struct jg_read_mask *ret_mask);
+/* True if it names the parent job, which comes no other way: "all" is without it. */
+bool jg_read_mask_has_parent(const struct jg_read_mask *mask);
 /* True if it names an embedded entity, "all" included. */
 bool jg_read_mask_has_nodes(const struct jg_read_mask *mask);
 /* Leaves in the jobs what the mask names. RESOURCE_EXHAUSTED at the arena's cap. */

@@ -31,7 +31,8 @@ static struct jg_answer_key answer_key(const struct get *get) {
 
 /* Ready answers are whole jobs, for transports that send them as they are. */
 static bool keeps_answers(const struct get *get) {
-  return get->call->takes_ready && get->call->app->answers != NULL && get->mask.all;
+  return get->call->takes_ready && get->call->app->answers != NULL && get->mask.all &&
+         !jg_read_mask_has_parent(&get->mask);
 }
 
 static struct jg_status read_job(struct jg_txn *txn, void *data) {
@@ -48,6 +49,10 @@ static struct jg_status read_job(struct jg_txn *txn, void *data) {
   }
   const struct jg_expand_options options = {.tenant = call->identity.tenant, .memory_only = get->memory_only};
   JG_RETURN_IF_ERROR(jg_expand_jobs(call->app->expander, txn, &options, &get->row, 1, &call->arena, &get->parts));
+  if (jg_read_mask_has_parent(&get->mask)) {
+    struct jg_jobs_page page = {&get->row, &get->parts, 1, SIZE_MAX};
+    JG_RETURN_IF_ERROR(jg_jobs_parents(call, txn, &page));
+  }
   return jg_read_mask_apply(&get->mask, &get->parts, 1, &call->arena);
 }
 
@@ -127,10 +132,12 @@ void jg_jobs_get(struct jg_call *call) {
     return;
   }
   // One point read and what is in memory: on this thread. Anything else goes to a reader.
-  status = jg_store_read_inline(call->app->store, call->identity.tenant, read_job, get);
-  if (status.code != JG_UNAVAILABLE) {
-    finish_get(get, status);
-    return;
+  if (!jg_read_mask_has_parent(&get->mask)) {
+    status = jg_store_read_inline(call->app->store, call->identity.tenant, read_job, get);
+    if (status.code != JG_UNAVAILABLE) {
+      finish_get(get, status);
+      return;
+    }
   }
   get->memory_only = false;
   get->read = (struct jg_store_read){
@@ -203,12 +210,27 @@ static struct jg_status list_ids(struct batch *batch, const bool *pick, char ***
   return JG_STATUS_OK;
 }
 
+/* What does not fit with its parents is unread. */
+static struct jg_status add_parents(struct batch *batch, struct jg_txn *txn) {
+  size_t bytes_max = batch->call->response_bytes_max != 0 ? batch->call->response_bytes_max : BATCH_BYTES_MAX;
+  struct jg_jobs_page page = {batch->rows, batch->parts, batch->row_count, bytes_max};
+  JG_RETURN_IF_ERROR(jg_jobs_parents(batch->call, txn, &page));
+  if (page.count < batch->row_count) {
+    batch->read_count = batch->index_of[page.count];
+    batch->row_count = page.count;
+  }
+  return JG_STATUS_OK;
+}
+
 static struct jg_status read_batch(struct batch *batch, struct jg_txn *txn, struct jg_answer *answer) {
   struct jg_call *call = batch->call;
   const struct jg_expand_options options = {.tenant = call->identity.tenant};
   JG_RETURN_IF_ERROR(read_rows(batch, txn));
   JG_RETURN_IF_ERROR(
       jg_expand_jobs(call->app->expander, txn, &options, batch->rows, batch->row_count, &call->arena, batch->parts));
+  if (jg_read_mask_has_parent(&batch->mask)) {
+    JG_RETURN_IF_ERROR(add_parents(batch, txn));
+  }
   JG_RETURN_IF_ERROR(jg_read_mask_apply(&batch->mask, batch->parts, batch->row_count, &call->arena));
   size_t bytes_max = call->response_bytes_max;
   if (bytes_max != 0) {
