@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests: the unit tests under Bazel, then the scenarios from outside with clients nobody here wrote.
+# All tests: the unit tests under Bazel, JSONTestSuite, then the scenarios from outside with clients nobody here wrote.
 # Names on the command line: only these files of tests/scenario. Set CONFIG=asan (ubsan, tsan, clang) for another build.
 # Each runner ends on a line "NAME: N passed, N failed, N skipped"; the last line has the totals.
 set -uo pipefail
@@ -25,16 +25,21 @@ if [ $# -eq 0 ]; then
   total unit "$p" "$f" 0
 fi
 
-if [ -z "${CONFIG:-}" ]; then
-  tests/scenario/run.sh "$@" 2>&1 | tee out/scenario.log
-  line=$(grep -E '^scenario: [0-9]+ passed' out/scenario.log | tail -1)
+# A script of tests/ that ends on a line of its own.
+runner() { # name script arguments...
+  local name=$1 line
+  "${@:2}" 2>&1 | tee "out/$name.log"
+  line=$(grep -E "^$name: [0-9]+ passed" "out/$name.log" | tail -1)
   if [ -n "$line" ]; then
-    read -r p f s <<<"$(sed -E 's/scenario: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped/\1 \2 \3/' <<<"$line")"
+    read -r p f s <<<"$(sed -E 's/^[a-z_]+: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped/\1 \2 \3/' <<<"$line")"
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
   else
-    total scenario 0 1 0
+    total "$name" 0 1 0
   fi
-fi
+}
+
+[ $# -ne 0 ] || runner json_suite tests/jsonsuite/run.sh
+[ -n "${CONFIG:-}" ] || runner scenario tests/scenario/run.sh "$@"
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
