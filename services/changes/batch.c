@@ -4,7 +4,6 @@
 #include "jobgate/v1/job_service.pb-c.h"
 #include "proto/codec/proto_encode.h"
 #include "proto/codec/wire.h"
-#include "services/changes/token.h"
 
 /* Field numbers of job_service.proto. */
 enum { RESPONSE_CHANGES = 2 };
@@ -72,20 +71,19 @@ static size_t field_size(uint32_t number, size_t len) {
   return jg_wire_varint_size((uint64_t)number << 3) + jg_wire_varint_size(len) + len;
 }
 
-struct jg_batch jg_batch_join(const struct jg_view_key *key, const struct jg_str *bodies, size_t count, int64_t after,
-                              int64_t through, bool resumable) {
-  JG_ASSERT(after < through);
-  char text[JG_TOKEN_TEXT_MAX];
-  struct jg_str token = JG_STR_NONE;
-  if (resumable) {
-    const struct jg_token here = {key->tenant, key->epoch, through, key->filter_hash};
-    token = jg_str_make(text, jg_token_format(&here, text));
+struct jg_batch jg_batch_join(const struct jg_token *token, const struct jg_str *bodies, size_t count, int64_t after,
+                              int64_t through) {
+  JG_ASSERT(after < through && (token == NULL || token->revision == through));
+  char memory[JG_TOKEN_TEXT_MAX];
+  struct jg_str text = JG_STR_NONE;
+  if (token != NULL) {
+    text = jg_str_make(memory, jg_token_format(token, memory));
   }
   size_t body_len = 0;
   for (size_t i = 0; i < count; i++) {
     body_len += bodies[i].len;
   }
-  size_t inner = body_len + (resumable ? field_size(CHANGES_RESUME_TOKEN, token.len) : 0);
+  size_t inner = body_len + (token != NULL ? field_size(CHANGES_RESUME_TOKEN, text.len) : 0);
   struct jg_bytes *bytes = jg_bytes_create_room(field_size(RESPONSE_CHANGES, inner));
   struct jg_buf out = window(bytes);
   jg_wire_put_tag(&out, RESPONSE_CHANGES, JG_WIRE_LEN);
@@ -94,13 +92,13 @@ struct jg_batch jg_batch_join(const struct jg_view_key *key, const struct jg_str
   for (size_t i = 0; i < count; i++) {
     jg_buf_append_str(&out, bodies[i]);
   }
-  if (resumable) {
-    jg_wire_put_bytes(&out, CHANGES_RESUME_TOKEN, token);
+  if (token != NULL) {
+    jg_wire_put_bytes(&out, CHANGES_RESUME_TOKEN, text);
   }
   JG_ASSERT(!out.failed && out.len == bytes->len);
   return (struct jg_batch){.after = after,
                            .through = through,
-                           .resumable = resumable,
+                           .resumable = token != NULL,
                            .body_at = body_at,
                            .body_len = body_len,
                            .bytes = bytes};
@@ -160,11 +158,17 @@ static struct jg_str id_payload(struct jg_uuid id, struct id_payload *out) {
   return jg_buf_str(&buf);
 }
 
-/* Last change that the stream sees of its request: an entity's change behind it is not sent. */
-static bool is_last(const struct jg_changes *changes, size_t index) {
+/* Is the change sent? */
+static bool is_shown(const struct jg_batch_source *source, const struct jg_change *change) {
+  return change->kind == JG_KIND_JOB && (!source->in_snapshot || change->rid <= source->passed_rid);
+}
+
+/* Last change that the stream sees of its request: what is not shown behind it does not count. */
+static bool is_last(const struct encoder *encoder, size_t index) {
+  const struct jg_changes *changes = encoder->changes;
   while (!changes->items[index].last && index + 1 < changes->count) {
     index++;
-    if (changes->items[index].kind == JG_KIND_JOB) {
+    if (is_shown(encoder->source, &changes->items[index])) {
       return false;
     }
   }
@@ -183,7 +187,7 @@ static struct jg_status expand_ahead(struct encoder *encoder, size_t index) {
   size_t i = index;
   for (; i < changes->count && count < EXPAND_COUNT; i++) {
     const struct jg_change *change = &changes->items[i];
-    if (change->kind == JG_KIND_JOB && change->change != JG_CHANGE_DELETED) {
+    if (is_shown(encoder->source, change) && change->change != JG_CHANGE_DELETED) {
       rows[count++] = (struct jg_job_row){
           .rid = change->rid, .revision = change->revision, .id = change->id, .payload = change->payload};
     }
@@ -246,7 +250,10 @@ static struct jg_status flush(struct encoder *encoder, int64_t through, bool res
   JG_ASSERT(!encoder->body.failed);
   const struct jg_str body = jg_buf_str(&encoder->body);
   struct jg_batch *batch = &batches->items[batches->count++];
-  *batch = jg_batch_join(encoder->source->key, &body, 1, encoder->after, through, resumable);
+  struct jg_token token = jg_view_token(encoder->source->key, through);
+  token.in_snapshot = encoder->source->in_snapshot;
+  token.rid = encoder->source->passed_rid;
+  *batch = jg_batch_join(resumable ? &token : NULL, &body, 1, encoder->after, through);
   batch->change_count = encoder->change_count;
   batches->through = through;
   encoder->after = through;
@@ -270,7 +277,7 @@ static struct jg_status put_change(struct encoder *encoder, size_t index) {
   jg_wire_put_uint(piece, CHANGE_KIND, (uint64_t)change->change);
   size_t head_len = piece->len;
   put_mask(piece, change->change == JG_CHANGE_UPDATED ? change->changed : 0);
-  jg_wire_put_uint(piece, CHANGE_TRANSACTION_LAST, is_last(encoder->changes, index));
+  jg_wire_put_uint(piece, CHANGE_TRANSACTION_LAST, is_last(encoder, index));
   if (change->trace.len > 0 && change->trace.len <= TRACE_BYTES_MAX) {
     jg_wire_put_bytes(piece, CHANGE_TRACEPARENT, change->trace);
   }
@@ -298,7 +305,7 @@ static struct jg_status encode_page(struct encoder *encoder) {
   const struct jg_changes *changes = encoder->changes;
   for (size_t i = 0; i < changes->count; i++) {
     const struct jg_change *change = &changes->items[i];
-    if (change->kind == JG_KIND_JOB) {
+    if (is_shown(encoder->source, change)) {
       JG_RETURN_IF_ERROR(put_change(encoder, i));
     }
     if (!is_full(encoder) && change->last && encoder->body.len >= JG_BATCH_BYTES) {

@@ -5,6 +5,7 @@
 #define JG_SERVICES_CHANGES_BATCH_H
 
 #include "base/bytes.h"
+#include "services/changes/token.h"
 #include "services/expand/expand.h"
 
 /* A request's end closes the message once it holds this many bytes of changes. */
@@ -18,6 +19,12 @@ struct jg_view_key {
   uint64_t filter_hash; /* 0: no filter */
 };
 
+/* The token of a place in a view's log. */
+static inline struct jg_token jg_view_token(const struct jg_view_key *key, int64_t revision) {
+  return (struct jg_token){
+      .tenant = key->tenant, .epoch = key->epoch, .revision = revision, .filter_hash = key->filter_hash};
+}
+
 /* One message. It holds every change of a job that the view shows with after < revision <= through. */
 struct jg_batch {
   int64_t after, through;
@@ -30,7 +37,11 @@ struct jg_batch {
 struct jg_batch_source {
   const struct jg_view_key *key;
   struct jg_expander *expander;
-  struct jg_txn *txn; /* the snapshot that `changes` came from */
+  struct jg_txn *txn; /* what `changes` came from */
+  /* In the middle of a snapshot that has come to the jobs up to passed_rid: what changes of the others is not shown, as they
+   * come in a later part, and tokens tell how far it is. */
+  bool in_snapshot;
+  int64_t passed_rid;
 };
 struct jg_batches {
   struct jg_batch *items; /* in the arena; the caller owns each one's reference */
@@ -45,9 +56,10 @@ JG_MUST_CHECK struct jg_status jg_batch_encode(const struct jg_batch_source *sou
                                                int64_t after, size_t batches_max, struct jg_arena *arena,
                                                struct jg_batches *ret_batches);
 
-/* Makes one message of the bodies given, in order. change_count is the caller's to fill. */
-struct jg_batch jg_batch_join(const struct jg_view_key *key, const struct jg_str *bodies, size_t count, int64_t after,
-                              int64_t through, bool resumable);
+/* Makes one message of the bodies given, in order, with the token of `through`, or without one: NULL, not resumable.
+ * change_count is the caller's to fill. */
+struct jg_batch jg_batch_join(const struct jg_token *token, const struct jg_str *bodies, size_t count, int64_t after,
+                              int64_t through);
 /* What is left of a batch's body behind `revision`; *ret_change_count: changes in it. */
 struct jg_str jg_batch_body_behind(const struct jg_batch *batch, int64_t revision, uint32_t *ret_change_count);
 

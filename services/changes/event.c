@@ -1,7 +1,6 @@
 #include "services/changes/event.h"
 
 #include "proto/codec/wire.h"
-#include "services/changes/token.h"
 
 /* Field numbers of job_service.proto and of google.protobuf.Duration. */
 enum { RESPONSE_OPENED = 1, RESPONSE_BOOKMARK = 3, RESPONSE_DRAIN = 4 };
@@ -15,10 +14,9 @@ enum { DURATION_SECONDS = 1, DURATION_NANOS = 2 };
 /* Ids, token and numbers of the largest of them, and the tag around it. */
 #define EVENT_BYTES_MAX 512
 
-static void put_token(struct jg_buf *out, uint32_t number, const struct jg_view_key *key, int64_t revision) {
+static void put_token(struct jg_buf *out, uint32_t number, const struct jg_token *token) {
   char text[JG_TOKEN_TEXT_MAX];
-  const struct jg_token token = {key->tenant, key->epoch, revision, key->filter_hash};
-  jg_wire_put_bytes(out, number, jg_str_make(text, jg_token_format(&token, text)));
+  jg_wire_put_bytes(out, number, jg_str_make(text, jg_token_format(token, text)));
 }
 
 static void put_uuid(struct jg_buf *out, uint32_t number, struct jg_uuid id) {
@@ -44,32 +42,31 @@ static struct jg_bytes *wrap(uint32_t number, const struct jg_buf *event) {
   return jg_bytes_create(jg_buf_str(&out));
 }
 
-struct jg_bytes *jg_event_opened(const struct jg_view_key *key, struct jg_uuid stream_id, int64_t heartbeat_ns,
-                                 int64_t revision) {
+struct jg_bytes *jg_event_opened(const struct jg_token *token, struct jg_uuid stream_id, int64_t heartbeat_ns) {
   char memory[EVENT_BYTES_MAX];
   struct jg_buf out = {.data = memory, .capacity = sizeof(memory), .bytes_max = sizeof(memory)};
   put_uuid(&out, OPENED_STREAM_ID, stream_id);
   put_duration(&out, OPENED_HEARTBEAT, heartbeat_ns);
-  put_uuid(&out, OPENED_EPOCH, key->epoch);
-  put_token(&out, OPENED_TOKEN, key, revision);
-  jg_wire_put_uint(&out, OPENED_REVISION, (uint64_t)revision);
+  put_uuid(&out, OPENED_EPOCH, token->epoch);
+  put_token(&out, OPENED_TOKEN, token);
+  jg_wire_put_uint(&out, OPENED_REVISION, (uint64_t)token->revision);
   return wrap(RESPONSE_OPENED, &out);
 }
 
-struct jg_bytes *jg_event_bookmark(const struct jg_view_key *key, int64_t revision, int64_t now_ticks) {
+struct jg_bytes *jg_event_bookmark(const struct jg_token *token, int64_t now_ticks) {
   char memory[EVENT_BYTES_MAX];
   struct jg_buf out = {.data = memory, .capacity = sizeof(memory), .bytes_max = sizeof(memory)};
-  put_token(&out, BOOKMARK_TOKEN, key, revision);
-  jg_wire_put_uint(&out, BOOKMARK_REVISION, (uint64_t)revision);
+  put_token(&out, BOOKMARK_TOKEN, token);
+  jg_wire_put_uint(&out, BOOKMARK_REVISION, (uint64_t)token->revision);
   jg_wire_put_timestamp(&out, BOOKMARK_TIME, now_ticks);
   return wrap(RESPONSE_BOOKMARK, &out);
 }
 
-struct jg_bytes *jg_event_drain(const struct jg_view_key *key, int64_t revision, int64_t retry_delay_ms) {
+struct jg_bytes *jg_event_drain(const struct jg_token *token, int64_t retry_delay_ms) {
   JG_ASSERT(retry_delay_ms > 0);
   char memory[EVENT_BYTES_MAX];
   struct jg_buf out = {.data = memory, .capacity = sizeof(memory), .bytes_max = sizeof(memory)};
-  put_token(&out, DRAIN_TOKEN, key, revision);
+  put_token(&out, DRAIN_TOKEN, token);
   put_duration(&out, DRAIN_RETRY_DELAY, retry_delay_ms * NS_PER_MS);
   return wrap(RESPONSE_DRAIN, &out);
 }

@@ -3,14 +3,14 @@
 #ifndef JG_SERVICES_CHANGES_EVENT_H
 #define JG_SERVICES_CHANGES_EVENT_H
 
-#include "services/changes/batch.h"
+#include "base/bytes.h"
+#include "services/changes/token.h"
 
-/* First of a stream that starts behind `revision`. */
-struct jg_bytes *jg_event_opened(const struct jg_view_key *key, struct jg_uuid stream_id, int64_t heartbeat_ns,
-                                 int64_t revision);
-/* Everything up to `revision`, which ends a request, was sent. */
-struct jg_bytes *jg_event_bookmark(const struct jg_view_key *key, int64_t revision, int64_t now_ticks);
+/* First of a stream that starts at the token. */
+struct jg_bytes *jg_event_opened(const struct jg_token *token, struct jg_uuid stream_id, int64_t heartbeat_ns);
+/* Everything up to the token, which ends a request, was sent. */
+struct jg_bytes *jg_event_bookmark(const struct jg_token *token, int64_t now_ticks);
 /* Last of a stream; retry_delay_ms > 0. */
-struct jg_bytes *jg_event_drain(const struct jg_view_key *key, int64_t revision, int64_t retry_delay_ms);
+struct jg_bytes *jg_event_drain(const struct jg_token *token, int64_t retry_delay_ms);
 
 #endif

@@ -9,7 +9,9 @@
 #include "services/changes/event.h"
 #include "services/changes/token.h"
 
-static const struct jg_view_key key = {.tenant = 3, .epoch = {{0xab, 0xcd}}, .nodes = true, .filter_hash = 11};
+static struct jg_token at(int64_t revision) {
+  return (struct jg_token){.tenant = 3, .epoch = {{0xab, 0xcd}}, .revision = revision, .filter_hash = 11};
+}
 
 static Jobgate__V1__WatchJobsResponse *decode(struct jg_bytes *bytes) {
   Jobgate__V1__WatchJobsResponse *message =
@@ -25,12 +27,13 @@ static void check_token(const char *text, int64_t revision) {
   assert_int_equal(token.revision, revision);
   assert_int_equal(token.tenant, 3);
   assert_true(token.filter_hash == 11);
-  assert_true(jg_uuid_equal(token.epoch, key.epoch));
+  assert_true(jg_uuid_equal(token.epoch, at(0).epoch));
 }
 
 static void opened(void **state) {
   (void)state;
-  Jobgate__V1__WatchJobsResponse *message = decode(jg_event_opened(&key, (struct jg_uuid){{1}}, 7500000000, 42));
+  const struct jg_token token = at(42);
+  Jobgate__V1__WatchJobsResponse *message = decode(jg_event_opened(&token, (struct jg_uuid){{1}}, 7500000000));
   assert_int_equal(message->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_OPENED);
   const Jobgate__V1__WatchOpened *event = message->opened;
   assert_string_equal(event->stream_id, "01000000-0000-0000-0000-000000000000");
@@ -47,7 +50,8 @@ static void bookmark(void **state) {
   const int64_t revisions[] = {0, 1, INT64_MAX};
   for (size_t i = 0; i < JG_COUNT(revisions); i++) {
     int64_t ticks = INT64_C(17700000000000005);
-    Jobgate__V1__WatchJobsResponse *message = decode(jg_event_bookmark(&key, revisions[i], ticks));
+    const struct jg_token token = at(revisions[i]);
+    Jobgate__V1__WatchJobsResponse *message = decode(jg_event_bookmark(&token, ticks));
     assert_int_equal(message->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_BOOKMARK);
     assert_int_equal(message->bookmark->revision, revisions[i]);
     assert_int_equal(message->bookmark->time->seconds, 1770000000);
@@ -59,7 +63,8 @@ static void bookmark(void **state) {
 
 static void drain(void **state) {
   (void)state;
-  Jobgate__V1__WatchJobsResponse *message = decode(jg_event_drain(&key, 5, 1250));
+  const struct jg_token token = at(5);
+  Jobgate__V1__WatchJobsResponse *message = decode(jg_event_drain(&token, 1250));
   assert_int_equal(message->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_DRAIN);
   assert_int_equal(message->drain->retry_delay->seconds, 1);
   assert_int_equal(message->drain->retry_delay->nanos, 250000000);

@@ -180,7 +180,8 @@ static struct jg_batch join(struct jg_ring *ring, size_t index, int64_t cursor) 
     bytes += next->body_len;
     last = next;
   }
-  struct jg_batch joined = jg_batch_join(ring->key, bodies, count, cursor, last->through, last->resumable);
+  const struct jg_token token = jg_view_token(ring->key, last->through);
+  struct jg_batch joined = jg_batch_join(last->resumable ? &token : NULL, bodies, count, cursor, last->through);
   joined.change_count = change_count;
   remember(ring, &joined, i < ring->count);
   return joined;

@@ -28,7 +28,8 @@ static struct jg_batch make_batch(int64_t after, int64_t last, int64_t through, 
   }
   jg_free(padding);
   struct jg_str text = jg_buf_str(&body);
-  struct jg_batch batch = jg_batch_join(&key, &text, 1, after, through, resumable);
+  const struct jg_token token = jg_view_token(&key, through);
+  struct jg_batch batch = jg_batch_join(resumable ? &token : NULL, &text, 1, after, through);
   batch.change_count = (uint32_t)(last - after);
   jg_buf_done(&body);
   return batch;

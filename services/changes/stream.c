@@ -1,6 +1,5 @@
 #include "services/changes/event.h"
 #include "services/changes/hub_internal.h"
-#include "services/changes/token.h"
 
 static void read_log(struct jg_txn *txn, struct jg_status begun, void *data);
 
@@ -150,9 +149,15 @@ static void send_message(struct jg_hub_stream *stream, struct jg_bytes *message)
   stream->call->sink->send(stream->call, message);
 }
 
+/* Where the stream stands: what it needs to go on. */
+static struct jg_token place(const struct jg_hub_stream *stream) {
+  return jg_view_token(&stream->view->key, stream->resume);
+}
+
 void jg_hub_make(const struct jg_hub_move *move) {
   struct jg_hub_stream *stream = move->stream;
   struct jg_hub *hub = stream->hub;
+  struct jg_token token;
   switch (move->kind) {
     case JG_HUB_STAY:
       return;
@@ -164,12 +169,13 @@ void jg_hub_make(const struct jg_hub_move *move) {
       return;
     case JG_HUB_BOOKMARK:
       jg_metric_add(hub->metrics.bookmarks, 1);
-      send_message(stream,
-                   jg_event_bookmark(&stream->view->key, stream->resume, jg_clock_now_ticks(hub->options.clock)));
+      token = place(stream);
+      send_message(stream, jg_event_bookmark(&token, jg_clock_now_ticks(hub->options.clock)));
       return;
     case JG_HUB_DRAIN:
       stream->retry_delay_ms = jg_hub_retry_delay_ms(hub);
-      send_message(stream, jg_event_drain(&stream->view->key, stream->resume, stream->retry_delay_ms));
+      token = place(stream);
+      send_message(stream, jg_event_drain(&token, stream->retry_delay_ms));
       return;
     case JG_HUB_READ:
       submit_read(stream);
@@ -278,7 +284,7 @@ static struct jg_status history_lost(struct jg_hub_stream *stream, struct jg_txn
   const struct jg_view_key *key = &stream->view->key;
   struct jg_tenant_state state;
   JG_RETURN_IF_ERROR(jg_txn_tenant_state(txn, arena, &state));
-  const struct jg_token here = {key->tenant, key->epoch, stream->resume, key->filter_hash};
+  const struct jg_token here = jg_view_token(key, stream->resume);
   return jg_token_check(&here, &here, state.oldest_revision, state.revision, arena);
 }
 
@@ -286,7 +292,8 @@ static struct jg_status find_page(struct jg_hub_stream *stream, struct jg_txn *t
                                   struct found *found) {
   struct jg_changes changes;
   JG_RETURN_IF_ERROR(jg_txn_changes(txn, stream->cursor, JG_HUB_PAGE_COUNT, JG_HUB_PAGE_BYTES, arena, &changes));
-  const struct jg_batch_source source = {&stream->view->key, stream->hub->options.expander, txn};
+  const struct jg_batch_source source = {
+      .key = &stream->view->key, .expander = stream->hub->options.expander, .txn = txn};
   struct jg_batches batches;
   // One message: a stream holds no queue (H1). What it leaves of a large request is read again for the next one.
   JG_RETURN_IF_ERROR(jg_batch_encode(&source, &changes, stream->cursor, 1, arena, &batches));

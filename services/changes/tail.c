@@ -56,7 +56,7 @@ static struct jg_status read_changes(struct jg_txn *txn, struct jg_hub_page *pag
   }
   page->commit_ticks = changes.items[changes.count - 1].commit_ticks;
   for (struct jg_hub_view *view = page->views; view != NULL; view = view->next) {
-    const struct jg_batch_source source = {&view->key, page->hub->options.expander, txn};
+    const struct jg_batch_source source = {.key = &view->key, .expander = page->hub->options.expander, .txn = txn};
     JG_RETURN_IF_ERROR(jg_batch_encode(&source, &changes, after, SIZE_MAX, &page->arena, &view->fresh));
     view->fed = true;
   }

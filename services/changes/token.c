@@ -3,15 +3,18 @@
 #include "base/base64url.h"
 #include "base/compiler.h"
 
-/* Bytes of a token, integers big-endian: version, tenant, epoch, revision, filter hash, check sum of what stands before.
- * A multiple of 3, so that base64url has no spare bits and each token has one spelling. */
-#define TOKEN_VERSION 1
-#define TENANT_AT 1
-#define EPOCH_AT 9
-#define REVISION_AT 25
-#define FILTER_AT 33
-#define SUM_AT 41
-#define TOKEN_BYTES 45
+/* Bytes of a token, integers big-endian: version, flags, tenant, epoch, revision, filter hash, rid, check sum of what stands
+ * before. A multiple of 3, so that base64url has no spare bits and each token has one spelling. */
+#define TOKEN_VERSION 2
+#define FLAGS_AT 1
+#define TENANT_AT 2
+#define EPOCH_AT 10
+#define REVISION_AT 26
+#define FILTER_AT 34
+#define RID_AT 42
+#define SUM_AT 50
+#define TOKEN_BYTES 54
+#define FLAG_IN_SNAPSHOT 1u
 #define TOKEN_TEXT_LEN ((size_t)TOKEN_BYTES / 3 * 4)
 _Static_assert(TOKEN_BYTES % 3 == 0, "no spare bits");
 _Static_assert(TOKEN_TEXT_LEN <= JG_TOKEN_TEXT_MAX, "a token fits its buffer");
@@ -36,12 +39,13 @@ static void put_sum(uint8_t bytes[TOKEN_BYTES]) {
 }
 
 size_t jg_token_format(const struct jg_token *token, char out[JG_TOKEN_TEXT_MAX]) {
-  JG_ASSERT(token->revision >= 0);
-  uint8_t bytes[TOKEN_BYTES] = {TOKEN_VERSION};
+  JG_ASSERT(token->revision >= 0 && token->rid >= 0 && (token->in_snapshot || token->rid == 0));
+  uint8_t bytes[TOKEN_BYTES] = {TOKEN_VERSION, token->in_snapshot ? FLAG_IN_SNAPSHOT : 0};
   jg_put_be64(bytes + TENANT_AT, (uint64_t)token->tenant);
   memcpy(bytes + EPOCH_AT, token->epoch.bytes, sizeof(token->epoch.bytes));
   jg_put_be64(bytes + REVISION_AT, (uint64_t)token->revision);
   jg_put_be64(bytes + FILTER_AT, token->filter_hash);
+  jg_put_be64(bytes + RID_AT, (uint64_t)token->rid);
   put_sum(bytes);
   jg_base64url_encode(bytes, sizeof(bytes), out);
   return TOKEN_TEXT_LEN;
@@ -75,9 +79,12 @@ struct jg_status jg_token_parse(struct jg_str text, struct jg_token *ret_token) 
   }
   struct jg_token token = {.tenant = (int64_t)jg_take_be64(bytes + TENANT_AT),
                            .revision = (int64_t)jg_take_be64(bytes + REVISION_AT),
-                           .filter_hash = jg_take_be64(bytes + FILTER_AT)};
+                           .filter_hash = jg_take_be64(bytes + FILTER_AT),
+                           .in_snapshot = bytes[FLAGS_AT] == FLAG_IN_SNAPSHOT,
+                           .rid = (int64_t)jg_take_be64(bytes + RID_AT)};
   memcpy(token.epoch.bytes, bytes + EPOCH_AT, sizeof(token.epoch.bytes));
-  if (token.revision < 0) {
+  bool known = (bytes[FLAGS_AT] & ~FLAG_IN_SNAPSHOT) == 0 && (token.in_snapshot || token.rid == 0);
+  if (!known || token.revision < 0 || token.rid < 0) {
     return not_a_token;
   }
   *ret_token = token;

@@ -11,13 +11,17 @@
 static const struct jg_token sample = {.tenant = 7,
                                        .epoch = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}},
                                        .revision = 1234567890123,
-                                       .filter_hash = UINT64_C(0xfedcba9876543210)};
+                                       .filter_hash = UINT64_C(0xfedcba9876543210),
+                                       .in_snapshot = true,
+                                       .rid = 9876543210};
 
 static void same_token(const struct jg_token *a, const struct jg_token *b) {
   assert_int_equal(a->tenant, b->tenant);
   assert_true(jg_uuid_equal(a->epoch, b->epoch));
   assert_int_equal(a->revision, b->revision);
   assert_true(a->filter_hash == b->filter_hash);
+  assert_int_equal(a->in_snapshot, b->in_snapshot);
+  assert_int_equal(a->rid, b->rid);
 }
 
 static void round_trip(void **state) {
@@ -28,6 +32,8 @@ static void round_trip(void **state) {
     token.revision = numbers[i];
     token.tenant = numbers[JG_COUNT(numbers) - 1 - i];
     token.filter_hash = (uint64_t)numbers[i] * 3;
+    token.in_snapshot = i % 2 == 0;
+    token.rid = token.in_snapshot ? numbers[i] : 0;
     char text[JG_TOKEN_TEXT_MAX];
     size_t len = jg_token_format(&token, text);
     assert_in_range(len, 1, JG_TOKEN_TEXT_MAX);
@@ -37,12 +43,12 @@ static void round_trip(void **state) {
   }
 }
 
-/* Tokens are kept by clients across upgrades: the text of version 1 must not change. */
+/* Tokens are kept by clients across upgrades: the text of a version must not change. */
 static void text_is_stable(void **state) {
   (void)state;
   char text[JG_TOKEN_TEXT_MAX];
   size_t len = jg_token_format(&sample, text);
-  const char expected[] = "AQAAAAAAAAAHAQIDBAUGBwgJCgsMDQ4PEAAAAR9x-wTL_ty6mHZUMhBCpHOg";
+  const char expected[] = "AgEAAAAAAAAABwECAwQFBgcICQoLDA0ODxAAAAEfcfsEy_7cuph2VDIQAAAAAkywFurZ3LnI";
   assert_int_equal(len, sizeof(expected) - 1);
   assert_memory_equal(text, expected, len);
 }
@@ -85,13 +91,18 @@ static void garbage_is_refused(void **state) {
   refuse(jg_str_make(text, len + 1));
   refuse(JG_STR_NONE);
   refuse(JG_STR("12345"));
-  refuse(JG_STR("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
+  refuse(JG_STR("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
+  // Right check sums over an unknown flag, a rid outside a snapshot, negative numbers.
+  refuse(JG_STR("AgIAAAAAAAAABwECAwQFBgcICQoLDA0ODxAAAAAAAAAABQAAAAAAAAAAAAAAAAAAAAAv_hBK"));
+  refuse(JG_STR("AgAAAAAAAAAABwECAwQFBgcICQoLDA0ODxAAAAAAAAAABQAAAAAAAAAAAAAAAAAAAAFkm_lN"));
+  refuse(JG_STR("AgEAAAAAAAAABwECAwQFBgcICQoLDA0ODxD_________-wAAAAAAAAAAAAAAAAAAAAGK1cTf"));
+  refuse(JG_STR("AgEAAAAAAAAABwECAwQFBgcICQoLDA0ODxAAAAAAAAAABQAAAAAAAAAA__________9kkWWi"));
 }
 
 static void another_version_is_named(void **state) {
   (void)state;
-  // Version 2 with a right check sum.
-  const struct jg_str text = JG_STR("AgAAAAAAAAAHAQIDBAUGBwgJCgsMDQ4PEAAAAR9x-wTL_ty6mHZUMhAe6a6S");
+  // Version 3 with a right check sum.
+  const struct jg_str text = JG_STR("AwEAAAAAAAAABwECAwQFBgcICQoLDA0ODxAAAAEfcfsEy_7cuph2VDIQAAAAAkywFuoUbdk1");
   refuse(text);
   struct jg_token token;
   struct jg_status status = jg_token_parse(text, &token);
@@ -129,7 +140,8 @@ static void matrix(void **state) {
     const struct check_case *c = &cases[i];
     struct jg_arena arena;
     jg_arena_init(&arena, 4096);
-    struct jg_token token = {c->tenant, {{c->epoch}}, c->revision, c->filter_hash};
+    struct jg_token token = {
+        .tenant = c->tenant, .epoch = {{c->epoch}}, .revision = c->revision, .filter_hash = c->filter_hash};
     struct jg_status status = jg_token_check(&token, &expected, c->oldest, c->newest, &arena);
     assert_int_equal(status.code, c->code);
     assert_int_equal(status.reason, c->reason);

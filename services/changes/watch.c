@@ -13,7 +13,7 @@ static struct jg_status take_position(struct jg_hub_stream *stream, struct jg_tx
   }
   stream->cursor = state.revision;
   if (stream->wish.start == JG_START_TOKEN) {
-    const struct jg_token expected = {key.tenant, key.epoch, 0, key.filter_hash};
+    const struct jg_token expected = jg_view_token(&key, 0);
     JG_RETURN_IF_ERROR(jg_token_check(&stream->wish.token, &expected, state.oldest_revision, state.revision, arena));
     stream->cursor = stream->wish.token.revision;
   }
@@ -46,7 +46,8 @@ static void open_stream(struct jg_txn *txn, struct jg_status begun, void *data) 
     jg_hub_end(stream, cancelled ? jg_status_make(JG_CANCELLED, JG_REASON_NONE, "the client has gone") : status);
     return;
   }
-  call->sink->send(call, jg_event_opened(&stream->view->key, stream->id, stream->wish.heartbeat_ns, stream->cursor));
+  const struct jg_token start = jg_view_token(&stream->view->key, stream->resume);
+  call->sink->send(call, jg_event_opened(&start, stream->id, stream->wish.heartbeat_ns));
 }
 
 void jg_hub_watch(struct jg_call *call) {
