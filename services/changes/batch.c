@@ -2,8 +2,8 @@
 
 #include "base/limits.h"
 #include "jobgate/v1/job_service.pb-c.h"
-#include "proto/codec/proto_encode.h"
 #include "proto/codec/wire.h"
+#include "services/changes/shown.h"
 
 /* Field numbers of job_service.proto. */
 enum { RESPONSE_CHANGES = 2 };
@@ -35,11 +35,6 @@ _Static_assert((int)JG_CHANGE_DELETED == (int)JOBGATE__V1__CHANGE_KIND__CHANGE_K
 #define TRACE_BYTES_MAX 256u
 /* Jobs expanded at once: few enough that a message which is full early has not expanded much for nothing. */
 #define EXPAND_COUNT 32u
-
-/* Room for a payload of an id alone. */
-struct id_payload {
-  char bytes[JG_UUID_TEXT_LEN + 8];
-};
 
 /* One page on its way into messages. */
 struct encoder {
@@ -147,17 +142,6 @@ static void put_mask(struct jg_buf *out, uint64_t changed) {
   }
 }
 
-/* The payload of a job of which nothing but the id is sent. */
-static struct jg_str id_payload(struct jg_uuid id, struct id_payload *out) {
-  const struct jg_entity *job = jg_entity(JG_KIND_JOB);
-  char text[JG_UUID_TEXT_LEN];
-  jg_uuid_format(id, text);
-  struct jg_buf buf = {.data = out->bytes, .capacity = sizeof(out->bytes), .bytes_max = sizeof(out->bytes)};
-  jg_wire_put_bytes(&buf, job->members[job->id_member].number, jg_str_make(text, sizeof(text)));
-  JG_ASSERT(!buf.failed);
-  return jg_buf_str(&buf);
-}
-
 /* Is the change sent? */
 static bool is_shown(const struct jg_batch_source *source, const struct jg_change *change) {
   return change->kind == JG_KIND_JOB && (!source->in_snapshot || change->rid <= source->passed_rid);
@@ -201,30 +185,17 @@ static struct jg_status expand_ahead(struct encoder *encoder, size_t index) {
   return JG_STATUS_OK;
 }
 
-/* The job of a change, as small as it must be to fit a message. `alone_bytes` must live as long as the parts. */
-static struct jg_status job_of(struct encoder *encoder, size_t index, struct id_payload *alone_bytes,
-                               struct jg_parts *ret_parts, bool *ret_nodes) {
+/* The job of a change. */
+static struct jg_status job_of(struct encoder *encoder, size_t index, struct jg_shown *ret_shown) {
   const struct jg_change *change = &encoder->changes->items[index];
-  const struct jg_parts alone = {.entity = jg_entity(JG_KIND_JOB), .payload = id_payload(change->id, alone_bytes)};
-  *ret_nodes = encoder->source->key->nodes;
-  if (change->change == JG_CHANGE_DELETED) {
-    *ret_parts = alone;
-    return JG_STATUS_OK;
+  const struct jg_parts *job = NULL;
+  if (change->change != JG_CHANGE_DELETED) {
+    if (index >= encoder->expanded_to) {
+      JG_RETURN_IF_ERROR(expand_ahead(encoder, index));
+    }
+    job = &encoder->parts[encoder->part_next++];
   }
-  if (index >= encoder->expanded_to) {
-    JG_RETURN_IF_ERROR(expand_ahead(encoder, index));
-  }
-  *ret_parts = encoder->parts[encoder->part_next++];
-  const size_t bytes_max = BODY_BYTES_MAX - CHANGE_BYTES_MAX;
-  if (*ret_nodes && jg_proto_encode_size(ret_parts, true) > bytes_max) {
-    *ret_nodes = false;
-  }
-  if (!*ret_nodes && jg_proto_encode_size(ret_parts, false) > bytes_max) {
-    struct jg_parts whole = *ret_parts;
-    *ret_parts = alone;
-    ret_parts->revision = whole.revision;
-    ret_parts->etag = whole.etag;
-  }
+  jg_shown_make(encoder->source->key, change->id, job, BODY_BYTES_MAX - CHANGE_BYTES_MAX, ret_shown);
   return JG_STATUS_OK;
 }
 
@@ -265,10 +236,8 @@ static struct jg_status flush(struct encoder *encoder, int64_t through, bool res
 /* Appends the change of a job, closing the message before it if it would not fit. */
 static struct jg_status put_change(struct encoder *encoder, size_t index) {
   const struct jg_change *change = &encoder->changes->items[index];
-  struct jg_parts parts;
-  bool nodes = false;
-  struct id_payload alone_bytes;
-  JG_RETURN_IF_ERROR(job_of(encoder, index, &alone_bytes, &parts, &nodes));
+  struct jg_shown job;
+  JG_RETURN_IF_ERROR(job_of(encoder, index, &job));
 
   struct jg_buf *piece = &encoder->piece;
   jg_buf_clear(piece);
@@ -283,7 +252,7 @@ static struct jg_status put_change(struct encoder *encoder, size_t index) {
   }
   JG_ASSERT(!piece->failed);
 
-  size_t len = piece->len + field_size(CHANGE_JOB, jg_proto_encode_size(&parts, nodes));
+  size_t len = piece->len + field_size(CHANGE_JOB, jg_shown_size(&job));
   if (encoder->body.len > 0 && encoder->body.len + field_size(CHANGES_CHANGES, len) > BODY_BYTES_MAX) {
     const struct jg_change *before = &encoder->changes->items[index - 1];
     JG_RETURN_IF_ERROR(flush(encoder, before->revision, before->last));
@@ -295,7 +264,7 @@ static struct jg_status put_change(struct encoder *encoder, size_t index) {
   jg_wire_put_tag(body, CHANGES_CHANGES, JG_WIRE_LEN);
   jg_wire_put_varint(body, len);
   jg_buf_append(body, piece->data, head_len);
-  jg_proto_encode_field(CHANGE_JOB, &parts, nodes, body);
+  jg_shown_put(&job, CHANGE_JOB, body);
   jg_buf_append(body, piece->data + head_len, piece->len - head_len);
   encoder->change_count++;
   return JG_STATUS_OK;
