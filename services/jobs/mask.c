@@ -82,6 +82,24 @@ bool jg_read_mask_has_nodes(const struct jg_read_mask *mask) {
   return any;
 }
 
+struct jg_status jg_read_mask_view(const struct jg_read_mask *mask, Jobgate__V1__JobView view, bool unspecified_is_full,
+                                   struct jg_arena *arena, bool *ret_nodes) {
+  switch (view) {
+    case JOBGATE__V1__JOB_VIEW__JOB_VIEW_UNSPECIFIED:
+      *ret_nodes = mask->all ? unspecified_is_full : jg_read_mask_has_nodes(mask);
+      return JG_STATUS_OK;
+    case JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC:
+      *ret_nodes = false;
+      return JG_STATUS_OK;
+    case JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL:
+      *ret_nodes = true;
+      return JG_STATUS_OK;
+    default:
+      return jg_status_field(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "view",
+                             "must be JOB_VIEW_BASIC or JOB_VIEW_FULL");
+  }
+}
+
 /* The fields that the mask names, as they stand. */
 static bool cut_payload(const struct jg_read_mask *mask, struct jg_parts *job, struct jg_arena *arena) {
   char *bytes = jg_arena_alloc(arena, job->payload.len + 1);

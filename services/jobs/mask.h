@@ -3,6 +3,7 @@
 #define JG_SERVICES_JOBS_MASK_H
 
 #include "base/status.h"
+#include "jobgate/v1/job_service.pb-c.h"
 #include "proto/codec/parts.h"
 #include "proto/schema/schema.h"
 
@@ -25,6 +26,10 @@ JG_MUST_CHECK struct jg_status jg_read_mask_read(char *const *paths, size_t coun
 bool jg_read_mask_has_parent(const struct jg_read_mask *mask);
 /* True if it names an embedded entity, "all" included. */
 bool jg_read_mask_has_nodes(const struct jg_read_mask *mask);
+/* With embedded entities (FULL) or not; INVALID_ARGUMENT naming view for a number that is none. The mask decides with an
+ * unspecified view, unless it is "all". */
+JG_MUST_CHECK struct jg_status jg_read_mask_view(const struct jg_read_mask *mask, Jobgate__V1__JobView view,
+                                                 bool unspecified_is_full, struct jg_arena *arena, bool *ret_nodes);
 /* Leaves in the jobs what the mask names. RESOURCE_EXHAUSTED at the arena's cap. */
 JG_MUST_CHECK struct jg_status jg_read_mask_apply(const struct jg_read_mask *mask, struct jg_parts *jobs, size_t count,
                                                   struct jg_arena *arena);

@@ -332,20 +332,7 @@ struct jg_status jg_jobs_not_found(struct jg_call *call, struct jg_uuid id) {
 
 struct jg_status jg_jobs_view(struct jg_call *call, Jobgate__V1__JobView view, bool unspecified_is_full,
                               const struct jg_read_mask *mask, bool *ret_nodes) {
-  switch (view) {
-    case JOBGATE__V1__JOB_VIEW__JOB_VIEW_UNSPECIFIED:
-      *ret_nodes = mask->all ? unspecified_is_full : jg_read_mask_has_nodes(mask);
-      return JG_STATUS_OK;
-    case JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC:
-      *ret_nodes = false;
-      return JG_STATUS_OK;
-    case JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL:
-      *ret_nodes = true;
-      return JG_STATUS_OK;
-    default:
-      return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "view",
-                             "must be JOB_VIEW_BASIC or JOB_VIEW_FULL");
-  }
+  return jg_read_mask_view(mask, view, unspecified_is_full, &call->arena, ret_nodes);
 }
 
 struct jg_status jg_jobs_out_of_arena(void) {
