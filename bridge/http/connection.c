@@ -66,6 +66,11 @@ static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf) {
   *ret_buf = uv_buf_init(server->read_buffer, sizeof(server->read_buffer));
 }
 
+/* Its first answer comes in pieces for as long as its client listens: the client's end is the answer's, and is looked for. */
+static bool is_streaming(const struct jg_http_connection *connection) {
+  return connection->first != NULL && connection->first->state == JG_HTTP_REQUEST_STREAMING;
+}
+
 static void read_done(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf) {
   struct jg_http_connection *connection = connection_of(stream->data);
   struct jg_http_server *server = connection->server;
@@ -80,6 +85,9 @@ static void read_done(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf) {
     }
     if (connection->state == JG_HTTP_OPEN) {
       connection->state = JG_HTTP_LAST;
+    }
+    if (is_streaming(connection)) {
+      jg_http_connection_close(connection);
     }
   } else if (len < 0) {
     jg_http_connection_close(connection);
@@ -190,7 +198,12 @@ void jg_http_connection_settle(struct jg_http_connection *connection) {
     jg_http_connection_close(connection);
     return;
   }
-  bool wants = connection->state == JG_HTTP_LINGER || jg_http_connection_may_read(connection);
+  if (is_streaming(connection) && connection->eof) {
+    jg_http_connection_close(connection);
+    return;
+  }
+  bool wants = connection->state == JG_HTTP_LINGER || jg_http_connection_may_read(connection) ||
+               (connection->state == JG_HTTP_LAST && is_streaming(connection));
   set_reading(connection, wants && !connection->eof);
   jg_http_timeout_set(connection);
 }
@@ -283,7 +296,8 @@ void jg_http_connection_close(struct jg_http_connection *connection) {
 static void close_done(uv_handle_t *handle) {
   struct jg_http_connection *connection = connection_of(handle->data);
   struct jg_http_server *server = connection->server;
-  JG_ASSERT(connection->written == NULL && connection->first == NULL && !connection->dirty);
+  JG_ASSERT(connection->written == NULL && connection->streamed == NULL);
+  JG_ASSERT(connection->first == NULL && !connection->dirty);
   if (connection->previous != NULL) {
     connection->previous->next = connection->next;
   } else {

@@ -23,9 +23,30 @@ struct jg_http_connection;
 
 enum jg_http_request_state {
   JG_HTTP_REQUEST_READING,
-  JG_HTTP_REQUEST_WAITING, /* complete, for its turn */
-  JG_HTTP_REQUEST_RUNNING, /* with its handler, on any thread */
+  JG_HTTP_REQUEST_WAITING,   /* complete, for its turn */
+  JG_HTTP_REQUEST_RUNNING,   /* with its handler, on any thread */
+  JG_HTTP_REQUEST_STREAMING, /* its answer has begun and comes in pieces */
   JG_HTTP_REQUEST_ANSWERED
+};
+
+enum jg_http_stream_step { JG_HTTP_STREAM_NONE, JG_HTTP_STREAM_START, JG_HTTP_STREAM_SEND, JG_HTTP_STREAM_END };
+
+#define JG_HTTP_CHUNK_BYTES 20u /* a size of 64 bits in hex, and the line's end */
+
+/* A streamed answer. `given` and `piece` are written by the thread that gives the step, then handed over with the request; the
+ * rest is the loop's. */
+struct jg_http_stream {
+  enum jg_http_stream_step given; /* on its way to the loop */
+  struct jg_bytes *piece;         /* one reference; NULL: none */
+  bool complete;                  /* END: the body is whole */
+  enum jg_http_stream_step due;   /* arrived, and not written yet */
+  bool head_sent;
+  bool chunked;  /* HTTP/1.1; else the connection's end is the body's */
+  bool bodiless; /* HEAD: pieces are dropped */
+  bool last;     /* the connection ends after it, as its head says */
+  char chunk[JG_HTTP_CHUNK_BYTES];
+  size_t counted;    /* of the piece, in the connection's unwritten_bytes */
+  size_t sent_bytes; /* of pieces */
 };
 
 struct jg_http_span {
@@ -65,6 +86,7 @@ struct jg_http_work {
   char tail[JG_HTTP_TAIL_BYTES];
   size_t tail_len;
   size_t answer_bytes; /* counted in the connection's unwritten_bytes */
+  struct jg_http_stream stream;
 };
 
 enum jg_http_timeout {
@@ -119,8 +141,10 @@ struct jg_http_connection {
   size_t held_at;
   uv_write_t write;
   uv_shutdown_t shutdown;
-  struct jg_http_work *written; /* what `write` holds */
-  uint64_t submitted_bytes;     /* ever given to uv_write */
+  struct jg_http_work *written;  /* what `write` holds: answers, or */
+  struct jg_http_work *streamed; /* the one whose piece it holds */
+  unsigned pieces_at_once;       /* that went straight into the socket since the loop came round */
+  uint64_t submitted_bytes;      /* ever given to uv_write */
   enum jg_http_timeout timeout;
   uint64_t timeout_serial;
   uint64_t timeout_progress;
@@ -203,6 +227,20 @@ void jg_http_work_arrived(struct jg_http_work *work);
 void jg_http_work_complete(struct jg_http_work *work);
 /* It has left (or not: status 499): tells `done` and recycles. */
 void jg_http_work_end(struct jg_http_work *work, int status);
+/* The head but for what the loop adds; framing: the field that says where the body ends, or empty. False at the arena's cap. */
+bool jg_http_work_build_head(struct jg_http_work *work, const struct jg_http_response *response, struct jg_str framing);
+
+/* stream.c */
+/* A step of a streamed answer came by the queue of answers. */
+void jg_http_stream_arrived(struct jg_http_work *work);
+/* The first request in the order is streamed and has something to write. */
+bool jg_http_stream_due(const struct jg_http_connection *connection);
+/* Writes that; closes on an error. */
+void jg_http_stream_write(struct jg_http_connection *connection);
+/* What was out has left, or will not. The request's connection may be gone. */
+void jg_http_stream_written(struct jg_http_work *work, bool ok);
+/* Its connection is gone: tells its handler. */
+void jg_http_stream_drop(struct jg_http_work *work);
 
 /* head.c: pure. What of a complete head is refused: 0 or a status with *ret_message.
  * Fills the request's path, query and host. content_length: 0 if chunked or none. */
@@ -232,6 +270,11 @@ void jg_http_connection_dirty(struct jg_http_connection *connection);
 void jg_http_connection_close(struct jg_http_connection *connection);
 
 /* write.c */
+/* Date, Connection and the empty line, behind the answer's head; returns whether the connection ends after it. */
+bool jg_http_write_finish_head(struct jg_http_connection *connection, struct jg_http_work *work);
+/* Writes what the socket takes at once of these, the rest by connection->write, whose end is write_done's. Returns the bytes
+ * left for that, or a negative error. at_once: false if all of it is to wait for the loop. */
+ssize_t jg_http_write_bufs(struct jg_http_connection *connection, uv_buf_t *bufs, size_t count, bool at_once);
 /* Writes answers that are due; closes on an error. */
 void jg_http_write_answers(struct jg_http_connection *connection);
 bool jg_http_write_due(const struct jg_http_connection *connection);

@@ -33,7 +33,7 @@ struct jg_http_header {
 };
 
 /* One request. Made by the server; read by the handler and whoever it hands the request to, until it is answered. Plain
- * value so that handlers read it directly; only the last three members are theirs to set. Thread: one at a time. */
+ * value so that handlers read it directly; only the last four members are theirs to set. Thread: one at a time. */
 struct jg_http_request {
   uint32_t magic;
   enum jg_http_method method;
@@ -57,6 +57,8 @@ struct jg_http_request {
   /* Set inside the handler or never: called on the loop, at most once, when the client is gone before the answer was given.
    * The request must still be answered. */
   void (*on_gone)(struct jg_http_request *request);
+  /* Of a streamed answer alone: set before it starts. See jg_http_stream_start. */
+  void (*on_sent)(struct jg_http_request *request, bool ok);
 };
 
 /* An answer. Date, Content-Length and Connection are the server's to write. A HEAD request gets the head alone. */
@@ -79,7 +81,8 @@ typedef void (*jg_http_handler)(struct jg_http_request *request, void *data);
  * answers. message: static, lower case. */
 typedef void (*jg_http_refuse)(struct jg_http_request *request, int status, const char *message, void *data);
 /* Called on the loop for every answered request (refusals too) once the answer has left or was given up, just before the
- * request goes. status: what was sent, or 499 if the client was gone. body_bytes: sent. */
+ * request goes. status: what was sent, or 499 if the client was gone before an answer's end or a streamed answer's head.
+ * body_bytes: sent. */
 typedef void (*jg_http_done)(struct jg_http_request *request, int status, size_t body_bytes, void *data);
 
 /* A member that is 0 takes the default that stands behind it. */
@@ -134,6 +137,21 @@ void jg_http_server_destroy(struct jg_http_server *server); /* stopped or never 
 
 /* Answers: exactly once; the request is gone afterwards. Takes the response's buf and shared. Thread: any. */
 void jg_http_respond(struct jg_http_request *request, struct jg_http_response *response);
+
+/* Answers in pieces, for a body whose length nobody knows (RFC 9112 section 7.1): chunked; to an HTTP/1.0 client up to the
+ * connection's end. Three kinds of steps, one at a time: start, send as often as wanted, end. After start and each send comes
+ * request->on_sent on the loop, then the next step may be given, from any thread, inside on_sent too; so one piece waits for the
+ * client, beside what the socket holds. on_sent with ok false: the client is gone, or asked for the head alone (HEAD): nothing
+ * more is sent, and the next step must be the end. on_gone comes at any time, at most once: also while a step is under way, whose
+ * on_sent comes all the same, and until the loop has seen the end, while the request's memory stands. A client that shuts its
+ * side counts as gone. A client that takes nothing for write_timeout_ms is
+ * cut.
+ * start: with a status and headers as in jg_http_respond; the first piece is in response->shared, or there is none.
+ * send: takes one reference; an empty piece sends nothing. end: the request is gone afterwards; complete: false cuts the
+ * connection, so that the client sees that something is missing. Thread: any. */
+void jg_http_stream_start(struct jg_http_request *request, struct jg_http_response *response);
+void jg_http_stream_send(struct jg_http_request *request, struct jg_bytes *piece);
+void jg_http_stream_end(struct jg_http_request *request, bool complete);
 
 /* Calls the handler once more with a request that it put aside; on its own loop. For a handler that had to wait for something.
  * Thread: any but the loop; the request is not the caller's any more. */

@@ -93,7 +93,7 @@ static size_t head_length(const struct jg_buf *in) {
   return end != NULL ? (size_t)(end - in->data) + 4 : 0;
 }
 
-void jg_test_client_read(struct jg_test_client *client, bool head, struct jg_test_answer *ret_answer) {
+void jg_test_client_read_head(struct jg_test_client *client, struct jg_test_answer *ret_answer) {
   size_t head_len = 0;
   while ((head_len = head_length(&client->in)) == 0) {
     JG_ASSERT(read_more(client) != 0);
@@ -107,6 +107,11 @@ void jg_test_client_read(struct jg_test_client *client, bool head, struct jg_tes
   JG_ASSERT(jg_str_starts_with(line, JG_STR("HTTP/1.1 ")));
   JG_ASSERT(jg_parse_u64(jg_str_sub(line, 9, 3), &number));
   ret_answer->status = (int)number;
+}
+
+void jg_test_client_read(struct jg_test_client *client, bool head, struct jg_test_answer *ret_answer) {
+  jg_test_client_read_head(client, ret_answer);
+  int number = ret_answer->status;
   struct jg_str length = jg_test_answer_header(ret_answer, "content-length");
   bool bodiless = head || number < 200 || number == 204 || number == 304;
   if (bodiless) {
@@ -121,6 +126,38 @@ void jg_test_client_read(struct jg_test_client *client, bool head, struct jg_tes
   if (bytes != 0) {
     drop(&client->in, bytes);
   }
+}
+
+static void need(struct jg_test_client *client, size_t bytes) {
+  while (client->in.len < bytes) {
+    JG_ASSERT(read_more(client) != 0);
+  }
+}
+
+bool jg_test_client_read_chunk(struct jg_test_client *client, struct jg_buf *out) {
+  const char *end = NULL;
+  while ((end = client->in.len != 0 ? memmem(client->in.data, client->in.len, "\r\n", 2) : NULL) == NULL) {
+    JG_ASSERT(read_more(client) != 0);
+  }
+  size_t digits = (size_t)(end - client->in.data), size = 0;
+  JG_ASSERT(digits > 0 && digits <= 8);
+  for (size_t i = 0; i < digits; i++) {
+    char c = client->in.data[i];
+    JG_ASSERT((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
+    size = size * 16 + (size_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+  }
+  need(client, digits + 2 + size + 2);
+  jg_buf_append(out, client->in.data + digits + 2, size);
+  JG_ASSERT(memcmp(client->in.data + digits + 2 + size, "\r\n", 2) == 0);
+  drop(&client->in, digits + 2 + size + 2);
+  return size != 0;
+}
+
+void jg_test_client_read_rest(struct jg_test_client *client, struct jg_buf *out) {
+  while (read_more(client) != 0) {
+  }
+  jg_buf_append(out, client->in.data, client->in.len);
+  jg_buf_clear(&client->in);
 }
 
 bool jg_test_client_at_end(struct jg_test_client *client) {

@@ -29,6 +29,12 @@ void jg_test_client_shutdown(struct jg_test_client *client);
 /* Reads one answer, with the body that its Content-Length states (none if `head` asked for the head alone). The answer is
  * the caller's: jg_test_answer_done. */
 void jg_test_client_read(struct jg_test_client *client, bool head, struct jg_test_answer *ret_answer);
+/* For answers in pieces: the head alone, with an empty body; then one chunk after another (RFC 9112 section 7.1), appended; false
+ * at the last one. */
+void jg_test_client_read_head(struct jg_test_client *client, struct jg_test_answer *ret_answer);
+bool jg_test_client_read_chunk(struct jg_test_client *client, struct jg_buf *out);
+/* Everything up to the peer's end, appended. */
+void jg_test_client_read_rest(struct jg_test_client *client, struct jg_buf *out);
 /* Waits for the peer's end; false if bytes come instead. A reset counts as an end. */
 bool jg_test_client_at_end(struct jg_test_client *client);
 /* Nothing has come so far; does not wait. */

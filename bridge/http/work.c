@@ -56,7 +56,7 @@ static const struct status_row status_lines[] = {
 static const char *const method_names[JG_HTTP_METHOD_COUNT] = {"GET",   "HEAD",   "POST",    "PUT",
                                                                "PATCH", "DELETE", "OPTIONS", "OTHER"};
 
-static void build_head(struct jg_http_work *work, const struct jg_http_response *response, size_t body_bytes);
+static void answer_head(struct jg_http_work *work, const struct jg_http_response *response);
 static void drop_answer(struct jg_http_work *work);
 
 struct jg_http_work *jg_http_work_create(struct jg_http_server *server) {
@@ -188,7 +188,7 @@ void jg_http_respond(struct jg_http_request *request, struct jg_http_response *r
   work->answer_shared = response->shared;
   response->buf = (struct jg_buf){0};
   response->shared = NULL;
-  build_head(work, response, work->answer.len);
+  answer_head(work, response);
   if (request->method == JG_HTTP_HEAD || work->status == 204 || work->status == 304) {
     drop_answer(work);
   }
@@ -212,6 +212,10 @@ void jg_http_resume(struct jg_http_request *request) {
 }
 
 void jg_http_work_arrived(struct jg_http_work *work) {
+  if (work->stream.given != JG_HTTP_STREAM_NONE) {
+    jg_http_stream_arrived(work);
+    return;
+  }
   if (!work->resumed) {
     jg_http_work_complete(work);
     return;
@@ -241,7 +245,8 @@ void jg_http_work_end(struct jg_http_work *work, int status) {
     JG_ASSERT(server->open_requests > 0);
     server->open_requests--;
     if (server->done != NULL) {
-      server->done(&work->pub, status, status == 499 ? 0 : work->answer.len, server->data);
+      size_t body_bytes = status == 499 ? 0 : work->answer.len + work->stream.sent_bytes;
+      server->done(&work->pub, status, body_bytes, server->data);
     }
   }
   jg_http_work_recycle(work);
@@ -292,15 +297,11 @@ static bool field_safe(struct jg_str s) {
   return true;
 }
 
-/* The head but for what the loop adds when it writes: Date, Connection and the empty line. */
-static void build_head(struct jg_http_work *work, const struct jg_http_response *response, size_t body_bytes) {
-  char line_scratch[32], length[48];
+bool jg_http_work_build_head(struct jg_http_work *work, const struct jg_http_response *response,
+                             struct jg_str framing) {
+  char line_scratch[32];
   struct jg_str line = status_line(response->status, line_scratch);
-  int length_len = 0;
-  if (response->status != 204 && response->status != 304) {
-    length_len = snprintf(length, sizeof(length), "Content-Length: %zu\r\n", body_bytes);
-  }
-  size_t bytes = line.len + (size_t)length_len;
+  size_t bytes = line.len + framing.len;
   for (size_t i = 0; i < response->header_count; i++) {
     const struct jg_http_header *header = &response->headers[i];
     JG_ASSERT(field_safe(header->name) && field_safe(header->value));
@@ -308,11 +309,7 @@ static void build_head(struct jg_http_work *work, const struct jg_http_response 
   }
   char *head = jg_arena_alloc(&work->pub.arena, bytes);
   if (head == NULL) {
-    // The handler filled the request's arena: its answer is lost, but not the connection's order.
-    drop_answer(work);
-    work->status = 500;
-    work->head = JG_STR("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n");
-    return;
+    return false;
   }
   char *out = put(head, line);
   for (size_t i = 0; i < response->header_count; i++) {
@@ -321,9 +318,24 @@ static void build_head(struct jg_http_work *work, const struct jg_http_response 
     out = put(out, response->headers[i].value);
     out = put(out, JG_STR("\r\n"));
   }
-  out = put(out, jg_str_make(length, (size_t)length_len));
+  out = put(out, framing);
   JG_ASSERT((size_t)(out - head) == bytes);
   work->head = jg_str_make(head, bytes);
+  return true;
+}
+
+static void answer_head(struct jg_http_work *work, const struct jg_http_response *response) {
+  char length[48];
+  int length_len = 0;
+  if (response->status != 204 && response->status != 304) {
+    length_len = snprintf(length, sizeof(length), "Content-Length: %zu\r\n", work->answer.len);
+  }
+  if (!jg_http_work_build_head(work, response, jg_str_make(length, (size_t)length_len))) {
+    // The handler filled the request's arena: its answer is lost, but not the connection's order.
+    drop_answer(work);
+    work->status = 500;
+    work->head = JG_STR("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n");
+  }
 }
 
 static void drop_answer(struct jg_http_work *work) {
@@ -331,4 +343,6 @@ static void drop_answer(struct jg_http_work *work) {
   jg_bytes_unref(work->answer_shared);
   work->answer_shared = NULL;
   work->answer = JG_STR_NONE;
+  jg_bytes_unref(work->stream.piece);
+  work->stream.piece = NULL;
 }

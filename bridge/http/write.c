@@ -4,8 +4,12 @@
 
 static void write_done(uv_write_t *write, int status);
 
+static bool is_answered(const struct jg_http_connection *connection) {
+  return connection->first != NULL && connection->first->state == JG_HTTP_REQUEST_ANSWERED;
+}
+
 bool jg_http_write_due(const struct jg_http_connection *connection) {
-  return !connection->writing && connection->first != NULL && connection->first->state == JG_HTTP_REQUEST_ANSWERED;
+  return !connection->writing && (is_answered(connection) || jg_http_stream_due(connection));
 }
 
 /* Ends requests of a list that was cut off the order; status 0: each one's own. */
@@ -29,6 +33,9 @@ static void drop(struct jg_http_connection *connection, struct jg_http_work *wor
       if (work->pub.on_gone != NULL) {
         work->pub.on_gone(&work->pub);
       }
+      return;
+    case JG_HTTP_REQUEST_STREAMING:
+      jg_http_stream_drop(work);
       return;
     default:
       work->next = NULL;
@@ -59,8 +66,7 @@ static bool is_last(const struct jg_http_connection *connection, const struct jg
   return ending && work->next == NULL && connection->current == NULL && connection->held.len == 0;
 }
 
-/* Date, Connection and the empty line; returns whether the connection ends after it. */
-static bool finish_head(struct jg_http_connection *connection, struct jg_http_work *work) {
+bool jg_http_write_finish_head(struct jg_http_connection *connection, struct jg_http_work *work) {
   bool last = is_last(connection, work);
   if (work->interim) {
     return false;
@@ -95,20 +101,18 @@ static size_t add(uv_buf_t *bufs, size_t count, const char *data, size_t len) {
 struct batch {
   uv_buf_t bufs[3 * JG_HTTP_WRITE_BATCH];
   size_t count;
-  size_t bytes;
 };
 
 /* Cuts what is due off the order and fills the batch. */
 static struct jg_http_work *gather(struct jg_http_connection *connection, struct batch *batch) {
   struct jg_http_work *first = connection->first, *end = NULL;
   bool last = false;
-  for (size_t i = 0; i < JG_HTTP_WRITE_BATCH && jg_http_write_due(connection) && !last; i++) {
+  for (size_t i = 0; i < JG_HTTP_WRITE_BATCH && is_answered(connection) && !last; i++) {
     struct jg_http_work *work = connection->first;
-    last = finish_head(connection, work);
+    last = jg_http_write_finish_head(connection, work);
     batch->count = add(batch->bufs, batch->count, work->head.data, work->head.len);
     batch->count = add(batch->bufs, batch->count, work->tail, work->tail_len);
     batch->count = add(batch->bufs, batch->count, work->answer.data, work->answer.len);
-    batch->bytes += work->head.len + work->tail_len + work->answer.len;
     connection->first = work->next;
     connection->count--;
     end = work;
@@ -125,43 +129,59 @@ static struct jg_http_work *gather(struct jg_http_connection *connection, struct
   return first;
 }
 
+ssize_t jg_http_write_bufs(struct jg_http_connection *connection, uv_buf_t *bufs, size_t count, bool at_once) {
+  uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
+  // Most answers fit the socket's buffer: then no request of libuv's is needed, and the answer is gone at once.
+  int written = at_once ? uv_try_write(stream, bufs, (unsigned int)count) : 0;
+  if (written < 0 && written != UV_EAGAIN) {
+    return written;
+  }
+  size_t done = written > 0 ? (size_t)written : 0;
+  while (count > 0 && done >= bufs->len) {
+    done -= bufs->len;
+    bufs++;
+    count--;
+  }
+  if (count == 0) {
+    return 0;
+  }
+  bufs->base += done;
+  bufs->len -= done;
+  size_t left = 0;
+  for (size_t i = 0; i < count; i++) {
+    left += bufs[i].len;
+  }
+  connection->writing = true;
+  connection->submitted_bytes += left;
+  connection->write.data = connection;
+  int error = uv_write(&connection->write, stream, bufs, (unsigned int)count, write_done);
+  JG_ASSERT(error == 0);
+  return (ssize_t)left;
+}
+
+static void write_list(struct jg_http_connection *connection) {
+  struct batch batch = {.count = 0};
+  struct jg_http_work *list = gather(connection, &batch);
+  ssize_t left = jg_http_write_bufs(connection, batch.bufs, batch.count, true);
+  if (left > 0) {
+    connection->written = list;
+    return;
+  }
+  end_list(connection, list, left == 0 ? 0 : 499);
+  if (left < 0) {
+    jg_http_connection_close(connection);
+  }
+}
+
 void jg_http_write_answers(struct jg_http_connection *connection) {
   if (connection->state == JG_HTTP_CLOSING || !jg_http_write_due(connection)) {
     return;
   }
-  struct batch batch = {.count = 0};
-  struct jg_http_work *list = gather(connection, &batch);
-  uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
-  // Most answers fit the socket's buffer: then no request of libuv's is needed, and the answer is gone at once.
-  int written = uv_try_write(stream, batch.bufs, (unsigned int)batch.count);
-  if (written == UV_EAGAIN) {
-    written = 0;
+  if (is_answered(connection)) {
+    write_list(connection);
+  } else {
+    jg_http_stream_write(connection);
   }
-  if (written < 0) {
-    end_list(connection, list, 499);
-    jg_http_connection_close(connection);
-    return;
-  }
-  size_t done = (size_t)written;
-  if (done == batch.bytes) {
-    end_list(connection, list, 0);
-    return;
-  }
-  uv_buf_t *bufs = batch.bufs;
-  size_t left = done;
-  while (left >= bufs->len) {
-    left -= bufs->len;
-    bufs++;
-    batch.count--;
-  }
-  bufs->base += left;
-  bufs->len -= left;
-  connection->written = list;
-  connection->writing = true;
-  connection->submitted_bytes += batch.bytes - done;
-  connection->write.data = connection;
-  int error = uv_write(&connection->write, stream, bufs, (unsigned int)batch.count, write_done);
-  JG_ASSERT(error == 0);
 }
 
 static void write_done(uv_write_t *write, int status) {
@@ -169,9 +189,16 @@ static void write_done(uv_write_t *write, int status) {
   JG_ASSERT(connection->magic == JG_HTTP_CONNECTION_MAGIC);
   struct jg_http_server *server = connection->server;
   struct jg_http_work *list = connection->written;
-  connection->written = NULL;
+  struct jg_http_work *streamed = connection->streamed;
+  connection->written = connection->streamed = NULL;
   connection->writing = false;
+  connection->pieces_at_once = 0;
   end_list(connection, list, status == 0 ? 0 : 499);
+  if (streamed != NULL) {
+    jg_http_connection_sub_unwritten(connection, streamed->stream.counted);
+    streamed->stream.counted = 0;
+    jg_http_stream_written(streamed, status == 0);
+  }
   if (status != 0) {
     jg_http_connection_close(connection);
   }
