@@ -30,6 +30,8 @@ struct jg_store_ops {
   struct jg_status (*job_is_parent)(struct jg_txn *txn, struct jg_uuid id, bool *ret_is_parent);
   struct jg_status (*job_list)(struct jg_txn *txn, const struct jg_job_query *query, struct jg_arena *arena,
                                struct jg_job_rows *ret_rows);
+  struct jg_status (*job_scan)(struct jg_txn *txn, const struct jg_job_scan *scan, struct jg_arena *arena,
+                               struct jg_job_scanned *ret_scanned);
   struct jg_status (*entity_get)(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id, struct jg_arena *arena,
                                  struct jg_entity_row *ret_row);
   struct jg_status (*entity_find)(struct jg_txn *txn, enum jg_kind kind, struct jg_str key, struct jg_arena *arena,
@@ -37,6 +39,11 @@ struct jg_store_ops {
   struct jg_status (*entity_head)(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id, int64_t *ret_tree_revision);
   struct jg_status (*changes)(struct jg_txn *txn, int64_t after_revision, size_t count_max, size_t bytes_max,
                               struct jg_arena *arena, struct jg_changes *ret_changes);
+  struct jg_status (*revision_before)(struct jg_txn *txn, int64_t ticks, struct jg_arena *arena, int64_t *ret_revision);
+  struct jg_status (*log_excess)(struct jg_txn *txn, const struct jg_retention *retention, int64_t now_ticks,
+                                 int64_t *ret_through_revision);
+  struct jg_status (*log_trim)(struct jg_txn *txn, int64_t through_revision, size_t count_max,
+                               int64_t *ret_oldest_revision);
   struct jg_status (*entity_default)(struct jg_txn *txn, enum jg_kind kind, struct jg_arena *arena,
                                      struct jg_entity_row *ret_row);
   struct jg_status (*entity_list)(struct jg_txn *txn, const struct jg_entity_query *query, struct jg_arena *arena,

@@ -114,6 +114,12 @@ struct jg_status jg_txn_job_list(struct jg_txn *txn, const struct jg_job_query *
   return txn_ops(txn)->job_list(txn, query, arena, ret_rows);
 }
 
+struct jg_status jg_txn_job_scan(struct jg_txn *txn, const struct jg_job_scan *scan, struct jg_arena *arena,
+                                 struct jg_job_scanned *ret_scanned) {
+  JG_ASSERT(scan->after_rid >= 0 && scan->limit > 0);
+  return txn_ops(txn)->job_scan(txn, scan, arena, ret_scanned);
+}
+
 struct jg_status jg_txn_entity_get(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id, struct jg_arena *arena,
                                    struct jg_entity_row *ret_row) {
   return txn_ops(txn)->entity_get(txn, kind, id, arena, ret_row);
@@ -134,6 +140,23 @@ struct jg_status jg_txn_changes(struct jg_txn *txn, int64_t after_revision, size
                                 struct jg_arena *arena, struct jg_changes *ret_changes) {
   JG_ASSERT(count_max > 0);
   return txn_ops(txn)->changes(txn, after_revision, count_max, bytes_max, arena, ret_changes);
+}
+
+struct jg_status jg_txn_revision_before(struct jg_txn *txn, int64_t ticks, struct jg_arena *arena,
+                                        int64_t *ret_revision) {
+  return txn_ops(txn)->revision_before(txn, ticks, arena, ret_revision);
+}
+
+struct jg_status jg_txn_log_excess(struct jg_txn *txn, const struct jg_retention *retention, int64_t now_ticks,
+                                   int64_t *ret_through_revision) {
+  JG_ASSERT(retention->age_ms >= 0 && retention->bytes_max >= 0);
+  return txn_ops(txn)->log_excess(txn, retention, now_ticks, ret_through_revision);
+}
+
+struct jg_status jg_txn_log_trim(struct jg_txn *txn, int64_t through_revision, size_t count_max,
+                                 int64_t *ret_oldest_revision) {
+  JG_ASSERT(count_max > 0);
+  return txn_ops(txn)->log_trim(txn, through_revision, count_max, ret_oldest_revision);
 }
 
 struct jg_status jg_txn_entity_default(struct jg_txn *txn, enum jg_kind kind, struct jg_arena *arena,

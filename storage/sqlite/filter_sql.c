@@ -185,6 +185,19 @@ static void put_joins(const struct jg_sqlite_builder *builder, struct jg_buf *ou
   }
 }
 
+/* The filter stands among the columns: what does not match is looked at too, so that the work of a scan can be bounded. */
+static struct jg_status put_scan(struct jg_sqlite_builder *builder, const struct jg_job_query *query,
+                                 struct jg_buf *out) {
+  JG_ASSERT(query->filter != NULL);
+  JG_RETURN_IF_ERROR(jg_sqlite_put_filter(builder, query->filter));
+  jg_buf_printf(out, "SELECT j.rid,(%.*s) FROM jobs j INDEXED BY jobs_by_tenant",
+                JG_STR_ARG(jg_buf_str(&builder->where)));
+  put_joins(builder, out);
+  jg_buf_printf(out, " WHERE j.tenant=?%d AND j.rid>?%d ORDER BY j.rid LIMIT ?%d", JG_SQLITE_BIND_TENANT,
+                JG_SQLITE_BIND_SKIP, JG_SQLITE_BIND_LIMIT);
+  return JG_STATUS_OK;
+}
+
 static void put_where(const struct jg_sqlite_builder *builder, struct jg_buf *out) {
   jg_buf_printf(out, " FROM jobs j");
   put_joins(builder, out);
@@ -278,4 +291,9 @@ struct jg_status jg_sqlite_list_sql(const struct jg_job_query *query, struct jg_
 struct jg_status jg_sqlite_count_sql(const struct jg_job_query *query, struct jg_arena *arena, struct jg_arena *scratch,
                                      struct jg_sqlite_sql *ret_sql) {
   return make(query, arena, scratch, put_count, ret_sql);
+}
+
+struct jg_status jg_sqlite_scan_sql(const struct jg_job_query *query, struct jg_arena *arena, struct jg_arena *scratch,
+                                    struct jg_sqlite_sql *ret_sql) {
+  return make(query, arena, scratch, put_scan, ret_sql);
 }

@@ -31,7 +31,7 @@ static void exec_sql(sqlite3 *db, const char *sql) {
   }
 }
 
-/* As the program of that version left it, with a tenant. */
+/* As the program of that version left it, with a tenant and its first change. */
 static void make_old(size_t version) {
   sqlite3 *db = NULL;
   assert_int_equal(sqlite3_open(fixture.path, &db), SQLITE_OK);
@@ -46,7 +46,9 @@ static void make_old(size_t version) {
   jg_buf_done(&sql);
   exec_sql(db,
            "INSERT INTO tenants(tenant, name, epoch, revision, entity_revision, oldest_revision, last_stamp, id2_last) "
-           "VALUES(7, 'default', '00000000-0000-0000-0000-000000000007', 0, 0, 1, 0, 41)");
+           "VALUES(7, 'default', '00000000-0000-0000-0000-000000000007', 1, 0, 1, 0, 41);"
+           "INSERT INTO changes(tenant, revision, kind, change, id, job_rid, last, commit_ticks, changed, trace, old, "
+           "payload) VALUES(7, 1, 1, 3, zeroblob(16), 9, 1, 5, 0, '', x'0a0b0c', x'')");
   assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
@@ -72,8 +74,12 @@ static void test_older_versions(void **state JG_UNUSED) {
     assert_int_equal(int_of("PRAGMA user_version"), (int64_t)jg_sqlite_migration_count);
     assert_int_equal(int_of("SELECT count(*) FROM sqlite_schema WHERE name IN ('jobs_by_status', 'jobs_by_project')"),
                      2);
-    assert_int_equal(int_of("SELECT count(*) FROM sqlite_stat1 WHERE tbl='jobs'"), 6);
+    assert_int_equal(int_of("SELECT count(*) FROM sqlite_stat1 WHERE tbl='jobs'"), 7);
     assert_int_equal(int_of("SELECT count(*) FROM jobs INDEXED BY jobs_by_status WHERE tenant=7"), 1);
+    assert_int_equal(int_of("SELECT log_bytes - (SELECT sum(length(old) + length(payload) + 100) FROM changes) "
+                            "FROM tenants"),
+                     0);
+    assert_int_equal(int_of("SELECT count(*) FROM tenants WHERE revision=2 AND log_bytes>203"), 1);
     assert_int_equal(remove(fixture.path), 0);
   }
 }

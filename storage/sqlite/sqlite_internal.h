@@ -66,6 +66,8 @@ struct jg_status jg_sqlite_status(int rc);
 struct jg_sqlite_counters {
   int64_t tenant;
   int64_t revision, entity_revision, oldest_revision, last_stamp, id2_last;
+  int64_t log_bytes;          /* payloads, before images and JG_CHANGE_BYTES a record */
+  int64_t trimmed_ticks;      /* newest commit_ticks of a record that was trimmed; INT64_MIN: none */
   int64_t committed_revision; /* before this batch */
   bool dirty;
   char epoch[JG_UUID_TEXT_LEN];
@@ -181,6 +183,26 @@ JG_MUST_CHECK struct jg_status jg_sqlite_log_append(struct jg_sqlite_txn *txn, c
 /* At the end of a write: what is held is its last record. */
 JG_MUST_CHECK struct jg_status jg_sqlite_log_finish(struct jg_sqlite_txn *txn);
 
+/* The log as the transaction sees it: a write's own records are not complete, and not in it. newest is oldest - 1 if it is
+ * empty. */
+struct jg_sqlite_log {
+  int64_t oldest, newest;
+  int64_t bytes, trimmed_ticks; /* as in the counters */
+};
+JG_MUST_CHECK struct jg_status jg_sqlite_log_load(struct jg_sqlite_txn *txn, struct jg_sqlite_log *ret_log);
+struct jg_status jg_sqlite_history_lost(struct jg_arena *arena, const struct jg_sqlite_log *log);
+
+/* txn_list.c */
+struct jg_sqlite_sql;
+/* Begins a run of a filter's statement; LIMIT and SKIP are still to be bound. */
+void jg_sqlite_query_begin_sql(struct jg_sqlite_query *query, struct jg_sqlite_txn *txn,
+                               const struct jg_sqlite_sql *sql);
+/* The whole row of the job whose rid is the first column of the row under the query. */
+JG_MUST_CHECK struct jg_status jg_sqlite_job_found(struct jg_sqlite_query *list, struct jg_arena *arena,
+                                                   struct jg_job_row *ret_row);
+/* Texts that a filter makes of one row; a job's own are at most some megabytes. */
+#define JG_SQLITE_SCRATCH_BYTES_MAX ((size_t)64 << 20)
+
 /* ---- store ---- */
 
 struct jg_sqlite_metrics {
@@ -245,6 +267,8 @@ struct jg_status jg_sqlite_job_find(struct jg_txn *txn, struct jg_str reference,
 struct jg_status jg_sqlite_job_is_parent(struct jg_txn *txn, struct jg_uuid id, bool *ret_is_parent);
 struct jg_status jg_sqlite_job_list(struct jg_txn *txn, const struct jg_job_query *query, struct jg_arena *arena,
                                     struct jg_job_rows *ret_rows);
+struct jg_status jg_sqlite_job_scan(struct jg_txn *txn, const struct jg_job_scan *scan, struct jg_arena *arena,
+                                    struct jg_job_scanned *ret_scanned);
 struct jg_status jg_sqlite_entity_get(struct jg_txn *txn, enum jg_kind kind, struct jg_uuid id, struct jg_arena *arena,
                                       struct jg_entity_row *ret_row);
 struct jg_status jg_sqlite_entity_find(struct jg_txn *txn, enum jg_kind kind, struct jg_str key, struct jg_arena *arena,
@@ -253,6 +277,12 @@ struct jg_status jg_sqlite_entity_head(struct jg_txn *txn, enum jg_kind kind, st
                                        int64_t *ret_tree_revision);
 struct jg_status jg_sqlite_changes(struct jg_txn *txn, int64_t after_revision, size_t count_max, size_t bytes_max,
                                    struct jg_arena *arena, struct jg_changes *ret_changes);
+struct jg_status jg_sqlite_revision_before(struct jg_txn *txn, int64_t ticks, struct jg_arena *arena,
+                                           int64_t *ret_revision);
+struct jg_status jg_sqlite_log_excess(struct jg_txn *txn, const struct jg_retention *retention, int64_t now_ticks,
+                                      int64_t *ret_through_revision);
+struct jg_status jg_sqlite_log_trim(struct jg_txn *txn, int64_t through_revision, size_t count_max,
+                                    int64_t *ret_oldest_revision);
 struct jg_status jg_sqlite_entity_default(struct jg_txn *txn, enum jg_kind kind, struct jg_arena *arena,
                                           struct jg_entity_row *ret_row);
 /* The row under the query, in the order of JG_SQLITE_ENTITY_ROW. */

@@ -35,11 +35,14 @@
   X(TENANT_BY_NAME, "SELECT tenant FROM tenants WHERE name=?1")                                                        \
   X(TENANT_AFTER, "SELECT tenant, name FROM tenants WHERE name>?1 ORDER BY name LIMIT 1")                              \
   X(TENANT_STATE,                                                                                                      \
-    "SELECT epoch, revision, entity_revision, oldest_revision, last_stamp, id2_last FROM tenants WHERE tenant=?1")     \
+    "SELECT epoch, revision, entity_revision, oldest_revision, last_stamp, id2_last, log_bytes, trimmed_ticks "        \
+    "FROM tenants WHERE tenant=?1")                                                                                    \
   X(TENANT_INSERT,                                                                                                     \
     "INSERT INTO tenants(name, epoch, revision, entity_revision, oldest_revision, last_stamp, id2_last) "              \
     "VALUES(?1, ?2, 0, 0, 1, 0, 0)")                                                                                   \
-  X(TENANT_UPDATE, "UPDATE tenants SET revision=?2, entity_revision=?3, last_stamp=?4, id2_last=?5 WHERE tenant=?1")   \
+  X(TENANT_UPDATE,                                                                                                     \
+    "UPDATE tenants SET revision=?2, entity_revision=?3, last_stamp=?4, id2_last=?5, oldest_revision=?6, "             \
+    "log_bytes=?7, trimmed_ticks=?8 WHERE tenant=?1")                                                                  \
   X(JOB_GET, "SELECT " JG_SQLITE_JOB_ROW " FROM jobs WHERE tenant=?1 AND id=?2")                                       \
   X(JOB_FIND, "SELECT " JG_SQLITE_JOB_ROW                                                                              \
               " FROM jobs WHERE tenant=?1 AND reference_back_office=?2 AND reference_back_office <> ''")               \
@@ -56,6 +59,8 @@
   X(JOB_SKIP_ID_DESC, JG_SQLITE_BY_ID("id, 0", "<", "DESC") " OFFSET ?5")                                              \
   X(JOB_SKIP_MODIFIED, JG_SQLITE_BY_MODIFIED("id, modified_dateutc", ">", "ASC") " OFFSET ?5")                         \
   X(JOB_SKIP_MODIFIED_DESC, JG_SQLITE_BY_MODIFIED("id, modified_dateutc", "<", "DESC") " OFFSET ?5")                   \
+  X(JOB_SCAN, "SELECT " JG_SQLITE_JOB_ROW                                                                              \
+              " FROM jobs INDEXED BY jobs_by_tenant WHERE tenant=?1 AND rid>?2 ORDER BY rid LIMIT ?3")                 \
   X(JOB_INSERT, NULL) /* made from the members that have columns */                                                    \
   X(JOB_UPDATE, NULL)                                                                                                  \
   X(JOB_DELETE, "DELETE FROM jobs WHERE tenant=?1 AND rid=?2")                                                         \
@@ -98,6 +103,18 @@
     "VALUES(?1, ?2, ?3, ?4, ?5)")                                                                                      \
   X(CHANGES,                                                                                                           \
     "SELECT " JG_SQLITE_CHANGE_ROW " FROM changes WHERE tenant=?1 AND revision>?2 AND revision<=?3 ORDER BY revision") \
+  X(CHANGE_TICKS, "SELECT commit_ticks FROM changes WHERE tenant=?1 AND revision=?2")                                  \
+  X(CHANGE_END_BEFORE,                                                                                                 \
+    "SELECT revision FROM changes WHERE tenant=?1 AND revision<=?2 AND last=1 ORDER BY revision DESC LIMIT 1")         \
+  X(CHANGE_END_AFTER,                                                                                                  \
+    "SELECT revision FROM changes WHERE tenant=?1 AND revision>=?2 AND last=1 ORDER BY revision LIMIT 1")              \
+  X(CHANGE_SIZES,                                                                                                      \
+    "SELECT revision, last, length(old)+length(payload) FROM changes "                                                 \
+    "WHERE tenant=?1 AND revision>=?2 ORDER BY revision LIMIT ?3")                                                     \
+  X(CHANGES_SUM,                                                                                                       \
+    "SELECT count(*), sum(length(old)+length(payload)), max(commit_ticks) FROM changes "                               \
+    "WHERE tenant=?1 AND revision<=?2")                                                                                \
+  X(CHANGES_TRIM, "DELETE FROM changes WHERE tenant=?1 AND revision<=?2")                                              \
   X(PLANNING_GET, "SELECT " JG_SQLITE_PLANNING_ROW " FROM job_plannings WHERE tenant=?1 AND id=?2")                    \
   X(PLANNING_PAGE,                                                                                                     \
     "SELECT " JG_SQLITE_PLANNING_ROW " FROM job_plannings WHERE tenant=?1 AND id>?2 ORDER BY id LIMIT ?3")             \

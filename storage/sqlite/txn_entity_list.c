@@ -71,10 +71,10 @@ struct jg_status jg_sqlite_entity_is_referenced(struct jg_txn *txn, enum jg_kind
   if (self->conn->role == JG_SQLITE_INLINE) {
     return jg_sqlite_not_at_once();
   }
-  struct jg_sqlite_counters counters;
-  JG_RETURN_IF_ERROR(jg_sqlite_counters_load(self, self->tenant, &counters));
+  struct jg_sqlite_log log;
+  JG_RETURN_IF_ERROR(jg_sqlite_log_load(self, &log));
   // A log that no longer reaches back that far tells nothing of the jobs changed since.
-  bool changed = after_revision > 0 && after_revision + 1 >= counters.oldest_revision;
+  bool changed = after_revision > 0 && after_revision + 1 >= log.oldest;
   const struct reference of_all = {.kind = kind, .id = id};
   const struct reference of_changed = {.kind = kind, .id = id, .revision = after_revision};
   const struct reference *reference = changed ? &of_changed : &of_all;

@@ -118,9 +118,6 @@ static struct jg_status list_all(struct jg_sqlite_txn *txn, const struct jg_job_
 
 /* ---- with a filter, or other orders ---- */
 
-/* Texts of one row that a filter makes; a job's own are at most some megabytes. */
-#define SCRATCH_BYTES_MAX ((size_t)64 << 20)
-
 static void bind_key(struct jg_sqlite_query *query, int index, const struct jg_job_key *value) {
   switch (value->type) {
     case JG_VALUE_NULL:
@@ -145,7 +142,8 @@ static void bind_key(struct jg_sqlite_query *query, int index, const struct jg_j
   }
 }
 
-static void begin_sql(struct jg_sqlite_query *query, struct jg_sqlite_txn *txn, const struct jg_sqlite_sql *sql) {
+void jg_sqlite_query_begin_sql(struct jg_sqlite_query *query, struct jg_sqlite_txn *txn,
+                               const struct jg_sqlite_sql *sql) {
   jg_sqlite_query_begin_text(query, txn, sql->text);
   jg_sqlite_bind_i64(query, JG_SQLITE_BIND_TENANT, txn->tenant);
   for (size_t i = 0; i < sql->bind_count; i++) {
@@ -164,7 +162,7 @@ static struct jg_status count_rows(struct jg_sqlite_txn *txn, const struct jg_jo
   struct jg_sqlite_sql sql;
   JG_RETURN_IF_ERROR(jg_sqlite_count_sql(wanted, arena, scratch, &sql));
   struct jg_sqlite_query query;
-  begin_sql(&query, txn, &sql);
+  jg_sqlite_query_begin_sql(&query, txn, &sql);
   int64_t total = jg_sqlite_query_step(&query) ? sqlite3_column_int64(query.stmt, 0) : 0;
   JG_RETURN_IF_ERROR(jg_sqlite_query_end(&query));
   *ret_total = total;
@@ -194,8 +192,8 @@ static struct jg_status read_key(struct jg_sqlite_query *query, int column, enum
   return JG_STATUS_OK;
 }
 
-/* The row that the list found; its payload is read only now, so that a sort never carries it. */
-static struct jg_status read_found(struct jg_sqlite_query *list, struct jg_arena *arena, struct jg_job_row *ret_row) {
+/* The payload is read only now, so that a sort never carries it. */
+struct jg_status jg_sqlite_job_found(struct jg_sqlite_query *list, struct jg_arena *arena, struct jg_job_row *ret_row) {
   struct jg_sqlite_query query;
   jg_sqlite_query_begin(&query, list->txn, JG_SQLITE_JOB_BY_RID);
   jg_sqlite_bind_i64(&query, 1, list->txn->tenant);
@@ -245,7 +243,7 @@ static struct jg_status add_found(struct jg_sqlite_query *list, const struct jg_
     JG_RETURN_IF_ERROR(read_key(list, JG_SQLITE_LIST_KEYS + (int)i, wanted->orders[i].key->type, arena, key));
     growth->bytes += key->string.len;
   }
-  JG_RETURN_IF_ERROR(read_found(list, arena, &rows[page->count]));
+  JG_RETURN_IF_ERROR(jg_sqlite_job_found(list, arena, &rows[page->count]));
   growth->bytes += rows[page->count].payload.len;
   page->count++;
   return JG_STATUS_OK;
@@ -256,7 +254,7 @@ static struct jg_status list_found(struct jg_sqlite_txn *txn, const struct jg_jo
   struct jg_sqlite_sql sql;
   JG_RETURN_IF_ERROR(jg_sqlite_list_sql(wanted, arena, scratch, &sql));
   struct jg_sqlite_query list;
-  begin_sql(&list, txn, &sql);
+  jg_sqlite_query_begin_sql(&list, txn, &sql);
   jg_sqlite_bind_i64(&list, JG_SQLITE_BIND_LIMIT, wanted->limit < INT64_MAX ? wanted->limit + 1 : wanted->limit);
   jg_sqlite_bind_i64(&list, JG_SQLITE_BIND_SKIP, wanted->skip);
   struct growth growth = {0};
@@ -284,7 +282,7 @@ struct jg_status jg_sqlite_job_list(struct jg_txn *txn, const struct jg_job_quer
   }
   struct jg_job_rows page = {0};
   struct jg_arena scratch;
-  jg_arena_init(&scratch, SCRATCH_BYTES_MAX);
+  jg_arena_init(&scratch, JG_SQLITE_SCRATCH_BYTES_MAX);
   struct jg_status status = query->filter == NULL && query->order_count == 0
                                 ? list_all(self, query, arena, &page)
                                 : list_found(self, query, arena, &scratch, &page);

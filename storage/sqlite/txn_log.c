@@ -26,6 +26,7 @@ static struct jg_status flush(struct jg_sqlite_txn *txn, bool last) {
   jg_sqlite_bind_blob(&query, 12, jg_str_sub(bytes, record->old_len, bytes.len - record->old_len));
   (void)jg_sqlite_query_step(&query);  // the end tells
   record->held = false;
+  txn->counters->log_bytes += (int64_t)bytes.len + JG_CHANGE_BYTES;
   struct jg_status status = jg_sqlite_query_end(&query);
   // A revision that is already there is a broken R1, which no write survives.
   return jg_sqlite_query_is_duplicate(&query) ? jg_sqlite_damaged(txn) : status;
@@ -76,13 +77,30 @@ struct jg_status jg_sqlite_log_finish(struct jg_sqlite_txn *txn) {
 
 /* ---- reading ---- */
 
-static struct jg_status history_lost(struct jg_arena *arena, int64_t oldest, int64_t newest) {
+struct jg_status jg_sqlite_log_load(struct jg_sqlite_txn *txn, struct jg_sqlite_log *ret_log) {
+  struct jg_sqlite_counters loaded;
+  // The row is written back at the end of the batch: until then a trim of the batch shows in the writer's counters alone.
+  const struct jg_sqlite_counters *counters = txn->counters;
+  if (counters == NULL) {
+    JG_RETURN_IF_ERROR(jg_sqlite_counters_load(txn, txn->tenant, &loaded));
+    counters = &loaded;
+  }
+  *ret_log = (struct jg_sqlite_log){
+      .oldest = counters->oldest_revision,
+      .newest = txn->counters != NULL ? txn->log_revision : counters->revision,
+      .bytes = counters->log_bytes,
+      .trimmed_ticks = counters->trimmed_ticks,
+  };
+  return JG_STATUS_OK;
+}
+
+struct jg_status jg_sqlite_history_lost(struct jg_arena *arena, const struct jg_sqlite_log *log) {
   struct jg_status status =
       jg_status_make(JG_OUT_OF_RANGE, JG_REASON_HISTORY_LOST, "the log does not reach from that revision");
   struct jg_status_details *details = jg_arena_alloc_zero(arena, sizeof(*details));
   if (details != NULL) {
-    details->oldest_revision = oldest;
-    details->newest_revision = newest;
+    details->oldest_revision = log->oldest;
+    details->newest_revision = log->newest;
     status.details = details;
   }
   return status;
@@ -160,19 +178,17 @@ struct jg_status jg_sqlite_changes(struct jg_txn *txn, int64_t after_revision, s
   if (self->conn->role == JG_SQLITE_INLINE) {
     return jg_sqlite_not_at_once();
   }
-  struct jg_sqlite_counters counters;
-  JG_RETURN_IF_ERROR(jg_sqlite_counters_load(self, self->tenant, &counters));
-  // A write sees the log as it was before it: its own records are not complete.
-  int64_t newest = self->counters != NULL ? self->log_revision : counters.revision;
-  if (after_revision < counters.oldest_revision - 1 || after_revision > newest) {
-    return history_lost(arena, counters.oldest_revision, newest);
+  struct jg_sqlite_log log;
+  JG_RETURN_IF_ERROR(jg_sqlite_log_load(self, &log));
+  if (after_revision < log.oldest - 1 || after_revision > log.newest) {
+    return jg_sqlite_history_lost(arena, &log);
   }
   struct reading reading = {.arena = arena, .revision = after_revision};
   struct jg_sqlite_query query;
   jg_sqlite_query_begin(&query, self, JG_SQLITE_CHANGES);
   jg_sqlite_bind_i64(&query, 1, self->tenant);
   jg_sqlite_bind_i64(&query, 2, after_revision);
-  jg_sqlite_bind_i64(&query, 3, newest);
+  jg_sqlite_bind_i64(&query, 3, log.newest);
   bool whole = true, full = false, ok = true;
   while (!(whole && full) && jg_sqlite_query_step(&query)) {
     ok = read_next(&query, &reading);
@@ -183,7 +199,7 @@ struct jg_status jg_sqlite_changes(struct jg_txn *txn, int64_t after_revision, s
     full = reading.count >= count_max || reading.bytes >= bytes_max;
   }
   JG_RETURN_IF_ERROR(jg_sqlite_query_end(&query));
-  if (reading.damaged || (ok && !whole) || (ok && !full && reading.revision != newest)) {
+  if (reading.damaged || (ok && !whole) || (ok && !full && reading.revision != log.newest)) {
     return jg_sqlite_damaged(self);
   }
   if (!ok) {

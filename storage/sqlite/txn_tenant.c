@@ -28,6 +28,8 @@ struct jg_status jg_sqlite_counters_load(struct jg_sqlite_txn *txn, int64_t tena
     counters.oldest_revision = sqlite3_column_int64(query.stmt, 3);
     counters.last_stamp = sqlite3_column_int64(query.stmt, 4);
     counters.id2_last = sqlite3_column_int64(query.stmt, 5);
+    counters.log_bytes = sqlite3_column_int64(query.stmt, 6);
+    counters.trimmed_ticks = sqlite3_column_int64(query.stmt, 7);
   }
   JG_RETURN_IF_ERROR(jg_sqlite_query_end(&query));
   if (damaged) {
@@ -48,6 +50,9 @@ struct jg_status jg_sqlite_counters_store(struct jg_sqlite_txn *txn, const struc
   jg_sqlite_bind_i64(&query, 3, counters->entity_revision);
   jg_sqlite_bind_i64(&query, 4, counters->last_stamp);
   jg_sqlite_bind_i64(&query, 5, counters->id2_last);
+  jg_sqlite_bind_i64(&query, 6, counters->oldest_revision);
+  jg_sqlite_bind_i64(&query, 7, counters->log_bytes);
+  jg_sqlite_bind_i64(&query, 8, counters->trimmed_ticks);
   (void)jg_sqlite_query_step(&query);  // the end tells
   return jg_sqlite_query_end(&query);
 }
@@ -69,6 +74,7 @@ struct jg_status jg_sqlite_tenant_state(struct jg_txn *txn, struct jg_arena *are
       .revision = counters->revision,
       .entity_revision = counters->entity_revision,
       .oldest_revision = counters->oldest_revision,
+      .log_bytes = counters->log_bytes,
       .id2_last = counters->id2_last,
       .committed_revision = counters->committed_revision,
       .undone = self->counters != NULL ? self->conn->undone : 0,
