@@ -147,9 +147,60 @@ static void test_group_commit(void **state JG_UNUSED) {
   assert_true(commits < writes / 2);
 }
 
+/* Stands on a reader until it is released. */
+struct slow_read {
+  struct jg_store_read read;
+  struct jg_fixture_gate entered, released, done;
+};
+
+static void run_slow(struct jg_txn *txn, struct jg_status begun, void *data) {
+  struct slow_read *slow = data;
+  JG_ASSERT(txn != NULL && jg_status_ok(begun));
+  jg_fixture_gate_open(&slow->entered, JG_STATUS_OK);
+  jg_fixture_gate_open(&slow->done, jg_fixture_gate_wait(&slow->released));
+}
+
+static void slow_begin(struct slow_read *slow) {
+  slow->read = (struct jg_store_read){.tenant = fixture.tenant, .run = run_slow, .data = slow};
+  jg_fixture_gate_init(&slow->entered);
+  jg_fixture_gate_init(&slow->released);
+  jg_fixture_gate_init(&slow->done);
+  assert_true(jg_status_ok(jg_store_submit_read(fixture.store, &slow->read)));
+}
+
+static void run_urgent(struct jg_txn *txn, struct jg_status begun, void *data) {
+  JG_ASSERT(txn != NULL || !jg_status_ok(begun));
+  jg_fixture_gate_open(data, begun);
+}
+
+/* Every reader is taken and another read waits: an urgent one is answered all the same. */
+static void test_urgent_reads_wait_for_no_other(void **state JG_UNUSED) {
+  struct slow_read slow[3];
+  assert_int_equal(fixture.options.reader_count, 2);
+  for (size_t i = 0; i < JG_COUNT(slow); i++) {
+    slow_begin(&slow[i]);
+  }
+  for (size_t i = 0; i < 2; i++) {
+    assert_true(jg_status_ok(jg_fixture_gate_wait(&slow[i].entered)));
+  }
+  struct jg_fixture_gate gate;
+  jg_fixture_gate_init(&gate);
+  struct jg_store_read urgent = {.tenant = fixture.tenant, .run = run_urgent, .data = &gate, .urgent = true};
+  assert_true(jg_status_ok(jg_store_submit_read(fixture.store, &urgent)));
+  assert_true(jg_status_ok(jg_fixture_gate_wait(&gate)));
+  for (size_t i = 0; i < JG_COUNT(slow); i++) {
+    if (i == 2) {
+      assert_true(jg_status_ok(jg_fixture_gate_wait(&slow[i].entered)));
+    }
+    jg_fixture_gate_open(&slow[i].released, JG_STATUS_OK);
+    assert_true(jg_status_ok(jg_fixture_gate_wait(&slow[i].done)));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_group_commit, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_urgent_reads_wait_for_no_other, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Reads: a few threads that take queued reads, and a connection per thread for reads that are done where they are asked for. */
+/* Reads: a few threads that take queued reads, one of them the urgent ones alone, and a connection per thread for reads that are
+ * done where they are asked for. */
 #include <pthread.h>
 
 #include "storage/sqlite/sqlite_internal.h"
@@ -8,7 +9,7 @@
 
 struct reader {
   uint32_t magic;
-  struct jg_sqlite_pool *pool;
+  struct jg_queue *queue;      /* the pool's */
   struct jg_sqlite_conn *conn; /* owned; the thread's */
   pthread_t thread;
 };
@@ -24,11 +25,11 @@ struct inline_conn {
 
 struct jg_sqlite_pool {
   struct jg_sqlite_store *store;
-  struct jg_queue queue;
-  struct reader *readers;
-  unsigned reader_count; /* started */
-  pthread_key_t key;     /* struct inline_conn */
-  pthread_mutex_t mutex; /* of the list alone */
+  struct jg_queue queue, urgent_queue;
+  struct reader *readers; /* the first one takes urgent_queue */
+  unsigned reader_count;  /* started */
+  pthread_key_t key;      /* struct inline_conn */
+  pthread_mutex_t mutex;  /* of the list alone */
   struct inline_conn *conns;
 };
 
@@ -55,7 +56,7 @@ static void *reader_main(void *data) {
   struct reader *reader = data;
   JG_ASSERT(reader->magic == READER_MAGIC);
   for (;;) {
-    struct jg_store_read *read = (struct jg_store_read *)jg_queue_take(&reader->pool->queue, -1);
+    struct jg_store_read *read = (struct jg_store_read *)jg_queue_take(reader->queue, -1);
     if (read == NULL) {
       return NULL;
     }
@@ -72,10 +73,9 @@ static void *reader_main(void *data) {
   }
 }
 
-static struct jg_status reader_start(struct jg_sqlite_pool *pool, struct reader *reader) {
+static struct jg_status reader_start(struct jg_sqlite_store *store, struct jg_queue *queue, struct reader *reader) {
   reader->magic = READER_MAGIC;
-  reader->pool = pool;
-  struct jg_sqlite_store *store = pool->store;
+  reader->queue = queue;
   int rc =
       jg_sqlite_conn_open(store->path, JG_SQLITE_READER, jg_sqlite_reader_access(store), store->clock, &reader->conn);
   if (rc != SQLITE_OK) {
@@ -86,7 +86,7 @@ static struct jg_status reader_start(struct jg_sqlite_pool *pool, struct reader 
 }
 
 struct jg_status jg_sqlite_pool_submit(struct jg_sqlite_pool *pool, struct jg_store_read *read) {
-  struct jg_status status = jg_queue_post(&pool->queue, &read->node);
+  struct jg_status status = jg_queue_post(read->urgent ? &pool->urgent_queue : &pool->queue, &read->node);
   if (status.code == JG_RESOURCE_EXHAUSTED) {
     return jg_status_make(JG_UNAVAILABLE, JG_REASON_OVERLOADED, "too many reads are waiting");
   }
@@ -170,13 +170,16 @@ struct jg_status jg_sqlite_pool_start(struct jg_sqlite_store *store, unsigned re
                                       struct jg_sqlite_pool **ret_pool) {
   struct jg_sqlite_pool *pool = jg_alloc_zero(1, sizeof(*pool));
   pool->store = store;
-  pool->readers = jg_alloc_zero(reader_count, sizeof(*pool->readers));
+  unsigned count = reader_count + 1;
+  pool->readers = jg_alloc_zero(count, sizeof(*pool->readers));
   jg_queue_init(&pool->queue, JG_LIMIT_READ_QUEUE, NULL, NULL);
+  jg_queue_init(&pool->urgent_queue, JG_LIMIT_READ_QUEUE, NULL, NULL);
   JG_ASSERT(pthread_mutex_init(&pool->mutex, NULL) == 0);
   JG_ASSERT(pthread_key_create(&pool->key, thread_ended) == 0);
   struct jg_status status = JG_STATUS_OK;
-  while (pool->reader_count < reader_count && jg_status_ok(status)) {
-    status = reader_start(pool, &pool->readers[pool->reader_count]);
+  while (pool->reader_count < count && jg_status_ok(status)) {
+    struct jg_queue *queue = pool->reader_count == 0 ? &pool->urgent_queue : &pool->queue;
+    status = reader_start(store, queue, &pool->readers[pool->reader_count]);
     pool->reader_count += jg_status_ok(status);
   }
   if (!jg_status_ok(status)) {
@@ -192,6 +195,7 @@ void jg_sqlite_pool_stop(struct jg_sqlite_pool *pool) {
     return;
   }
   jg_queue_close(&pool->queue);
+  jg_queue_close(&pool->urgent_queue);
   for (unsigned i = 0; i < pool->reader_count; i++) {
     JG_ASSERT(pthread_join(pool->readers[i].thread, NULL) == 0);
     jg_sqlite_conn_close(pool->readers[i].conn);
@@ -206,6 +210,7 @@ void jg_sqlite_pool_stop(struct jg_sqlite_pool *pool) {
   }
   JG_ASSERT(pthread_mutex_destroy(&pool->mutex) == 0);
   jg_queue_done(&pool->queue);
+  jg_queue_done(&pool->urgent_queue);
   jg_free(pool->readers);
   jg_free(pool);
 }
