@@ -84,7 +84,7 @@ static void start_page(struct jg_hub *hub, struct jg_hub_tail *tail, bool state_
   page->hub = hub;
   page->tail = tail;
   page->state_only = state_only;
-  page->read = (struct jg_store_read){.tenant = tail->tenant, .run = read_page, .data = page};
+  page->read = (struct jg_store_read){.tenant = tail->tenant, .run = read_page, .data = page, .urgent = true};
   jg_arena_init(&page->arena, JG_HUB_PAGE_ARENA_BYTES);
   jg_hub_lock(&hub->mutex);
   page->views = tail->views;
