@@ -47,9 +47,10 @@ struct jg_identity {
 /* The answer of a unary call. Everything lives in the call's arena. */
 enum jg_answer_kind {
   JG_ANSWER_MESSAGE, /* `message` alone */
-  JG_ANSWER_JOB,     /* jobs[0] */
+  JG_ANSWER_JOB,     /* jobs[0]; where the call takes_parts, also an entity of another kind */
   JG_ANSWER_READY,   /* `ready`: the encoded message; only where the call takes_ready */
-  JG_ANSWER_JOBS     /* `jobs` as the response's field 1, and `message`: the response without them */
+  JG_ANSWER_JOBS     /* `jobs` as the response's field 1, and `message`: the response without them. Where the call
+                      * takes_parts, also entities of another kind; `message` is NULL then */
 };
 struct jg_answer {
   enum jg_answer_kind kind;
@@ -59,9 +60,9 @@ struct jg_answer {
   size_t job_count;
   bool nodes;   /* with embedded entities (FULL) */
   bool created; /* JG_ANSWER_JOB: a new one (201) */
-  /* ListJobs: where the next page starts; empty on the last one. */
+  /* Lists: where the next page starts; empty on the last one. */
   struct jg_str next_page_token;
-  bool has_total; /* ListJobs with count */
+  bool has_total; /* lists with count */
   int64_t total;  /* all that match the filter */
 };
 
@@ -88,10 +89,11 @@ struct jg_call {
   int64_t started_ns;        /* monotonic */
   struct jg_str traceparent; /* W3C trace context of the caller, or empty */
   bool takes_ready;          /* the transport sends messages as they are encoded (gRPC) */
+  bool takes_parts;          /* the transport writes entities of any kind itself, as it does jobs (REST) */
   size_t response_bytes_max; /* lists stop before it (JG_LIMIT_RESPONSE_BYTES); 0: no such limit (REST) */
 
   ProtobufCMessage *request; /* decoded, of method->request; NULL for client streams */
-  /* Writes whose job came as JSON: which of its members stood there (bit i: member i). Else has_present is false and the
+  /* Writes whose job or entity came as JSON: which of its members stood there (bit i: member i). Else has_present is false and the
    * update_mask or the filled members tell. */
   bool has_present;
   uint64_t present;

@@ -79,18 +79,26 @@ JG_MUST_CHECK struct jg_status jg_entities_resolve(struct jg_entities *entities,
 JG_MUST_CHECK struct jg_status jg_entities_ensure(struct jg_entities *entities, enum jg_kind kind,
                                                   const ProtobufCMessage *message, struct jg_entity_row *ret_row);
 
+enum jg_entities_upsert_mode {
+  JG_ENTITIES_CREATE_OR_UPDATE,
+  JG_ENTITIES_CREATE, /* neither id nor key may be known, and neither is needed */
+  JG_ENTITIES_UPDATE  /* the one of its id */
+};
+
 /* What a caller says of one entity itself. */
 struct jg_entities_upsert {
+  enum jg_entities_upsert_mode mode;
   enum jg_kind kind;
   const ProtobufCMessage *message; /* is not changed */
   uint64_t present;                /* of a known one: the members that are said, filled or not (bit i: member i) */
-  const char *path;                /* of the message: "entity.project" */
+  const char *path;                /* of the message: "entity.project", "" */
 };
 /* STRICT: the entity of its id, else of its key, takes the members that are said and differ (E1, E3, E5 for its relations); an
- * unknown one is made of all members. INVALID_ARGUMENT: neither id nor key, or a required member is not filled;
- * ALREADY_EXISTS/DUPLICATE_REFERENCE naming the key that another id has; else as jg_entities_resolve. */
+ * unknown one is made of all members (*ret_created). INVALID_ARGUMENT: neither id nor key, or a required member is not filled;
+ * ALREADY_EXISTS/DUPLICATE_ID: CREATE of a known id; ALREADY_EXISTS/DUPLICATE_REFERENCE naming the key that another id has;
+ * NOT_FOUND: UPDATE of an unknown id; else as jg_entities_resolve. */
 JG_MUST_CHECK struct jg_status jg_entities_upsert(struct jg_entities *entities, const struct jg_entities_upsert *upsert,
-                                                  struct jg_entity_row *ret_row);
+                                                  struct jg_entity_row *ret_row, bool *ret_created);
 
 /* One entity by id or by its key (not empty), as it is in this write; tree_revision may be an older one. NOT_FOUND. */
 JG_MUST_CHECK struct jg_status jg_entities_get(struct jg_entities *entities, enum jg_kind kind, struct jg_uuid id,

@@ -1,4 +1,5 @@
 #include "base/compiler.h"
+#include "base/unicode.h"
 #include "proto/codec/message.h"
 #include "proto/schema/members.h"
 #include "services/entities/diff.h"
@@ -144,18 +145,24 @@ static struct jg_status write_strict(struct jg_entities_walk *walk, struct jg_uu
 /* ---- upsert ---- */
 
 /* By its id, else by its key. NOT_FOUND: it is new; then *ret_row has its id, which may be zero. */
-static struct jg_status find_upserted(struct jg_entities_walk *walk, struct jg_entity_row *ret_row) {
+static struct jg_status find_upserted(struct jg_entities_walk *walk, enum jg_entities_upsert_mode mode,
+                                      struct jg_entity_row *ret_row) {
   const struct jg_entity *entity = walk->frames[0].entity;
   struct jg_str key = jg_member_str(walk->frames[0].message, key_member(entity));
   struct jg_uuid id;
   JG_RETURN_IF_ERROR(jg_entities_id(walk, 1, id_member(entity), &id));
-  if (key.len == 0 && jg_uuid_is_zero(id)) {
+  if (mode == JG_ENTITIES_CREATE_OR_UPDATE && key.len == 0 && jg_uuid_is_zero(id)) {
     return jg_status_field(walk->entities->options.arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, walk->path,
                            "must have a %.*s or an id", JG_STR_ARG(key_member(entity)->proto_name));
   }
-  struct jg_status status = look_up(walk, jg_uuid_is_zero(id) ? key : JG_STR_NONE, id, ret_row);
+  bool by_key = mode == JG_ENTITIES_CREATE_OR_UPDATE && jg_uuid_is_zero(id);
+  struct jg_status status = look_up(walk, by_key ? key : JG_STR_NONE, id, ret_row);
   if (status.code == JG_NOT_FOUND) {
     *ret_row = (struct jg_entity_row){.id = id};
+  } else if (jg_status_ok(status) && mode == JG_ENTITIES_CREATE) {
+    return jg_status_field(walk->entities->options.arena, JG_ALREADY_EXISTS, JG_REASON_DUPLICATE_ID,
+                           jg_entities_path(walk, 1, id_member(entity)), "belongs to a %.*s already",
+                           JG_STR_ARG(entity->name));
   }
   return status;
 }
@@ -181,13 +188,19 @@ static struct jg_status take_over(struct entity_write *write, uint64_t said) {
   return JG_STATUS_OK;
 }
 
+/* White space alone fills nothing, as in jobs (56). */
+static bool is_missing(const ProtobufCMessage *message, const struct jg_member *member) {
+  return !jg_member_filled(message, member) ||
+         (member->type == JG_TYPE_STRING && jg_unicode_trim(jg_member_str(message, member)).len == 0);
+}
+
 /* What the schema asks for, of a new one or where it was changed: an older one may lack it. And the key is its own. */
 static struct jg_status check_upserted(struct entity_write *write) {
   const struct jg_entity *entity = write->entity;
   for (size_t i = 0; i < entity->member_count; i++) {
     const struct jg_member *member = &entity->members[i];
     bool said = write->before == NULL || (write->changed >> i & 1) != 0;
-    if (said && (member->flags & JG_MEMBER_REQUIRED) != 0 && !jg_member_filled(write->after, member)) {
+    if (said && (member->flags & JG_MEMBER_REQUIRED) != 0 && is_missing(write->after, member)) {
       return jg_status_field(write->walk->entities->options.arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                              jg_entities_path(write->walk, 1, member), "is required");
     }
@@ -207,7 +220,7 @@ static void forget_the_rest(struct jg_entities_frame *frame, uint64_t *said) {
 }
 
 struct jg_status jg_entities_upsert(struct jg_entities *entities, const struct jg_entities_upsert *upsert,
-                                    struct jg_entity_row *ret_row) {
+                                    struct jg_entity_row *ret_row, bool *ret_created) {
   JG_ASSERT(entities->options.mode == JG_ENTITIES_STRICT);
   struct jg_arena *arena = entities->options.arena;
   const struct jg_entity *entity = jg_entity(upsert->kind);
@@ -219,9 +232,9 @@ struct jg_status jg_entities_upsert(struct jg_entities *entities, const struct j
     return jg_diff_out_of_arena();
   }
   struct jg_entity_row row = {0};
-  struct jg_status status = find_upserted(&walk, &row);
+  struct jg_status status = find_upserted(&walk, upsert->mode, &row);
   bool is_new = status.code == JG_NOT_FOUND;
-  if (!is_new) {
+  if (!is_new || upsert->mode == JG_ENTITIES_UPDATE) {
     JG_RETURN_IF_ERROR(status);
   }
   uint64_t said = is_new ? UINT64_MAX : upsert->present, resolved = 0;
@@ -242,6 +255,7 @@ struct jg_status jg_entities_upsert(struct jg_entities *entities, const struct j
     JG_RETURN_IF_ERROR(stamp(&write));
     JG_RETURN_IF_ERROR(put(&write));
   }
+  *ret_created = is_new;
   return jg_entities_get(entities, upsert->kind, write.id, ret_row);
 }
 

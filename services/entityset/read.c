@@ -75,9 +75,36 @@ enum jg_kind jg_entityset_content(const Jobgate__V1__AnyEntity *entity, Protobuf
   return *ret_content != NULL ? kind : JG_KIND_NONE;
 }
 
+/* The entity as parts, for a transport that writes them itself. */
+static struct jg_status answer_parts(struct jg_call *call, struct jg_txn *txn, const struct jg_expand_options *options,
+                                     const struct jg_entity_ref *ref, struct jg_answer *ret_answer) {
+  const struct jg_entity *entity = jg_entity(ref->kind);
+  struct jg_parts *parts = jg_arena_alloc_zero(&call->arena, sizeof(*parts));
+  struct jg_entity_row row;
+  struct jg_entity_ref refs[JG_RELATIONS_MAX];
+  if (parts == NULL) {
+    return jg_entityset_out_of_arena();
+  }
+  struct jg_status status = jg_txn_entity_get(txn, ref->kind, ref->id, &call->arena, &row);
+  if (status.code == JG_NOT_FOUND) {
+    return jg_entityset_not_found(call, ref->kind, ref->id);
+  }
+  JG_RETURN_IF_ERROR(status);
+  parts->entity = entity;
+  parts->payload = row.payload;
+  JG_RETURN_IF_ERROR(jg_expand_refs(entity, row.payload, refs));
+  JG_RETURN_IF_ERROR(jg_expand_entities(call->app->expander, txn, options, refs, entity->relation_count, &call->arena,
+                                        parts->relations));
+  *ret_answer = (struct jg_answer){.kind = JG_ANSWER_JOB, .jobs = parts, .job_count = 1, .nodes = true};
+  return JG_STATUS_OK;
+}
+
 struct jg_status jg_entityset_answer(struct jg_call *call, struct jg_txn *txn, bool in_write,
                                      const struct jg_entity_ref *ref, struct jg_answer *ret_answer) {
   const struct jg_expand_options options = {.tenant = call->identity.tenant, .in_write = in_write};
+  if (call->takes_parts) {
+    return answer_parts(call, txn, &options, ref, ret_answer);
+  }
   const struct jg_expanded *expanded = NULL;
   JG_RETURN_IF_ERROR(jg_expand_entities(call->app->expander, txn, &options, ref, 1, &call->arena, &expanded));
   if (expanded == NULL) {

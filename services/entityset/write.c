@@ -9,11 +9,9 @@ struct write {
   struct jg_store_read read; /* delete */
   struct jg_store_write write;
   enum jg_kind kind;
-  ProtobufCMessage *content; /* upsert */
-  uint64_t present;          /* upsert */
-  const char *path;          /* upsert: of the content */
-  struct jg_uuid id;         /* delete */
-  int64_t revision;          /* delete: of the snapshot in which nothing referred to it */
+  struct jg_entities_upsert upsert;
+  struct jg_uuid id; /* delete */
+  int64_t revision;  /* delete: of the snapshot in which nothing referred to it */
   struct jg_answer answer;
 };
 
@@ -31,35 +29,55 @@ static struct jg_status submit(struct write *write, struct jg_status (*run)(stru
 
 /* ---- UpsertEntity ---- */
 
+/* The one that must be there. */
+static struct jg_status not_found(const struct write *write) {
+  const struct jg_entity *entity = jg_entity(write->kind);
+  struct jg_uuid id = JG_UUID_ZERO;
+  return jg_uuid_parse(jg_member_str(write->upsert.message, &entity->members[entity->id_member]), &id)
+             ? jg_entityset_not_found(write->call, write->kind, id)
+             : jg_status_field(&write->call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "entity",
+                               "must have an id");
+}
+
 static struct jg_status run_upsert(struct jg_txn *txn, void *data) {
   struct write *write = data;
   struct jg_call *call = write->call;
   jg_txn_set_trace(txn, call->traceparent);
-  const struct jg_entities_options options = {
-      .txn = txn, .clock = call->app->clock, .arena = &call->arena, .mode = JG_ENTITIES_STRICT, .proto_names = true};
-  const struct jg_entities_upsert upsert = {write->kind, write->content, write->present, write->path};
+  const struct jg_entities_options options = {.txn = txn,
+                                              .clock = call->app->clock,
+                                              .arena = &call->arena,
+                                              .mode = JG_ENTITIES_STRICT,
+                                              .proto_names = !call->has_present};
   struct jg_entities entities;
   struct jg_entity_row row;
+  bool created = false;
   jg_entities_init(&entities, &options);
-  JG_RETURN_IF_ERROR(jg_entities_upsert(&entities, &upsert, &row));
+  struct jg_status status = jg_entities_upsert(&entities, &write->upsert, &row, &created);
+  if (status.code == JG_NOT_FOUND) {
+    return not_found(write);
+  }
+  JG_RETURN_IF_ERROR(status);
   const struct jg_entity_ref ref = {row.kind, row.id};
-  return jg_entityset_answer(call, txn, true, &ref, &write->answer);
+  JG_RETURN_IF_ERROR(jg_entityset_answer(call, txn, true, &ref, &write->answer));
+  write->answer.created = created;
+  return JG_STATUS_OK;
 }
 
 /* The members that are said. */
 static struct jg_status read_mask(struct write *write, const Google__Protobuf__FieldMask *mask) {
   const struct jg_entity *entity = jg_entity(write->kind);
+  struct jg_entities_upsert *upsert = &write->upsert;
   size_t count = mask != NULL ? mask->n_paths : 0;
   for (size_t i = 0; i < entity->member_count && count == 0; i++) {
-    write->present |= (uint64_t)jg_member_filled(write->content, &entity->members[i]) << i;
+    upsert->present |= (uint64_t)jg_member_filled(upsert->message, &entity->members[i]) << i;
   }
   for (size_t i = 0; i < count; i++) {
     struct jg_str path = jg_str_from_cstr(mask->paths[i]);
     const struct jg_member *member = jg_entity_member_by_proto(entity, path);
     if (member != NULL) {
-      write->present |= UINT64_C(1) << member->index;
+      upsert->present |= UINT64_C(1) << member->index;
     } else if (jg_str_equal(path, JG_STR("*"))) {
-      write->present = UINT64_MAX;
+      upsert->present = UINT64_MAX;
     } else {
       return jg_status_field(&write->call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "update_mask",
                              "names \"%.*s\", which is no member of %.*s", JG_STR_ARG(jg_str_sub(path, 0, 100)),
@@ -69,6 +87,33 @@ static struct jg_status read_mask(struct write *write, const Google__Protobuf__F
   return JG_STATUS_OK;
 }
 
+static struct jg_status read_mode(struct write *write, Jobgate__V1__WriteMode mode) {
+  static const enum jg_entities_upsert_mode modes[] = {
+      [JOBGATE__V1__WRITE_MODE__WRITE_MODE_UNSPECIFIED] = JG_ENTITIES_CREATE_OR_UPDATE,
+      [JOBGATE__V1__WRITE_MODE__WRITE_MODE_CREATE] = JG_ENTITIES_CREATE,
+      [JOBGATE__V1__WRITE_MODE__WRITE_MODE_UPDATE] = JG_ENTITIES_UPDATE,
+  };
+  if ((unsigned)mode >= JG_COUNT(modes)) {
+    return jg_status_field(&write->call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "mode",
+                           "must be a WriteMode");
+  }
+  write->upsert.mode = modes[mode];
+  return JG_STATUS_OK;
+}
+
+/* What gRPC brought; a JSON body has been read by its decoder, and its paths are its own. */
+static struct jg_status read_message(struct write *write, ProtobufCMessage *message,
+                                     const Google__Protobuf__FieldMask *mask) {
+  const struct jg_entity *entity = jg_entity(write->kind);
+  struct jg_arena *arena = &write->call->arena;
+  write->upsert.path = jg_arena_printf(arena, "entity.%.*s", JG_STR_ARG(entity->name));
+  if (write->upsert.path == NULL) {
+    return jg_entityset_out_of_arena();
+  }
+  JG_RETURN_IF_ERROR(jg_message_canonicalize(entity, message, write->upsert.path, arena));
+  return read_mask(write, mask);
+}
+
 static struct jg_status begin_upsert(struct jg_call *call) {
   const Jobgate__V1__UpsertEntityRequest *request = (const Jobgate__V1__UpsertEntityRequest *)call->request;
   struct write *write = jg_arena_alloc_zero(&call->arena, sizeof(*write));
@@ -76,18 +121,21 @@ static struct jg_status begin_upsert(struct jg_call *call) {
     return jg_entityset_out_of_arena();
   }
   write->call = call;
-  write->kind = jg_entityset_content(request->entity, &write->content);
+  ProtobufCMessage *content = NULL;
+  write->kind = jg_entityset_content(request->entity, &content);
   if (write->kind == JG_KIND_NONE) {
     return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "entity", "is required");
   }
   JG_RETURN_IF_ERROR(jg_entityset_writable(write->kind));
-  const struct jg_entity *entity = jg_entity(write->kind);
-  write->path = jg_arena_printf(&call->arena, "entity.%.*s", JG_STR_ARG(entity->name));
-  if (write->path == NULL) {
-    return jg_entityset_out_of_arena();
+  JG_RETURN_IF_ERROR(read_mode(write, request->mode));
+  write->upsert.kind = write->kind;
+  write->upsert.message = content;
+  if (call->has_present) {
+    write->upsert.path = "";
+    write->upsert.present = call->present;
+  } else {
+    JG_RETURN_IF_ERROR(read_message(write, content, request->update_mask));
   }
-  JG_RETURN_IF_ERROR(jg_message_canonicalize(entity, write->content, write->path, &call->arena));
-  JG_RETURN_IF_ERROR(read_mask(write, request->update_mask));
   return submit(write, run_upsert);
 }
 

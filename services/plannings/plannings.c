@@ -2,13 +2,12 @@
 
 #include <xxhash.h>
 
-#include "base/limits.h"
 #include "jobgate/v1/job_service.pb-c.h"
 #include "proto/codec/message.h"
 #include "proto/schema/members.h"
-#include "services/jobs/page_token.h"
+#include "services/entityset/page.h"
 
-/* Keeps tokens of this list and of ListJobs apart. */
+/* Keeps tokens of this list and of other ones apart. */
 #define TOKEN_SEED UINT64_C(0x6a706c616e6e696e)
 
 static struct jg_status out_of_arena(void) {
@@ -59,6 +58,17 @@ static Jobgate__V1__JobPlanning *make_message(const struct jg_planning_row *row,
   return made ? (Jobgate__V1__JobPlanning *)message : NULL;
 }
 
+/* The visit as the payload that predicates and encoders read. */
+static struct jg_status make_row(const struct jg_planning_row *planning, struct jg_arena *arena,
+                                 struct jg_entity_row *ret_row) {
+  Jobgate__V1__JobPlanning *message = make_message(planning, arena);
+  *ret_row = (struct jg_entity_row){.kind = JG_KIND_JOB_PLANNING, .id = planning->id};
+  if (message != NULL) {
+    ret_row->payload = jg_message_pack_payload(jg_entity(JG_KIND_JOB_PLANNING), &message->base, arena);
+  }
+  return ret_row->payload.data != NULL ? JG_STATUS_OK : out_of_arena();
+}
+
 /* ---- GetJobPlanning ---- */
 
 struct get {
@@ -67,24 +77,39 @@ struct get {
   struct jg_uuid id;
 };
 
-static void run_get(struct jg_txn *txn, struct jg_status begun, void *data) {
-  struct get *get = data;
+static struct jg_status read_get(struct get *get, struct jg_txn *txn, struct jg_answer *ret_answer) {
   struct jg_call *call = get->call;
-  struct jg_planning_row row = {.start_ticks = 0};
-  Jobgate__V1__JobPlanning *message = NULL;
-  struct jg_status status = jg_status_ok(begun) ? jg_txn_planning_get(txn, get->id, &row) : begun;
+  struct jg_planning_row planning;
+  struct jg_status status = jg_txn_planning_get(txn, get->id, &planning);
   if (status.code == JG_NOT_FOUND) {
     char text[JG_UUID_TEXT_LEN];
     jg_uuid_format(get->id, text);
-    status = jg_status_printf(&call->arena, JG_NOT_FOUND, JG_REASON_NONE, "there is no job_planning %.*s",
-                              JG_UUID_TEXT_LEN, text);
+    return jg_status_printf(&call->arena, JG_NOT_FOUND, JG_REASON_NONE, "there is no job_planning %.*s",
+                            JG_UUID_TEXT_LEN, text);
   }
-  if (jg_status_ok(status)) {
-    message = make_message(&row, &call->arena);
-    status = message != NULL ? status : out_of_arena();
+  JG_RETURN_IF_ERROR(status);
+  if (!call->takes_parts) {
+    Jobgate__V1__JobPlanning *message = make_message(&planning, &call->arena);
+    *ret_answer = (struct jg_answer){.kind = JG_ANSWER_MESSAGE, .message = message != NULL ? &message->base : NULL};
+    return message != NULL ? JG_STATUS_OK : out_of_arena();
   }
-  const struct jg_answer answer = {.kind = JG_ANSWER_MESSAGE, .message = message != NULL ? &message->base : NULL};
-  jg_call_finish(call, status, jg_status_ok(status) ? &answer : NULL);
+  struct jg_parts *parts = jg_arena_alloc_zero(&call->arena, sizeof(*parts));
+  struct jg_entity_row row;
+  if (parts == NULL) {
+    return out_of_arena();
+  }
+  JG_RETURN_IF_ERROR(make_row(&planning, &call->arena, &row));
+  parts->entity = jg_entity(JG_KIND_JOB_PLANNING);
+  parts->payload = row.payload;
+  *ret_answer = (struct jg_answer){.kind = JG_ANSWER_JOB, .jobs = parts, .job_count = 1};
+  return JG_STATUS_OK;
+}
+
+static void run_get(struct jg_txn *txn, struct jg_status begun, void *data) {
+  struct get *get = data;
+  struct jg_answer answer;
+  struct jg_status status = jg_status_ok(begun) ? read_get(get, txn, &answer) : begun;
+  jg_call_finish(get->call, status, jg_status_ok(status) ? &answer : NULL);
 }
 
 void jg_plannings_get(struct jg_call *call) {
@@ -104,23 +129,34 @@ void jg_plannings_get(struct jg_call *call) {
 struct list {
   struct jg_call *call;
   struct jg_store_read read;
-  struct jg_planning_query query;
-  uint64_t filter_hash;
+  bool of_job, count;
+  struct jg_uuid job_id;
+  struct jg_entityset_page *page;
 };
 
-static struct jg_status parse_token(struct list *list, struct jg_str text) {
-  struct jg_call *call = list->call;
-  struct jg_page_token token;
-  if (!jg_page_token_parse(text, call->identity.tenant, &call->arena, &token)) {
-    return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_TOKEN, "page_token",
-                           "must be the next_page_token of an earlier answer");
+static struct jg_status read_rows(struct jg_txn *txn, const struct jg_entityset_want *want, struct jg_arena *arena,
+                                  struct jg_entity_rows *ret_rows, void *data) {
+  const struct list *list = data;
+  struct jg_planning_row one;
+  struct jg_planning_rows plannings = {.rows = &one, .count = 1};
+  if (want->exact) {
+    JG_RETURN_IF_ERROR(jg_txn_planning_get(txn, want->id, &one));
+  } else {
+    const struct jg_planning_query query = {.of_job = list->of_job,
+                                            .has_after = want->has_after,
+                                            .job_id = list->job_id,
+                                            .after_id = want->id,
+                                            .limit = want->limit};
+    JG_RETURN_IF_ERROR(jg_txn_planning_list(txn, &query, arena, &plannings));
   }
-  if (token.filter_hash != list->filter_hash) {
-    return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_TOKEN, "page_token",
-                           "belongs to another list");
+  struct jg_entity_row *rows = jg_arena_alloc(arena, (plannings.count + 1) * sizeof(rows[0]));
+  if (rows == NULL) {
+    return out_of_arena();
   }
-  list->query.has_after = true;
-  list->query.after_id = token.id;
+  for (size_t i = 0; i < plannings.count; i++) {
+    JG_RETURN_IF_ERROR(make_row(&plannings.rows[i], arena, &rows[i]));
+  }
+  *ret_rows = (struct jg_entity_rows){.rows = rows, .count = plannings.count, .more = plannings.more};
   return JG_STATUS_OK;
 }
 
@@ -128,65 +164,66 @@ static struct jg_status parse_list(struct list *list) {
   struct jg_call *call = list->call;
   const Jobgate__V1__ListJobPlanningsRequest *request = (const Jobgate__V1__ListJobPlanningsRequest *)call->request;
   if (request->jobs_id[0] != '\0') {
-    JG_RETURN_IF_ERROR(parse_id(call, request->jobs_id, "jobs_id", &list->query.job_id));
-    list->query.of_job = true;
+    JG_RETURN_IF_ERROR(parse_id(call, request->jobs_id, "jobs_id", &list->job_id));
+    list->of_job = true;
   }
-  if (request->page_size < 0 || request->page_size > JG_LIMIT_PAGE_SIZE) {
-    return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "page_size",
-                           "must be from 1 to %d, or 0 for %d", JG_LIMIT_PAGE_SIZE, JG_LIMIT_PAGE_SIZE_DEFAULT);
-  }
-  list->query.limit = request->page_size != 0 ? (size_t)request->page_size : JG_LIMIT_PAGE_SIZE_DEFAULT;
-  list->filter_hash =
-      XXH3_64bits_withSeed(list->query.job_id.bytes, sizeof(list->query.job_id.bytes), TOKEN_SEED + list->query.of_job);
-  struct jg_str token = jg_str_from_cstr(request->page_token);
-  return token.len != 0 ? parse_token(list, token) : JG_STATUS_OK;
+  list->count = request->count;
+  const struct jg_entityset_list wanted = {
+      .entity = jg_entity(JG_KIND_JOB_PLANNING),
+      .filter = request->filter,
+      .order_by = request->order_by,
+      .page_token = request->page_token,
+      .page_size = request->page_size,
+      .skip = request->skip,
+      .count = request->count,
+      .seed = XXH3_64bits_withSeed(list->job_id.bytes, sizeof(list->job_id.bytes), TOKEN_SEED + list->of_job),
+      .read = read_rows,
+      .data = list};
+  return jg_entityset_page_parse(call, &wanted, &list->page);
 }
 
-/* The page is small: 1,000 visits are 150 kB. */
-static struct jg_status read_list(struct list *list, struct jg_txn *txn,
-                                  Jobgate__V1__ListJobPlanningsResponse *response) {
+static struct jg_status write_response(const struct list *list, const struct jg_entityset_rows *rows,
+                                       struct jg_answer *ret_answer) {
   struct jg_arena *arena = &list->call->arena;
-  struct jg_planning_rows rows;
-  JG_RETURN_IF_ERROR(jg_txn_planning_list(txn, &list->query, arena, &rows));
-  Jobgate__V1__JobPlanning **items = jg_arena_alloc(arena, (rows.count + 1) * sizeof(Jobgate__V1__JobPlanning *));
-  if (items == NULL) {
+  Jobgate__V1__ListJobPlanningsResponse *response = jg_arena_alloc(arena, sizeof(*response));
+  Jobgate__V1__JobPlanning **items = jg_arena_alloc(arena, (rows->count + 1) * sizeof(Jobgate__V1__JobPlanning *));
+  if (response == NULL || items == NULL) {
     return out_of_arena();
   }
-  for (size_t i = 0; i < rows.count; i++) {
-    items[i] = make_message(&rows.rows[i], arena);
-    if (items[i] == NULL) {
-      return out_of_arena();
-    }
+  jobgate__v1__list_job_plannings_response__init(response);
+  for (size_t i = 0; i < rows->count; i++) {
+    ProtobufCMessage *item = NULL;
+    JG_RETURN_IF_ERROR(jg_message_unpack(&jobgate__v1__job_planning__descriptor, rows->parts[i].payload, arena, &item));
+    items[i] = (Jobgate__V1__JobPlanning *)item;
   }
   response->job_plannings = items;
-  response->n_job_plannings = rows.count;
-  if (!rows.more) {
-    return JG_STATUS_OK;
+  response->n_job_plannings = rows->count;
+  response->total_size = list->count ? rows->total : 0;
+  if (rows->next_page_token.len != 0) {
+    response->next_page_token = (char *)rows->next_page_token.data;
   }
-  const struct jg_page_token token = {
-      .filter_hash = list->filter_hash, .by_key = true, .id = rows.rows[rows.count - 1].id};
-  struct jg_str text = jg_page_token_format(&token, list->call->identity.tenant, arena);
-  if (text.data == NULL) {
-    return out_of_arena();
+  *ret_answer = (struct jg_answer){.kind = JG_ANSWER_MESSAGE, .message = &response->base};
+  return JG_STATUS_OK;
+}
+
+static struct jg_status read_list(struct list *list, struct jg_txn *txn, struct jg_answer *ret_answer) {
+  struct jg_entityset_rows rows;
+  JG_RETURN_IF_ERROR(jg_entityset_page_read(list->page, txn, &rows));
+  if (list->call->takes_parts) {
+    *ret_answer = (struct jg_answer){
+        .kind = JG_ANSWER_JOBS, .jobs = rows.parts, .job_count = rows.count, .has_total = list->count};
+  } else {
+    JG_RETURN_IF_ERROR(write_response(list, &rows, ret_answer));
   }
-  response->next_page_token = (char *)text.data;
+  ret_answer->total = rows.total;
+  ret_answer->next_page_token = rows.next_page_token;
   return JG_STATUS_OK;
 }
 
 static void run_list(struct jg_txn *txn, struct jg_status begun, void *data) {
   struct list *list = data;
-  Jobgate__V1__ListJobPlanningsResponse response = JOBGATE__V1__LIST_JOB_PLANNINGS_RESPONSE__INIT;
-  struct jg_status status = jg_status_ok(begun) ? read_list(list, txn, &response) : begun;
-  Jobgate__V1__ListJobPlanningsResponse *kept = jg_arena_alloc(&list->call->arena, sizeof(*kept));
-  if (jg_status_ok(status) && kept == NULL) {
-    status = out_of_arena();
-  }
-  struct jg_answer answer = {.kind = JG_ANSWER_MESSAGE};
-  if (jg_status_ok(status)) {
-    *kept = response;
-    answer.message = &kept->base;
-    answer.next_page_token = jg_str_from_cstr(response.next_page_token);
-  }
+  struct jg_answer answer;
+  struct jg_status status = jg_status_ok(begun) ? read_list(list, txn, &answer) : begun;
   jg_call_finish(list->call, status, jg_status_ok(status) ? &answer : NULL);
 }
 

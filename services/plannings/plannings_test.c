@@ -181,6 +181,41 @@ static void test_pages(void **state) {
   assert_int_equal(pages, 3);
 }
 
+/* Orders, filters, skips and counts are services/entityset's; here, that they reach it. */
+static void test_filters_and_orders(void **state) {
+  (void)state;
+  (void)jg_test_must_post(app, JG_TEST_JOB(",\"id\":\"" ID "\"," SUGGESTED "," USER "," START));
+  jg_test_must_put(app, ID, "{\"suggested_date_start\":\"2026-03-15\"}");
+  jg_test_must_put(app, ID, "{\"suggested_date_start\":\"2026-03-14\"}");
+  (void)jg_test_must_post(app, JG_TEST_JOB("," SUGGESTED "," USER "," START));
+  Jobgate__V1__ListJobPlanningsRequest request = JOBGATE__V1__LIST_JOB_PLANNINGS_REQUEST__INIT;
+  request.filter = (char *)"jobs_id eq " ID " and date_start gt 2026-03-05";
+  request.order_by = (char *)"date_start desc";
+  request.page_size = 1;
+  request.count = true;
+  for (int parts = 0; parts < 2; parts++) {
+    struct jg_test_call *call = jg_test_call_create(app);
+    call->call.takes_parts = parts != 0;
+    jg_test_call_run(call, jg_plannings_list, &request.base);
+    assert_true(jg_status_ok(call->status));
+    if (parts != 0) {
+      jg_test_assert_get(call, "date_start", "2026-03-15T00:00:00+00:00");
+      assert_true(call->answer.has_total && call->answer.total == 2);
+    } else {
+      assert_int_equal(response_of(call)->total_size, 2);
+      assert_int_equal(response_of(call)->job_plannings[0]->date_start->seconds, 1773532800);
+    }
+    assert_true(call->answer.next_page_token.len != 0);
+    jg_test_call_destroy(call);
+  }
+  request.skip = 1;
+  struct jg_test_call *call = jg_test_call_create(app);
+  jg_test_call_run(call, jg_plannings_list, &request.base);
+  assert_int_equal(response_of(call)->n_job_plannings, 1);
+  assert_string_equal(response_of(call)->next_page_token, "");
+  jg_test_call_destroy(call);
+}
+
 static void test_refusals(void **state) {
   (void)state;
   jg_test_assert_fails(list("x", 0, ""), JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "jobs_id");
@@ -196,15 +231,11 @@ static void test_refusals(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_78_all_three_or_none),
-      TEST(test_78_what_is_kept),
-      TEST(test_78_by_an_update),
-      TEST(test_79_no_second_one),
-      TEST(test_imports_make_none),
-      TEST(test_a_failed_write_makes_none),
-      TEST(test_goes_with_the_job),
-      TEST(test_pages),
-      TEST(test_refusals),
+      TEST(test_78_all_three_or_none), TEST(test_78_what_is_kept),
+      TEST(test_78_by_an_update),      TEST(test_79_no_second_one),
+      TEST(test_imports_make_none),    TEST(test_a_failed_write_makes_none),
+      TEST(test_goes_with_the_job),    TEST(test_pages),
+      TEST(test_filters_and_orders),   TEST(test_refusals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,5 +56,24 @@ def test_list_pages(entities):
         if not token:
             break
     assert ids == sorted(ids) and set(ids) == made and len(ids) == 25
+    backwards = entities.ListEntities(api.ListEntitiesRequest(
+        kind=options_pb2.ENTITY_KIND_PROJECT, filter=f"startswith(reference_back_office,'{prefix}')", count=True, skip=5,
+        order_by="reference_back_office desc", page_size=2), timeout=WAIT_SECONDS)
+    assert backwards.total_size == 25 and backwards.next_page_token
+    assert [entity.project.reference_back_office for entity in backwards.entities] == [
+        f"{prefix}-{n}" for n in sorted(map(str, range(25)), reverse=True)[5:7]]
     assert refused(entities.ListEntities, api.ListEntitiesRequest(
-        kind=options_pb2.ENTITY_KIND_PROJECT, order_by="name")) == grpc.StatusCode.UNIMPLEMENTED
+        kind=options_pb2.ENTITY_KIND_PROJECT, order_by="nope")) == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_create_and_change_alone(entities):
+    request = project(reference_back_office=f"P-{uuid.uuid4()}", name="first")
+    request.mode = api.WRITE_MODE_UPDATE
+    assert refused(entities.UpsertEntity, request) == grpc.StatusCode.INVALID_ARGUMENT
+    request.entity.project.id = str(uuid.uuid4())
+    assert refused(entities.UpsertEntity, request) == grpc.StatusCode.NOT_FOUND
+    request.mode = api.WRITE_MODE_CREATE
+    assert entities.UpsertEntity(request, timeout=WAIT_SECONDS).project.name == "first"
+    assert refused(entities.UpsertEntity, request) == grpc.StatusCode.ALREADY_EXISTS
+    request.mode = api.WRITE_MODE_UPDATE
+    assert entities.UpsertEntity(request, timeout=WAIT_SECONDS).project.name == "first"

@@ -1,0 +1,213 @@
+/* ListEntities' orders, skips and counts on a real record, and its other form of answer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "jobgate/v1/entity_service.pb-c.h"
+#include "services/entityset/entityset.h"
+#include "services/testing/jobs.h"
+
+#define ROWS 250
+#define SKILL JOBGATE__V1__ENTITY_KIND__ENTITY_KIND_SKILL
+#define LONG_NAME 200
+
+static struct jg_test_app *app;
+
+/* Skills of seven names, codes that ascend and descriptions that descend; a few names are too long for tokens. */
+static int setup(void **state) {
+  (void)state;
+  app = jg_test_app_create();
+  for (int i = 0; i < ROWS; i++) {
+    char code[16], description[16], name[LONG_NAME + 1];
+    (void)snprintf(code, sizeof(code), "S%03d", i);
+    (void)snprintf(description, sizeof(description), "%03d", ROWS - i);
+    memset(name, 'a' + i % 7, sizeof(name));
+    name[i % 7 == 6 ? LONG_NAME : 3] = '\0';
+    Jobgate__V1__Skill skill = JOBGATE__V1__SKILL__INIT;
+    skill.code = code;
+    skill.name = name;
+    skill.description = description;
+    Jobgate__V1__AnyEntity any = JOBGATE__V1__ANY_ENTITY__INIT;
+    any.entity_case = JOBGATE__V1__ANY_ENTITY__ENTITY_SKILL;
+    any.skill = &skill;
+    Jobgate__V1__UpsertEntityRequest request = JOBGATE__V1__UPSERT_ENTITY_REQUEST__INIT;
+    request.entity = &any;
+    struct jg_test_call *call = jg_test_call_create(app);
+    jg_test_call_run(call, jg_entityset_upsert, &request.base);
+    assert_true(jg_status_ok(call->status));
+    jg_test_call_destroy(call);
+  }
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  jg_test_app_destroy(app);
+  return 0;
+}
+
+struct ask {
+  const char *filter, *order;
+  int size, skip;
+  bool count, parts, odata_names;
+};
+
+#define ASK(f, o, rows, passed, counted) \
+  { .filter = (f), .order = (o), .size = (rows), .skip = (passed), .count = (counted) }
+
+static struct jg_test_call *list(const struct ask *ask, const char *token) {
+  struct jg_test_call *call = jg_test_call_create(app);
+  Jobgate__V1__ListEntitiesRequest request = JOBGATE__V1__LIST_ENTITIES_REQUEST__INIT;
+  request.kind = SKILL;
+  request.filter = (char *)ask->filter;
+  request.order_by = (char *)ask->order;
+  request.page_size = ask->size;
+  request.page_token = (char *)token;
+  request.skip = ask->skip;
+  request.count = ask->count;
+  call->call.takes_parts = ask->parts;
+  call->call.odata_names = ask->odata_names;
+  jg_test_call_run(call, jg_entityset_list, &request.base);
+  return call;
+}
+
+/* The codes of all pages, one after the other; each page's total is checked. */
+static size_t read_all(const struct ask *ask, int64_t total, char codes[ROWS + 1][8]) {
+  char token[2000] = "";
+  size_t count = 0;
+  do {
+    struct jg_test_call *call = list(ask, token);
+    if (!jg_status_ok(call->status)) {
+      fail_msg("%s", call->status.message);
+    }
+    const Jobgate__V1__ListEntitiesResponse *page = (const Jobgate__V1__ListEntitiesResponse *)call->answer.message;
+    for (size_t i = 0; i < page->n_entities; i++) {
+      assert_true(count < ROWS);
+      (void)snprintf(codes[count++], 8, "%s", page->entities[i]->skill->code);
+    }
+    assert_int_equal(page->total_size, ask->count ? total : 0);
+    // A page that is not the last one is full, and the last one of more than one is not empty.
+    assert_true(page->n_entities == (size_t)ask->size || page->next_page_token[0] == '\0');
+    assert_true(page->n_entities > 0 || count == 0);
+    (void)snprintf(token, sizeof(token), "%s", page->next_page_token);
+    jg_test_call_destroy(call);
+  } while (token[0] != '\0');
+  return count;
+}
+
+static int by_name(const void *a, const void *b) {
+  int left = atoi((const char *)a + 1), right = atoi((const char *)b + 1);
+  return left % 7 != right % 7 ? left % 7 - right % 7 : left - right;
+}
+
+static void every_row_comes_once_and_in_order(void **state) {
+  (void)state;
+  static char expected[ROWS][8], codes[ROWS + 1][8];
+  static const int sizes[] = {1, 7, 100, 249, 250, 251};
+  for (size_t s = 0; s < JG_COUNT(sizes); s++) {
+    for (int i = 0; i < ROWS; i++) {
+      (void)snprintf(expected[i], 8, "S%03d", i);
+    }
+    assert_int_equal(read_all(&(struct ask)ASK("", "description desc", sizes[s], 0, false), 0, codes), ROWS);
+    assert_memory_equal(codes, expected, sizeof(expected));
+    qsort(expected, ROWS, sizeof(expected[0]), by_name);
+    assert_int_equal(read_all(&(struct ask)ASK("", "name,code", sizes[s], 0, true), ROWS, codes), ROWS);
+    assert_memory_equal(codes, expected, sizeof(expected));
+    assert_int_equal(read_all(&(struct ask)ASK("", "name,code", sizes[s], 10, false), 0, codes), ROWS - 10);
+    assert_memory_equal(codes, expected[10], sizeof(expected[0]) * (ROWS - 10));
+    // By id: made one after the other, by a clock that stands still, they have no order that is known.
+    assert_int_equal(read_all(&(struct ask)ASK("", "id", sizes[s], 0, true), ROWS, codes), ROWS);
+    qsort(codes, ROWS, sizeof(codes[0]), by_name);
+    assert_memory_equal(codes, expected, sizeof(expected));
+  }
+}
+
+static void skips_and_counts_go_with_filters(void **state) {
+  (void)state;
+  static char codes[ROWS + 1][8];
+  static const struct {
+    struct ask ask;
+    int64_t total;
+    size_t count;
+  } rows[] = {
+      {ASK("", "", 100, 240, true), ROWS, 10},
+      {ASK("", "", 100, 250, true), ROWS, 0},
+      {ASK("", "", 100, INT32_MAX, true), ROWS, 0},
+      {ASK("", "code", 100, INT32_MAX, true), ROWS, 0},
+      {ASK("name eq 'aaa'", "", 5, 0, true), 36, 36},
+      {ASK("name eq 'aaa'", "", 36, 0, false), 0, 36},
+      {ASK("name eq 'aaa'", "", 5, 30, true), 36, 6},
+      {ASK("name eq 'aaa'", "description", 5, 30, true), 36, 6},
+      {ASK("name eq 'none'", "", 5, 0, true), 0, 0},
+      {ASK("name eq 'none'", "name desc", 5, 0, true), 0, 0},
+      {ASK("code gt 'S245'", "sales_organization/name,code desc", 3, 0, true), 4, 4},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    if (read_all(&rows[i].ask, rows[i].total, codes) != rows[i].count) {
+      fail_msg("row %zu", i);
+    }
+  }
+}
+
+static void a_page_of_parts_is_the_same_page(void **state) {
+  (void)state;
+  struct jg_test_call *call =
+      list(&(struct ask){.filter = "", .order = "code desc", .size = 2, .skip = 1, .count = true, .parts = true}, "");
+  assert_true(jg_status_ok(call->status));
+  assert_int_equal(call->answer.kind, JG_ANSWER_JOBS);
+  assert_int_equal(call->answer.job_count, 2);
+  assert_true(call->answer.has_total && call->answer.total == ROWS && call->answer.next_page_token.len != 0);
+  assert_non_null(strstr(jg_test_call_json(call, 0), "\"code\":\"S248\",\"sales_organization_id\":"));
+  assert_non_null(strstr(jg_test_call_json(call, 1), "\"code\":\"S247\""));
+  jg_test_call_destroy(call);
+}
+
+static void refusals_name_what_is_wrong(void **state) {
+  (void)state;
+  struct jg_test_call *first = list(&(struct ask)ASK("", "code", 1, 0, false), "");
+  char token[2000];
+  (void)snprintf(token, sizeof(token), "%s",
+                 ((const Jobgate__V1__ListEntitiesResponse *)first->answer.message)->next_page_token);
+  jg_test_call_destroy(first);
+  const struct {
+    struct ask ask;
+    const char *token;
+    enum jg_code code;
+    enum jg_reason reason;
+    const char *field;
+  } rows[] = {
+      {ASK("", "nope", 0, 0, false), "", JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "order_by"},
+      {{.filter = "", .order = "nope", .odata_names = true},
+       "",
+       JG_INVALID_ARGUMENT,
+       JG_REASON_INVALID_MEMBER,
+       "$orderby"},
+      {{.filter = "nope", .order = "", .odata_names = true},
+       "",
+       JG_INVALID_ARGUMENT,
+       JG_REASON_INVALID_MEMBER,
+       "$filter"},
+      {ASK("", "", 0, -1, false), "", JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "skip"},
+      {ASK("", "name", 1, 0, false), token, JG_INVALID_ARGUMENT, JG_REASON_INVALID_TOKEN, "page_token"},
+      {ASK("", "code desc", 1, 0, false), token, JG_INVALID_ARGUMENT, JG_REASON_INVALID_TOKEN, "page_token"},
+      {ASK("", "", 1, 0, false), token, JG_INVALID_ARGUMENT, JG_REASON_INVALID_TOKEN, "page_token"},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    jg_test_assert_fails(list(&rows[i].ask, rows[i].token), rows[i].code, rows[i].reason, rows[i].field);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_row_comes_once_and_in_order),
+      cmocka_unit_test(skips_and_counts_go_with_filters),
+      cmocka_unit_test(a_page_of_parts_is_the_same_page),
+      cmocka_unit_test(refusals_name_what_is_wrong),
+  };
+  return cmocka_run_group_tests(tests, setup, teardown);
+}
