@@ -1,11 +1,14 @@
-/* The cache of expanded embedded entities: a seam with an in-process level now and Redis behind it later.
+/* The cache of expanded embedded entities: an in-process level, and Redis behind it if the URL says so.
  * C1 Entries are immutable: the key carries tree_revision, so an entry is never wrong and never invalidated; old ones age out.
+ * C3 One load per key at a time: by flights in the process, by leases in Redis across processes.
  * C4 Every failure is a miss. C5 Keys are asked in one batch. C7 A value whose key does not match is a miss. */
 #ifndef JG_CACHE_CACHE_H
 #define JG_CACHE_CACHE_H
 
 #include <stdatomic.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/metric.h"
 #include "base/status.h"
 #include "base/uuid.h"
@@ -35,11 +38,19 @@ struct jg_cache_value *jg_cache_value_ref(struct jg_cache_value *value);
 void jg_cache_value_unref(struct jg_cache_value *value); /* NULL is allowed */
 
 struct jg_cache_options {
-  struct jg_str url;          /* "memory:" */
+  struct jg_str url;          /* "memory:", "redis://...", "redis+sentinel://..." (cache/redis/url.h) */
   size_t bytes_max;           /* of the in-process level */
   struct jg_metrics *metrics; /* borrows until destroy; NULL allowed */
+  /* Of the shared level: */
+  uint64_t form;                /* stands for schema and JSON style: values of another form are never seen */
+  int64_t budget_ms;            /* of one get; 0: 50 */
+  int64_t ttl_seconds;          /* 0: a day */
+  const struct jg_clock *clock; /* borrows until destroy */
+  const struct jg_log *log;     /* borrows until destroy; NULL allowed */
 };
-/* INVALID_ARGUMENT: unknown url. */
+/* The URL alone. INVALID_ARGUMENT: unknown or malformed; UNIMPLEMENTED: rediss:// without TLS. No message quotes a secret. */
+JG_MUST_CHECK struct jg_status jg_cache_check_url(struct jg_str url, struct jg_arena *arena);
+/* Statuses of jg_cache_check_url. A shared level that cannot be reached is no error. Thread: main. */
 JG_MUST_CHECK struct jg_status jg_cache_create(const struct jg_cache_options *options, struct jg_arena *arena,
                                                struct jg_cache **ret_cache);
 void jg_cache_destroy(struct jg_cache *cache); /* NULL is allowed; values given out stay valid */
@@ -54,5 +65,14 @@ size_t jg_cache_get(struct jg_cache *cache, const struct jg_cache_key *keys, siz
                     struct jg_cache_value **ret_values);
 /* Offers a value to every level (takes a reference of its own). Built from committed data only (C1). Thread: any. */
 void jg_cache_put(struct jg_cache *cache, struct jg_cache_value *value);
+
+/* How the shared level stands now. Texts are static or live as long as the cache. */
+struct jg_cache_health {
+  const char *address; /* without secrets; NULL: there is no shared level */
+  bool readable, writable;
+  const char *read_meaning, *write_meaning; /* why not */
+  int64_t round_trip_ns;                    /* of the last probe; 0: none yet */
+};
+void jg_cache_health(struct jg_cache *cache, struct jg_cache_health *ret_health);
 
 #endif

@@ -16,7 +16,8 @@ static void test_urls(void **state) {
       {"", JG_INVALID_ARGUMENT},
       {"memory", JG_INVALID_ARGUMENT},
       {"memory:x", JG_INVALID_ARGUMENT},
-      {"redis://127.0.0.1:6379", JG_INVALID_ARGUMENT},
+      {"redis://127.0.0.1:port", JG_INVALID_ARGUMENT},
+      {"rediss://127.0.0.1", JG_UNIMPLEMENTED},
   };
   for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
     struct jg_arena arena;
@@ -25,11 +26,46 @@ static void test_urls(void **state) {
     struct jg_cache_options options = {.url = jg_str_from_cstr(rows[i].url), .bytes_max = 1 << 20};
     struct jg_status status = jg_cache_create(&options, &arena, &cache);
     assert_int_equal(status.code, rows[i].code);
+    assert_int_equal(jg_cache_check_url(options.url, &arena).code, rows[i].code);
     assert_true((cache != NULL) == jg_status_ok(status));
     jg_cache_destroy(cache);
     jg_arena_done(&arena);
   }
   jg_cache_destroy(NULL);
+}
+
+/* Nobody listens at port 1: that is no error, and costs a get nothing. */
+static void test_a_shared_level_that_is_not_there(void **state) {
+  (void)state;
+  struct jg_arena arena;
+  jg_arena_init(&arena, 4096);
+  struct jg_cache *cache = NULL;
+  struct jg_cache_options options = {.url = JG_STR("redis://:hunter2@127.0.0.1:1/2"),
+                                     .bytes_max = 1 << 20,
+                                     .budget_ms = 5000,
+                                     .clock = jg_clock_system()};
+  assert_true(jg_status_ok(jg_cache_create(&options, &arena, &cache)));
+  struct jg_cache_health health;
+  jg_cache_health(cache, &health);
+  assert_string_equal(health.address, "redis://***@127.0.0.1:1/2");
+  assert_false(health.readable);
+  assert_false(health.writable);
+  struct jg_cache_key keys[600] = {{.tenant = 1, .tree_revision = 7, .kind = JG_KIND_SKILL}};
+  for (size_t i = 1; i < 600; i++) {
+    keys[i] = keys[0];
+    keys[i].tree_revision += (int64_t)i;
+  }
+  struct jg_cache_value *found[600];
+  assert_int_equal(jg_cache_get(cache, keys, 600, found), 0);
+  struct jg_expanded expanded = {JG_STR("proto"), JG_STR("{}"), JG_STR("")};
+  struct jg_cache_value *value = jg_cache_value_create(&keys[599], &expanded);
+  jg_cache_put(cache, value);
+  jg_cache_value_unref(value);
+  assert_int_equal(jg_cache_get(cache, keys, 600, found), 1);
+  assert_null(found[0]);
+  jg_cache_value_unref(found[599]);
+  jg_cache_destroy(cache);
+  jg_arena_done(&arena);
 }
 
 static void test_values_outlive_the_cache(void **state) {
@@ -65,6 +101,7 @@ static void test_values_outlive_the_cache(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_urls),
+      cmocka_unit_test(test_a_shared_level_that_is_not_there),
       cmocka_unit_test(test_values_outlive_the_cache),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

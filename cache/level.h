@@ -1,4 +1,4 @@
-/* One level of the cache: the table of functions that memory/ implements now and a shared level implements later. Included by
+/* One level of the cache: the table of functions that memory/ and redis/ implement. Included by
  * cache.c and the levels alone. */
 #ifndef JG_CACHE_LEVEL_H
 #define JG_CACHE_LEVEL_H
@@ -13,6 +13,8 @@ struct jg_cache_level_ops {
   size_t (*get)(struct jg_cache_level *level, const struct jg_cache_key *keys, size_t count,
                 struct jg_cache_value **ret_values);
   void (*put)(struct jg_cache_level *level, struct jg_cache_value *value);
+  /* NULL: the level is nobody else's. Else ret_mine[i]: nobody in another process loads keys[i] now, as far as is known. */
+  void (*claim)(struct jg_cache_level *level, const struct jg_cache_key *keys, size_t count, bool *ret_mine);
 };
 
 /* First member of a level's struct. */

@@ -50,7 +50,7 @@ static size_t memory_get(struct jg_cache_level *level, const struct jg_cache_key
                          struct jg_cache_value **ret_values);
 static void memory_put(struct jg_cache_level *level, struct jg_cache_value *value);
 
-static const struct jg_cache_level_ops memory_ops = {memory_destroy, memory_get, memory_put};
+static const struct jg_cache_level_ops memory_ops = {.destroy = memory_destroy, .get = memory_get, .put = memory_put};
 
 struct jg_cache_level *jg_cache_memory_create(size_t bytes_max, struct jg_metrics *metrics) {
   JG_ASSERT(bytes_max > 0);

@@ -41,7 +41,7 @@ verdict "only server/grpc includes gRPC" "$(includes 'grpc/' 'server/grpc')"
 verdict "only storage/sqlite includes SQLite" "$(includes 'sqlite3' 'storage/sqlite')"
 verdict "only storage/postgres includes libpq" "$(includes '(postgresql/)?libpq' 'storage/postgres')"
 verdict "only cache/redis includes hiredis" "$(includes 'hiredis/' 'cache/redis')"
-verdict "only bridge/http and server include libuv" "$(includes 'uv\.h' 'bridge/http|server')"
+verdict "only bridge/http, cache/redis and server include libuv" "$(includes 'uv\.h' 'bridge/http|cache/redis|server')"
 verdict "only bridge/http includes llhttp" "$(includes '(llhttp/)?llhttp\.h' 'bridge/http')"
 verdict "no header from around the root" "$(git grep -nE '^# *include "\.\.?/' -- '*.c' '*.h')"
 
