@@ -8,14 +8,14 @@
 #define PROCESS_ARENA_BYTES (256u << 20)
 
 static const struct jg_command *const commands[] = {
-    &jg_command_serve, &jg_command_import, &jg_command_export, &jg_command_get,     &jg_command_list,
-    &jg_command_watch, &jg_command_user,   &jg_command_sample, &jg_command_version,
+    &jg_command_serve, &jg_command_import,        &jg_command_export, &jg_command_get,    &jg_command_list,
+    &jg_command_watch, &jg_command_verify_stream, &jg_command_user,   &jg_command_sample, &jg_command_version,
 };
 
 static void print_usage(FILE *to) {
   fputs("usage: jobgate COMMAND [FLAGS] [OPERANDS]\n\n", to);
   for (size_t i = 0; i < JG_COUNT(commands); i++) {
-    fprintf(to, "  %-8s %-8s %s\n", commands[i]->name, commands[i]->operands, commands[i]->help);
+    fprintf(to, "  %-13s %-8s %s\n", commands[i]->name, commands[i]->operands, commands[i]->help);
   }
   fputs(
       "\n`jobgate COMMAND --help` lists the flags. Each is also JOBGATE_... in the environment and a key of --config "

@@ -26,6 +26,7 @@ extern const struct jg_command jg_command_list;
 extern const struct jg_command jg_command_watch;
 extern const struct jg_command jg_command_sample;
 extern const struct jg_command jg_command_user;
+extern const struct jg_command jg_command_verify_stream;
 extern const struct jg_command jg_command_version;
 
 /* "jobgate: message" on standard error; returns JG_EXIT_FAILURE, or JG_EXIT_USAGE for INVALID_ARGUMENT of a setting. */

@@ -6,28 +6,30 @@
 #include "proto/codec/message.h"
 #include "services/identity/credential.h"
 
-static struct jg_status find_password(const struct jg_options *options, struct jg_arena *arena,
-                                      struct jg_str *ret_password) {
-  const char *path = jg_options_text(options, "password-file");
-  const char *text = path == NULL ? secure_getenv("JOBGATE_PASSWORD") : NULL;
+static struct jg_status find_password(const struct jg_options *options, const struct jg_remote_caller *caller,
+                                      struct jg_arena *arena, struct jg_str *ret_password) {
+  const char *path = jg_options_text(options, caller->password_file);
+  const char *text = path == NULL ? secure_getenv(caller->password_variable) : NULL;
   if (text == NULL) {
     return jg_command_read_password(path, false, arena, ret_password);
   }
   if (!jg_credential_part_valid(jg_str_from_cstr(text))) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                          "JOBGATE_PASSWORD must have 1 to 255 bytes of UTF-8 without control characters");
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                            "%s must have 1 to 255 bytes of UTF-8 without control characters",
+                            caller->password_variable);
   }
   *ret_password = jg_str_from_cstr(text);
   return JG_STATUS_OK;
 }
 
-static struct jg_status make_authorization(const struct jg_options *options, const char *who, struct jg_arena *arena,
-                                           struct jg_str *ret_authorization) {
+static struct jg_status make_authorization(const struct jg_options *options, const struct jg_remote_caller *caller,
+                                           struct jg_arena *arena, struct jg_str *ret_authorization) {
   struct jg_str user = JG_STR_NONE, domain = JG_STR_NONE, password = JG_STR_NONE;
-  if (!jg_credential_parse_user(jg_str_from_cstr(who), &user, &domain)) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "--user must be NAME@DOMAIN");
+  if (!jg_credential_parse_user(jg_str_from_cstr(jg_options_text(options, caller->user)), &user, &domain)) {
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "--%s must be NAME@DOMAIN",
+                            caller->user);
   }
-  JG_RETURN_IF_ERROR(find_password(options, arena, &password));
+  JG_RETURN_IF_ERROR(find_password(options, caller, arena, &password));
   char *text = jg_arena_alloc(arena, JG_CREDENTIAL_HEADER_BYTES_MAX);
   if (text == NULL) {
     return jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_LIMIT_EXCEEDED, "out of the command's memory");
@@ -38,13 +40,19 @@ static struct jg_status make_authorization(const struct jg_options *options, con
 
 struct jg_status jg_remote_open(const struct jg_options *options, struct jg_arena *arena,
                                 struct jg_grpc_client **ret_client) {
-  const char *who = jg_options_text(options, "user");
+  static const struct jg_remote_caller caller = {"user", "password-file", "JOBGATE_PASSWORD"};
+  return jg_remote_open_as(options, &caller, arena, ret_client);
+}
+
+struct jg_status jg_remote_open_as(const struct jg_options *options, const struct jg_remote_caller *caller,
+                                   struct jg_arena *arena, struct jg_grpc_client **ret_client) {
+  bool authorized = jg_options_text(options, caller->user) != NULL;
   struct jg_str authorization = JG_STR_NONE;
-  if (who != NULL) {
-    JG_RETURN_IF_ERROR(make_authorization(options, who, arena, &authorization));
+  if (authorized) {
+    JG_RETURN_IF_ERROR(make_authorization(options, caller, arena, &authorization));
   }
   struct jg_grpc_client *client = jg_grpc_client_create(jg_str_from_cstr(jg_options_text(options, "server")));
-  if (who != NULL) {
+  if (authorized) {
     jg_grpc_client_authorize(client, authorization);
   }
   *ret_client = client;

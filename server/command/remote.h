@@ -26,6 +26,16 @@
 JG_MUST_CHECK struct jg_status jg_remote_open(const struct jg_options *options, struct jg_arena *arena,
                                               struct jg_grpc_client **ret_client);
 
+/* The names of the settings that tell who calls. */
+struct jg_remote_caller {
+  const char *user, *password_file; /* flags */
+  const char *password_variable;    /* of the environment */
+};
+/* The same with other settings. */
+JG_MUST_CHECK struct jg_status jg_remote_open_as(const struct jg_options *options,
+                                                 const struct jg_remote_caller *caller, struct jg_arena *arena,
+                                                 struct jg_grpc_client **ret_client);
+
 /* Time that a call of one answer may take. */
 #define JG_REMOTE_TIMEOUT_MS 30000
 

@@ -58,13 +58,19 @@ class Server:
         self.flags = flags
         self.folder = pathlib.Path(folder)
         self.process = None
+        self.addresses = ["127.0.0.1:0"] * 3
         self.start()
 
+    def keep_addresses(self):
+        """From now on it starts where it is, for clients that come back."""
+        self.addresses = [self.grpc, self.http, self.admin]
+
     def start(self):
+        grpc_address, http_address, admin_address = self.addresses
         self.log = open(self.folder / "server.log", "ab")
         self.process = subprocess.Popen(
-            [JOBGATE, "serve", "--store", self.store, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0",
-             "--admin", "127.0.0.1:0", *self.flags],
+            [JOBGATE, "serve", "--store", self.store, "--grpc", grpc_address, "--http", http_address,
+             "--admin", admin_address, *self.flags],
             stdout=subprocess.PIPE, stderr=self.log)
         line = self.process.stdout.readline()
         assert line, (self.folder / "server.log").read_text()[-2000:]
