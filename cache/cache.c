@@ -76,6 +76,9 @@ static size_t get_shared(struct jg_cache *cache, const struct jg_cache_key *keys
     }
   }
   *ret_next = at;
+  if (missing_count == 0) {
+    return 0;
+  }
   size_t found_count = cache->shared->ops->get(cache->shared, missing, missing_count, found);
   for (size_t i = 0; found_count > 0 && i < missing_count; i++) {
     values[places[i]] = found[i];

@@ -1,9 +1,20 @@
 #include "server/app.h"
 
+#include <xxhash.h>
+
 #include "base/limits.h"
 #include "cache/answers.h"
+#include "server/version.h"
 #include "services/changes/hub.h"
 #include "services/expand/expand.h"
+
+/* What the bytes of a cached entity depend on besides its record: schema, program and style. Programs that differ in any of them
+ * share no cached values. */
+static uint64_t cache_form(const struct jg_json_style *style) {
+  struct jg_str schema = jg_schema_descriptor_set();
+  uint64_t seed = XXH3_64bits(JG_VERSION, sizeof(JG_VERSION)) ^ ((uint64_t)style->escape << 8 | (uint64_t)style->date);
+  return XXH3_64bits_withSeed(schema.data, schema.len, seed);
+}
 
 static struct jg_status open_parts(const struct jg_server_app_options *options, struct jg_arena *arena,
                                    struct jg_server_app *app) {
@@ -22,6 +33,11 @@ static struct jg_status open_parts(const struct jg_server_app_options *options, 
       .url = options->cache_url.len > 0 ? options->cache_url : JG_STR("memory:"),
       .bytes_max = options->cache_bytes_max > 0 ? options->cache_bytes_max : JG_LIMIT_CACHE_BYTES,
       .metrics = app->metrics,
+      .form = cache_form(&app->style),
+      .budget_ms = options->cache_budget_ms,
+      .ttl_seconds = options->cache_ttl_seconds,
+      .clock = app->app.clock,
+      .log = options->log,
   };
   JG_RETURN_IF_ERROR(jg_cache_create(&cache, arena, &app->app.cache));
   app->app.answers = jg_answers_create(JG_LIMIT_ANSWER_BYTES, app->metrics);

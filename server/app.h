@@ -11,7 +11,9 @@ struct jg_server_app_options {
   struct jg_str tenant;              /* empty: JG_TENANT_DEFAULT */
   bool create, exclusive, read_only; /* as in jg_store_options */
   unsigned reader_count;
-  size_t cache_bytes_max; /* 0: JG_LIMIT_CACHE_BYTES */
+  size_t cache_bytes_max;    /* 0: JG_LIMIT_CACHE_BYTES */
+  int64_t cache_budget_ms;   /* of one look into a shared cache; 0: its default */
+  int64_t cache_ttl_seconds; /* of a shared value; 0: its default */
   struct jg_json_style style;
   const struct jg_log *log;
 };

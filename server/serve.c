@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bridge/rest/rest.h"
+#include "cache/cache.h"
 #include "server/admin.h"
 #include "server/app.h"
 #include "server/command/command.h"
@@ -27,7 +28,27 @@ static const struct jg_option serve_options[] = {
      .metavar = "H:P",
      .help = "health and metrics address"},
     {.name = "store", .type = JG_OPTION_TEXT, .value = "sqlite:jobgate.db", .metavar = "URL", .help = "the record"},
-    {.name = "cache", .type = JG_OPTION_TEXT, .value = "memory:", .metavar = "URL", .help = "the entity cache"},
+    {.name = "cache",
+     .type = JG_OPTION_TEXT,
+     .value = "memory:",
+     .metavar = "URL",
+     .help =
+         "the entity cache: memory:, redis://[user:pass@]H:P[/db], redis+sentinel://[user:pass@]H:P,.../master[/db]",
+     .secret = true},
+    {.name = "cache-budget-ms",
+     .type = JG_OPTION_INTEGER,
+     .value = "50",
+     .min = 1,
+     .max = 10000,
+     .metavar = "N",
+     .help = "longest wait of a read for a shared cache"},
+    {.name = "cache-ttl-seconds",
+     .type = JG_OPTION_INTEGER,
+     .value = "86400",
+     .min = 1,
+     .max = 31536000,
+     .metavar = "N",
+     .help = "time that a shared cache keeps a value"},
     {.name = "cache-bytes",
      .type = JG_OPTION_INTEGER,
      .value = "268435456",
@@ -141,7 +162,10 @@ static struct jg_status check_exposure(struct server *server) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                           "--public-url must be http[s]://host[:port][/path] without a slash at its end");
   }
-  return JG_STATUS_OK;
+  struct jg_status cache = jg_cache_check_url(text(server, "cache"), server->arena);
+  return jg_status_ok(cache) ? cache
+                             : jg_status_printf(server->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                                                "--cache: %s", cache.message);
 }
 
 static enum jg_log_level log_level(const struct server *server) {
@@ -159,6 +183,8 @@ static struct jg_status open_record(struct server *server) {
       .exclusive = true,
       .reader_count = (unsigned)jg_options_integer(server->options, "readers"),
       .cache_bytes_max = (size_t)jg_options_integer(server->options, "cache-bytes"),
+      .cache_budget_ms = jg_options_integer(server->options, "cache-budget-ms"),
+      .cache_ttl_seconds = jg_options_integer(server->options, "cache-ttl-seconds"),
       .style = {.escape = is(server, "escape", "odata") ? JG_JSON_ESCAPE_ODATA : JG_JSON_ESCAPE_JSON,
                 .date = is(server, "date-style", "z") ? JG_DATE_Z : JG_DATE_OFFSET},
       .log = &server->log,
