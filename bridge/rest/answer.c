@@ -17,19 +17,10 @@ const struct jg_call_sink jg_rest_sink = {.finish = finish};
 /* suffix: behind the set and its selection. */
 static void write_context(struct jg_rest_call *call, const char *suffix, struct jg_buf *out) {
   jg_buf_printf(out, "%.*s/$metadata#%.*s", JG_STR_ARG(call->base), JG_STR_ARG(call->entity->entity_set));
-  if (call->shape.selected) {
-    jg_odata_write_selection(call->entity, &call->shape.selection, out);
+  if (call->shape.tree != NULL) {
+    jg_odata_write_selection(call->shape.tree, out);
   }
   jg_buf_printf(out, "%s", suffix);
-}
-
-static void write_one(const struct jg_rest_call *call, const struct jg_parts *parts, struct jg_str context, bool nodes,
-                      struct jg_buf *out) {
-  if (call->shape.some) {
-    jg_json_encode_members(call->rest->style, parts, context, call->shape.members, out);
-  } else {
-    jg_json_encode(call->rest->style, parts, context, nodes, out);
-  }
 }
 
 /* A guess that is seldom too small: growing a megabyte copies it. */
@@ -38,6 +29,7 @@ static size_t text_bytes(const struct jg_answer *answer, size_t count, bool node
   for (size_t i = 0; i < count; i++) {
     const struct jg_parts *parts = &answer->jobs[i];
     bytes += JOB_BYTES + parts->payload.len + parts->payload.len / 4;
+    bytes += parts->parent != NULL ? parts->parent->json.len : 0;
     for (size_t r = 0; r < parts->entity->relation_count; r++) {
       const struct jg_expanded *expanded = parts->relations[r];
       bytes += expanded != NULL ? expanded->key.len + (nodes ? expanded->json.len : 0) : 0;
@@ -68,7 +60,7 @@ static void write_list(struct jg_rest_call *call, const struct jg_answer *answer
     if (i != 0) {
       jg_buf_append_char(out, ',');
     }
-    write_one(call, &answer->jobs[i], JG_STR_NONE, nodes, out);
+    jg_rest_write_shaped(call, &answer->jobs[i], JG_STR_NONE, nodes, out);
   }
   jg_buf_append_char(out, ']');
   bool more = answer->next_page_token.len != 0 && (!query->has_top || (uint64_t)query->top > count);
@@ -108,7 +100,7 @@ static void write_job(struct jg_rest_call *call, const struct jg_answer *answer,
     jg_buf_append_char(out, '}');
   } else {
     (void)jg_buf_reserve(out, text_bytes(answer, 1, nodes));  // Failing is sticky.
-    write_one(call, answer->jobs, jg_buf_str(&context), nodes, out);
+    jg_rest_write_shaped(call, answer->jobs, jg_buf_str(&context), nodes, out);
   }
   jg_buf_done(&context);
 }

@@ -105,13 +105,31 @@ static bool set_aliases(struct jg_rest_call *call) {
   return true;
 }
 
+/* Everything, and the parents, which come by name alone. False at the arena's cap. */
+static bool set_mask(struct jg_rest_call *call, Google__Protobuf__FieldMask **ret_mask) {
+  static const char *const paths[] = {"*", "parent_job"};
+  if (!call->shape.parent) {
+    return true;
+  }
+  Google__Protobuf__FieldMask *mask =
+      (Google__Protobuf__FieldMask *)jg_message_new(&google__protobuf__field_mask__descriptor, &call->call.arena);
+  if (mask == NULL) {
+    return false;
+  }
+  mask->paths = (char **)paths;
+  mask->n_paths = JG_COUNT(paths);
+  *ret_mask = mask;
+  return true;
+}
+
 static struct jg_status set_list_request(struct jg_rest_call *call) {
   Jobgate__V1__ListJobsRequest *list =
       (Jobgate__V1__ListJobsRequest *)jg_message_new(call->call.method->request, &call->call.arena);
   struct jg_str token = jg_arena_str(&call->call.arena, call->query.skiptoken);
   struct jg_str filter = jg_arena_str(&call->call.arena, call->query.filter);
   struct jg_str order = jg_arena_str(&call->call.arena, call->query.orderby);
-  if (list == NULL || token.data == NULL || filter.data == NULL || order.data == NULL || !set_aliases(call)) {
+  if (list == NULL || token.data == NULL || filter.data == NULL || order.data == NULL || !set_aliases(call) ||
+      !set_mask(call, &list->read_mask)) {
     return out_of_memory();
   }
   list->filter = (char *)filter.data;
@@ -137,7 +155,7 @@ static struct jg_status set_list_request(struct jg_rest_call *call) {
 static struct jg_status set_get_request(struct jg_rest_call *call, struct jg_uuid key) {
   Jobgate__V1__GetJobRequest *get =
       (Jobgate__V1__GetJobRequest *)jg_message_new(call->call.method->request, &call->call.arena);
-  if (get == NULL || (get->id = key_text(call, key)) == NULL) {
+  if (get == NULL || (get->id = key_text(call, key)) == NULL || !set_mask(call, &get->read_mask)) {
     return out_of_memory();
   }
   get->view = call->property != NULL ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC : view(call);

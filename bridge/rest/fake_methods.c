@@ -26,6 +26,7 @@ static struct {
 } fake;
 
 static const struct jg_expanded project = {.json = JG_STR("{\"id\":\"p\"}"), .key = JG_STR("P-1")};
+static const struct jg_expanded parent = {.json = JG_STR("{\"id\":\"q\",\"name\":\"r\"}")};
 
 static void lock(void) {
   JG_ASSERT(pthread_mutex_lock(&fake.mutex) == 0);
@@ -48,12 +49,25 @@ static void number_id(int number, char out[JG_UUID_TEXT_LEN + 1]) {
   snprintf(out, JG_UUID_TEXT_LEN + 1, "00000000-0000-0000-0000-%012x", (unsigned)number);
 }
 
+/* The read_mask names everything and the parent. */
+static bool wants_parent(const struct jg_call *call) {
+  const Google__Protobuf__FieldMask *mask = NULL;
+  if (call->method == &fake_methods[JG_METHOD_LIST_JOBS]) {
+    mask = ((const Jobgate__V1__ListJobsRequest *)call->request)->read_mask;
+  } else if (call->method == &fake_methods[JG_METHOD_GET_JOB]) {
+    mask = ((const Jobgate__V1__GetJobRequest *)call->request)->read_mask;
+  }
+  return mask != NULL && mask->n_paths == 2 && strcmp(mask->paths[0], "*") == 0 &&
+         strcmp(mask->paths[1], "parent_job") == 0;
+}
+
 static void set_parts(struct jg_call *call, Jobgate__V1__Job *job, struct jg_parts *parts) {
   const struct jg_entity *entity = jg_entity(JG_KIND_JOB);
   *parts = (struct jg_parts){.entity = entity, .revision = 1};
   parts->payload = jg_message_pack_payload(entity, &job->base, &call->arena);
   JG_ASSERT(parts->payload.data != NULL);
   parts->relations[JG_JOB_REL_PROJECT] = &project;
+  parts->parent = wants_parent(call) ? &parent : NULL;
 }
 
 static Jobgate__V1__Job *new_job(struct jg_call *call, const char *id) {

@@ -20,7 +20,8 @@ struct fake_seen {
 };
 
 /* job_count: jobs that ListJobs pages through; the id of job i is 00000000-0000-0000-0000-00000000000i, GetJob knows them
- * alone. Pages go on by a token that needs escapes in a URL. Each job has a project whose JSON is {"id":"p"}. */
+ * alone. Pages go on by a token that needs escapes in a URL. Each job has a project whose JSON is {"id":"p"},
+ * and a parent, if a read asks for it: {"id":"q","name":"r"}. */
 void fake_start(int job_count);
 void fake_stop(void);
 struct fake_seen fake_seen(void);

@@ -2,45 +2,10 @@
 // that it shows what the job shows.
 
 #include "base/utf8.h"
+#include "bridge/odata/cut.h"
 #include "bridge/rest/rest_internal.h"
 
 #define JOB_BYTES_MAX (64u << 20)
-
-/* Index behind the string that begins at `at`. */
-static size_t skip_string(struct jg_str json, size_t at) {
-  JG_ASSERT(json.data[at] == '"');
-  at++;
-  while (json.data[at] != '"') {
-    at += json.data[at] == '\\' ? 2 : 1;
-    JG_ASSERT(at < json.len);
-  }
-  return at + 1;
-}
-
-static size_t skip_value(struct jg_str json, size_t at) {
-  if (json.data[at] == '"') {
-    return skip_string(json, at);
-  }
-  while (json.data[at] != ',' && json.data[at] != '}') {
-    at++;
-    JG_ASSERT(at < json.len);
-  }
-  return at;
-}
-
-/* The value of a member in a job's compact JSON without embedded entities: strings and literals alone. */
-static struct jg_str find_value(struct jg_str json, const struct jg_member *member) {
-  size_t at = 1;
-  for (;;) {
-    JG_ASSERT(at < json.len);
-    size_t value = skip_string(json, at) + 1;
-    size_t end = skip_value(json, value);
-    if (jg_str_equal(jg_str_sub(json, at, value - at), member->json_key)) {
-      return jg_str_sub(json, value, end - value);
-    }
-    at = end + 1;
-  }
-}
 
 static uint32_t hex(struct jg_str text, size_t at) {
   uint32_t value = 0;
@@ -96,14 +61,14 @@ void jg_rest_write_property(const struct jg_rest_call *call, const struct jg_par
   if (job.failed) {
     out->failed = true;
   } else if (call->raw) {
-    append_raw(find_value(jg_buf_str(&job), call->property), out);
+    append_raw(jg_odata_member_text(jg_buf_str(&job), parts->entity, call->property), out);
   } else {
     jg_buf_printf(&context, "%.*s/$metadata#%.*s(%.*s)/%.*s", JG_STR_ARG(call->base),
                   JG_STR_ARG(call->entity->entity_set), JG_STR_ARG(id), JG_STR_ARG(call->property->name));
     jg_buf_append_str(out, JG_STR("{\"@odata.context\":"));
     jg_json_encode_string(style->escape, jg_buf_str(&context), out);
     jg_buf_append_str(out, JG_STR(",\"value\":"));
-    jg_buf_append_str(out, find_value(jg_buf_str(&job), call->property));
+    jg_buf_append_str(out, jg_odata_member_text(jg_buf_str(&job), parts->entity, call->property));
     jg_buf_append_char(out, '}');
   }
   jg_buf_done(&context);

@@ -148,17 +148,22 @@ void jg_rest_fail(const struct jg_rest *rest, struct jg_http_request *request, c
 void jg_rest_fail_status(const struct jg_rest *rest, struct jg_http_request *request, struct jg_status status,
                          bool text_json);
 
-/* What an answer shows of a job. */
+/* What an answer shows of an entity. */
 struct jg_rest_shape {
-  bool nodes;       /* with embedded entities */
-  bool some;        /* `members` alone, embedded entities among them; else all members */
-  uint64_t members; /* bit i: member i */
-  bool selected;    /* $select was given: */
-  struct jg_odata_selection selection;
+  bool nodes;                        /* with embedded entities, whole if nothing else is said: */
+  bool parent;                       /* with a job's parent */
+  bool some;                         /* `members` alone, embedded entities among them; else all members */
+  bool cut;                          /* and some of these are not whole: `tree` tells */
+  uint64_t members;                  /* bit i: member i */
+  const struct jg_odata_shape *tree; /* in the request's arena; NULL: neither $select nor $expand was given */
 };
 /* shape.c: from $select and $expand, which the setting `embed` completes. Thread: any. */
 JG_MUST_CHECK struct jg_status jg_rest_shape_of(const struct jg_entity *entity, const struct jg_odata_query *query,
                                                 bool embed, struct jg_arena *arena, struct jg_rest_shape *ret_shape);
+/* Appends the entity as call->shape says. nodes: the answer holds embedded entities. */
+struct jg_rest_call;
+void jg_rest_write_shaped(const struct jg_rest_call *call, const struct jg_parts *parts, struct jg_str context,
+                          bool nodes, struct jg_buf *out);
 
 /* What was read of a request. */
 struct jg_rest_plan {

@@ -54,6 +54,22 @@ static const struct {
     {"/api/Jobs?$top=2&$skip=5&$select=name", 1, CONTEXT "(name)\",\"value\":[{\"name\":\"job\"},{\"name\":\"job\"}]}",
      0, 0},
     {"/api/Jobs?$top=2&$expand=project", 2, NULL, 2, 2},
+    // The parent stands behind _parent_id, and comes if it is expanded alone (statement 3).
+    {"/api/Jobs(" JOB ")?$select=id,_parent_id,name&$expand=_parent_job", 1,
+     CONTEXT "(id,_parent_id,name)/$entity\",\"id\":\"" JOB "\",\"_parent_id\":\"00000000-0000-0000-0000-000000000000\""
+             ",\"_parent_job\":{\"id\":\"q\",\"name\":\"r\"},\"name\":\"job\"}",
+     0, 0},
+    {"/api/Jobs(" JOB ")?$select=id,_parent_job", 1, CONTEXT "(id,_parent_job)/$entity\",\"id\":\"" JOB "\"}", 0, 0},
+    {"/api/Jobs?$top=1&$skip=5&$select=id&$expand=_parent_job($select=name)", 1,
+     CONTEXT "(id,_parent_job(name))\",\"value\":[{\"id\":\"" JOB "\",\"_parent_job\":{\"name\":\"r\"}}]}", 0, 0},
+    {"/api/Jobs?$top=2&$expand=_parent_job", 2, NULL, 2, 4},
+    {"/api/Jobs?$top=2&$expand=*", 2, NULL, 2, 4},
+    // What is embedded is cut too.
+    {"/api/Jobs(" JOB ")?$select=id&$expand=project($select=id)", 2,
+     CONTEXT "(id,project(id))/$entity\",\"id\":\"" JOB "\"" PROJECT "}", 0, 0},
+    {"/api/Jobs(" JOB ")?$select=project/name", 2, CONTEXT "(project(name))/$entity\",\"project\":{}}", 0, 0},
+    {"/api/Jobs(" JOB ")?$expand=project($select=name)", 2, NULL, 0, 1},
+    {"/api/Jobs(" JOB ")?$expand=project($expand=project_status($select=id))", 2, NULL, 1, 1},
 };
 
 static void selections_cut_the_answer(void **state) {
@@ -95,8 +111,15 @@ static void expansions_add_what_is_not_embedded(void **state) {
   static const struct {
     const char *query;
     int projects, names;
-  } cases[] = {{"", 0, 1},           {"?$expand=project", 1, 1},   {"?$expand=skill", 0, 1},
-               {"?$select=*", 0, 1}, {"?$select=*,project", 1, 1}, {"?$select=id,project", 1, 0}};
+  } cases[] = {{"", 0, 1},
+               {"?$expand=project", 1, 1},
+               {"?$expand=skill", 0, 1},
+               {"?$select=*", 0, 1},
+               {"?$select=*,project", 1, 1},
+               {"?$select=id,project", 1, 0},
+               {"?$expand=_parent_job", 0, 2},
+               {"?$expand=project($expand=project_status)", 1, 1},
+               {"?$expand=project($select=name)", 0, 1}};
   test_door_close();
   test_door_open((struct jg_rest_options){.page_size = 3});
   for (size_t i = 0; i < JG_COUNT(cases); i++) {

@@ -1,0 +1,162 @@
+"""$expand and $select beyond a list of names: a job's parent, paths, options in parentheses. Statements 3 and 44."""
+
+import json
+import urllib.parse
+
+import pytest
+
+from conftest import Server, run, sample
+from jobgate.v1 import job_service_pb2 as api, job_service_pb2_grpc
+
+JOBS = 150
+CHILD, ORPHAN = "aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A server, and its jobs as export shows them: generated ones, a child of the first, and one whose parent never came."""
+    folder = tmp_path_factory.mktemp("expand")
+    store = f"sqlite:{folder}/jobgate.db"
+    jobs = [json.loads(line) for line in sample(JOBS, seed=5).splitlines()]
+    child = {**jobs[0], "id": CHILD, "_parent_id": jobs[1]["id"], "reference_back_office": "child"}
+    orphan = {**jobs[0], "id": ORPHAN, "_parent_id": ORPHAN.replace("a", "b"), "reference_back_office": "orphan"}
+    lines = "".join(json.dumps(job) + "\n" for job in [*jobs, child, orphan])
+    run("import", "--store", store, "-", stdin=lines.encode())
+    server = Server(folder, store=store)
+    yield server, {job["id"]: job for job in map(json.loads, run("export", "--store", store).stdout.splitlines())}
+    server.stop()
+
+
+def as_parent(job):
+    """What _parent_job holds of a job: everything but embedded entities."""
+    return {name: value for name, value in job.items() if not isinstance(value, dict)}
+
+
+def query(**options):
+    return "?" + urllib.parse.urlencode({"$" + name: value for name, value in options.items()})
+
+
+def one(server, id, **options):
+    answer = server.get(f"/api/Jobs({id})" + query(**options))
+    assert answer.status == 200, answer.body
+    return answer.json()
+
+
+def test_3_no_parent_unless_expanded(data):
+    server, jobs = data
+    for options in ({}, {"select": "*"}, {"select": "id,_parent_job"}, {"expand": "project"}):
+        assert "_parent_job" not in one(server, CHILD, **options)
+        assert b'"_parent_job":' not in server.get("/api/Jobs" + query(**options)).body
+    answer = server.get(f"/api/Jobs({CHILD})?$expand=_parent_job")
+    assert list(answer.json())[:4] == ["@odata.context", "id", "_parent_id", "_parent_job"]
+    assert answer.json()["_parent_job"] == as_parent(jobs[jobs[CHILD]["_parent_id"]])
+    rest = {name: value for name, value in answer.json().items() if name not in ("@odata.context", "_parent_job")}
+    assert rest == jobs[CHILD]
+    assert answer.json()["@odata.context"].endswith("#Jobs/$entity")
+    # The parent as the job itself is shown, literally.
+    own = server.get(f"/api/Jobs({jobs[CHILD]['_parent_id']})?$select=" + ",".join(as_parent(jobs[CHILD]))).body
+    assert b'"_parent_job":' + b"{" + own[own.index(b'"id":'):] in answer.body
+
+
+def test_3_a_parent_that_is_not_there_is_left_out(data):
+    server, jobs = data
+    alone = next(job["id"] for job in jobs.values() if job["_parent_id"].startswith("00000000"))
+    for id in (alone, ORPHAN):
+        answer = one(server, id, expand="_parent_job")
+        assert "_parent_job" not in answer
+        assert answer["_parent_id"] == jobs[id]["_parent_id"]
+
+
+def test_3_lists_show_parents_page_by_page(data):
+    server, jobs = data
+    path, seen = "/api/Jobs" + query(select="id,_parent_id", expand="_parent_job($select=id,name)"), []
+    while path:
+        page = server.get(path).json()
+        assert page["@odata.context"].endswith("#Jobs(id,_parent_id,_parent_job(id,name))")
+        seen += page["value"]
+        path = page.get("@odata.nextLink")
+    expected = []
+    for id in sorted(jobs):
+        parent = jobs.get(jobs[id]["_parent_id"])
+        row = {"id": id, "_parent_id": jobs[id]["_parent_id"]}
+        expected.append(row if parent is None else {**row, "_parent_job": {"id": parent["id"], "name": parent["name"]}})
+    assert seen == expected
+    assert sum("_parent_job" in row for row in seen) > 1
+
+
+def test_3_the_same_over_grpc(data):
+    server, jobs = data
+    with server.channel() as channel:
+        stub = job_service_pb2_grpc.JobServiceStub(channel)
+        mask = {"paths": ["*", "parent_job"]}
+        parent = stub.GetJob(api.GetJobRequest(id=CHILD, read_mask=mask)).parent_job
+        expected = jobs[jobs[CHILD]["_parent_id"]]
+        assert (parent.id, parent.name, parent.job_type_code) == (expected["id"], expected["name"], expected["job_type_code"])
+        assert not stub.GetJob(api.GetJobRequest(id=CHILD)).HasField("parent_job")
+        page = stub.ListJobs(api.ListJobsRequest(filter=f"id eq {CHILD} or id eq {ORPHAN}", read_mask=mask))
+        assert [job.HasField("parent_job") for job in page.jobs] == [True, False]
+        batch = stub.BatchGetJobs(api.BatchGetJobsRequest(ids=[CHILD], read_mask=mask))
+        assert batch.jobs[0].parent_job.id == expected["id"]
+
+
+def pick(job, *names):
+    return {name: job[name] for name in job if name in names}
+
+
+def test_44_options_cut_what_is_embedded(data):
+    server, jobs = data
+    for id in list(jobs)[:20]:
+        job = jobs[id]
+        project = job["project"]
+        model = project["equipment_model"]
+        cases = [
+            ({"expand": "project($select=name,id)", "select": "id"}, "(id,project(id,name))",
+             {"id": id, "project": pick(project, "id", "name")}),
+            ({"select": "id,project/name,project/equipment_model/code"}, "(id,project(equipment_model(code),name))",
+             {"id": id, "project": {"equipment_model": pick(model, "code"), "name": project["name"]}}),
+            ({"select": "id", "expand": "project($select=id;$expand=equipment_model($select=translations))"},
+             "(id,project(id,equipment_model(translations)))",
+             {"id": id, "project": {"id": project["id"], "equipment_model": pick(model, "translations")}}),
+            ({"select": "id", "expand": "project/equipment_model"}, "(id)", {"id": id, "project": project}),
+            ({"expand": "project($select=id)"}, "(project(id))", {**job, "project": pick(project, "id")}),
+        ]
+        for options, context, expected in cases:
+            answer = one(server, id, **options)
+            assert answer.pop("@odata.context").endswith(f"#Jobs{context}/$entity")
+            assert answer == expected and list(answer) == list(expected)
+            assert list(answer["project"]) == list(expected["project"])
+
+
+def test_without_embedding_expansion_goes_level_by_level(data, tmp_path):
+    _, jobs = data
+    store = f"sqlite:{tmp_path}/jobgate.db"
+    id, job = next((id, job) for id, job in jobs.items() if job["project"].get("equipment_model", {}).get("equipment_brand"))
+    run("import", "--store", store, "-", stdin=json.dumps(job).encode())
+    server = Server(tmp_path, "--embed", "none", store=store)
+    bare = lambda entity: {name: value for name, value in entity.items() if not isinstance(value, dict)}
+    try:
+        assert bare(job) == {name: value for name, value in one(server, id).items() if name != "@odata.context"}
+        assert one(server, id, expand="project")["project"] == bare(job["project"])
+        model = job["project"]["equipment_model"]
+        answer = one(server, id, expand="project($expand=equipment_model($expand=equipment_brand($select=id)))")
+        shown = answer["project"]["equipment_model"]
+        assert shown == {**bare(model), "equipment_brand": pick(model["equipment_brand"], "id")}
+        assert list(shown) == [name for name in model if name in shown]
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("options, status, word", [
+    ("$expand=project($select=nope)", 400, "'nope' on type 'project'"), ("$select=project/nope", 400, "'nope' on type 'project'"),
+    ("$expand=project($select=id", 400, "$expand"), ("$expand=project()", 400, "$expand"),
+    ("$expand=project($nope=1)", 400, "'$nope'"), ("$expand=_parent_job/_parent_job", 400, "'_parent_job'"),
+    ("$select=name/id", 400, "$select"), ("$expand=project($levels=2)", 501, "$expand of project with $levels"),
+    ("$expand=skill($filter=code%20eq%20')')", 501, "$expand of skill with $filter"),
+    ("$expand=project/$ref", 501, "$expand of project with $ref"),
+    ("$select=project($select=id)", 501, "$select of project with options"),
+    ("$select=project/equipment_model/translations/value_translated", 501, "$select of translations with a path"),
+    ("$expand=" + "project($expand=" * 400 + ")" * 400, 400, "'project' on type 'project'")])
+def test_41_42_refusals_name_what_they_refuse(data, options, status, word):
+    answer = data[0].get("/api/Jobs?" + options)
+    assert answer.status == status, answer.body
+    assert word in answer.json()["error"]["message"]
