@@ -13,6 +13,11 @@ static const struct jg_option list_options[] = {
     JG_OPTION_SERVER,
     JG_OPTION_USER,
     JG_OPTION_PASSWORD_FILE,
+    {.name = "filter",
+     .type = JG_OPTION_TEXT,
+     .value = "",
+     .metavar = "F",
+     .help = "only jobs that match: an OData $filter"},
     {.name = "order-by",
      .type = JG_OPTION_CHOICE,
      .value = "id",
@@ -69,10 +74,11 @@ static int run_get(const struct jg_options *options, struct jg_arena *arena) {
 }
 
 /* Prints one page; *token becomes the next one's (in the arena), NULL at the end. *left counts down unless it was 0 from the start. */
-static struct jg_status list_page(struct jg_grpc_client *client, const char *order_by, struct jg_arena *arena,
-                                  const char **token, int64_t *left, struct jg_buf *out) {
+static struct jg_status list_page(struct jg_grpc_client *client, const struct jg_options *options,
+                                  struct jg_arena *arena, const char **token, int64_t *left, struct jg_buf *out) {
   Jobgate__V1__ListJobsRequest request = JOBGATE__V1__LIST_JOBS_REQUEST__INIT;
-  request.order_by = (char *)order_by;
+  request.filter = (char *)jg_options_text(options, "filter");
+  request.order_by = (char *)jg_options_text(options, "order-by");
   request.page_token = (char *)*token;
   request.view = JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL;
   request.page_size = *left > 0 && *left < 100 ? (int32_t)*left : 100;
@@ -106,7 +112,7 @@ static int run_list(const struct jg_options *options, struct jg_arena *arena) {
   int64_t left = jg_options_integer(options, "limit");
   for (size_t turn = 0; token != NULL && jg_status_ok(status); turn ^= 1) {
     jg_arena_reset(&pages[turn]);
-    status = list_page(client, jg_options_text(options, "order-by"), &pages[turn], &token, &left, &out);
+    status = list_page(client, options, &pages[turn], &token, &left, &out);
   }
   int code = jg_status_ok(status) ? JG_EXIT_OK : jg_command_fail(status);
   jg_arena_done(&pages[0]);
