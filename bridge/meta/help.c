@@ -118,12 +118,22 @@ static void write_formats(const struct jg_entity *entity, const char *heading, s
   jg_buf_done(&sample);
 }
 
+static void write_status_body(struct jg_buf *out) {
+  open_table(JG_STR("ChangeToVirtualStatus"), out);
+  for (size_t i = 0; i < JG_META_STATUS_BODY_COUNT; i++) {
+    const struct jg_meta_parameter *row = &jg_meta_status_body[i];
+    jg_buf_printf(out, "<tr id=\"body-%s\"><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td>%s</td></tr>\n",
+                  row->name, row->name, row->description, row->type, row->rules);
+  }
+  jg_buf_append_str(out, JG_STR("</tbody>\n</table>\n"));
+}
+
 static void write_none(const char *heading, struct jg_buf *out) {
   jg_buf_printf(out, "<h3>%s</h3>\n<p>None.</p>\n", heading);
 }
 
-static void write_request(const struct jg_meta_operation *operation, const struct jg_entity *entity, struct jg_str root,
-                          struct jg_buf *out) {
+static void write_request(const struct jg_meta_operation *operation, struct jg_str root, struct jg_buf *out) {
+  const struct jg_entity *entity = operation->entity;
   jg_buf_append_str(out, JG_STR("<h2>Request Information</h2>\n"));
   if (operation->key) {
     jg_buf_append_str(out, JG_STR("<h3>URI Parameters :</h3>\n"));
@@ -133,17 +143,21 @@ static void write_request(const struct jg_meta_operation *operation, const struc
   } else {
     write_none("URI Parameters :", out);
   }
-  if (operation->body) {
-    jg_buf_append_str(out, JG_STR("<h3>Body Parameters :</h3>\n"));
-    write_table(entity, "body-", root, out);
-    write_formats(entity, "Request Formats", out);
-  } else {
+  if (operation->body == JG_META_BODY_NONE) {
     write_none("Body Parameters :", out);
+    return;
   }
+  jg_buf_append_str(out, JG_STR("<h3>Body Parameters :</h3>\n"));
+  if (operation->body == JG_META_BODY_STATUS) {
+    write_status_body(out);
+    return;
+  }
+  write_table(entity, "body-", root, out);
+  write_formats(entity, "Request Formats", out);
 }
 
 void jg_meta_write_help_page(const struct jg_meta_operation *operation, struct jg_str root, struct jg_buf *out) {
-  const struct jg_entity *entity = jg_entity(JG_KIND_JOB);
+  const struct jg_entity *entity = operation->entity;
   struct jg_buf title;
   jg_buf_init(&title, 256);
   jg_buf_printf(&title, "%s api/%s", operation->method, operation->path);
@@ -152,9 +166,12 @@ void jg_meta_write_help_page(const struct jg_meta_operation *operation, struct j
   jg_buf_append_str(out, JG_STR("<p>"));
   jg_meta_escape(jg_str_from_cstr(operation->summary), out);
   jg_buf_append_str(out, JG_STR("</p>\n"));
-  write_request(operation, entity, root, out);
+  write_request(operation, root, out);
   jg_buf_append_str(out, JG_STR("<h2>Response Information</h2>\n"));
-  if (operation->answer) {
+  if (operation->answer == JG_META_ANSWER_NUMBER) {
+    jg_buf_append_str(out, JG_STR("<h3>Resource Description :</h3>\n<p>integer</p>\n<h3>Response Formats</h3>\n"
+                                  "<h4>text/plain</h4>\n<pre><code>1</code></pre>\n"));
+  } else if (operation->answer != JG_META_ANSWER_NONE) {
     jg_buf_append_str(out, JG_STR("<h3>Resource Description :</h3>\n<p>IHttpActionResult</p>\n"));
     write_table(entity, "", root, out);
     write_formats(entity, "Response Formats", out);
@@ -174,18 +191,32 @@ void jg_meta_write_help_type(const struct jg_entity *entity, struct jg_str root,
   close_page(root, out);
 }
 
-void jg_meta_write_help_index(struct jg_str root, struct jg_buf *out) {
-  open_page(JG_STR("Help"), root, out);
-  jg_buf_append_str(out, JG_STR("<h2 id=\"Jobs\">Jobs</h2>\n<table>\n<thead><tr><th scope=\"col\">API</th>"
-                                "<th scope=\"col\">Description</th></tr></thead>\n<tbody>\n"));
-  for (size_t i = 0; i < JG_META_OPERATION_COUNT; i++) {
-    const struct jg_meta_operation *operation = &jg_meta_operations[i];
+/* The operations of one set, from the first one on. Returns the index behind them. */
+static size_t write_set(const struct jg_meta_api *api, size_t first, struct jg_str root, struct jg_buf *out) {
+  const struct jg_entity *entity = api->operations[first].entity;
+  struct jg_str set = entity->entity_set;
+  jg_buf_printf(out,
+                "<h2 id=\"%.*s\">%.*s</h2>\n<table>\n<thead><tr><th scope=\"col\">API</th>"
+                "<th scope=\"col\">Description</th></tr></thead>\n<tbody>\n",
+                JG_STR_ARG(set), JG_STR_ARG(set));
+  size_t i = first;
+  for (; i < api->count && api->operations[i].entity == entity; i++) {
+    const struct jg_meta_operation *operation = &api->operations[i];
     jg_buf_printf(out, "<tr><th scope=\"row\"><a href=\"%.*s/Help/Api/%s\">%s api/%s</a></th><td>", JG_STR_ARG(root),
                   operation->page, operation->method, operation->path);
     jg_meta_escape(jg_str_from_cstr(operation->summary), out);
     jg_buf_append_str(out, JG_STR("</td></tr>\n"));
   }
-  jg_buf_append_str(out, JG_STR("</tbody>\n</table>\n<h2 id=\"types\">Types</h2>\n<ul>\n"));
+  jg_buf_append_str(out, JG_STR("</tbody>\n</table>\n"));
+  return i;
+}
+
+void jg_meta_write_help_index(const struct jg_meta_api *api, struct jg_str root, struct jg_buf *out) {
+  open_page(JG_STR("Help"), root, out);
+  for (size_t i = 0; i < api->count;) {
+    i = write_set(api, i, root, out);
+  }
+  jg_buf_append_str(out, JG_STR("<h2 id=\"types\">Types</h2>\n<ul>\n"));
   for (enum jg_kind kind = JG_KIND_NONE; kind < JG_KIND_COUNT; kind++) {
     const struct jg_entity *entity = jg_entity(kind);
     if (jg_meta_is_type(entity)) {

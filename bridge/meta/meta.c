@@ -4,7 +4,8 @@
 
 #include "bridge/meta/meta_internal.h"
 
-#define DOCUMENTS_MAX 32u
+/* Pages of operations and types, and four more. */
+#define DOCUMENTS_MAX (JG_META_OPERATIONS_MAX + JG_KIND_COUNT + 4u)
 #define DOCUMENT_BYTES_MAX (4u << 20)
 
 #define CSDL_TYPE JG_STR("application/xml; charset=utf-8")
@@ -45,11 +46,11 @@ static void add(struct jg_meta *meta, const char *folder, struct jg_str name, st
   jg_buf_clear(text);
 }
 
-static void add_help(struct jg_meta *meta, struct jg_str root, struct jg_buf *text) {
-  jg_meta_write_help_index(root, text);
+static void add_help(struct jg_meta *meta, const struct jg_meta_api *api, struct jg_str root, struct jg_buf *text) {
+  jg_meta_write_help_index(api, root, text);
   add(meta, "/Help", JG_STR(""), HTML_TYPE, text);
-  for (size_t i = 0; i < JG_META_OPERATION_COUNT; i++) {
-    const struct jg_meta_operation *operation = &jg_meta_operations[i];
+  for (size_t i = 0; i < api->count; i++) {
+    const struct jg_meta_operation *operation = &api->operations[i];
     jg_meta_write_help_page(operation, root, text);
     add(meta, "/Help/Api/", jg_str_from_cstr(operation->page), HTML_TYPE, text);
   }
@@ -62,13 +63,14 @@ static void add_help(struct jg_meta *meta, struct jg_str root, struct jg_buf *te
   }
 }
 
-static void add_openapi(struct jg_meta *meta, struct jg_str public_url, struct jg_buf *text) {
-  struct jg_buf api;
-  jg_buf_init(&api, 4096);
-  jg_buf_printf(&api, "%.*s/api", JG_STR_ARG(public_url));
-  JG_ASSERT(!api.failed);
-  jg_meta_write_openapi(jg_buf_str(&api), text);
-  jg_buf_done(&api);
+static void add_openapi(struct jg_meta *meta, const struct jg_meta_api *api, struct jg_str public_url,
+                        struct jg_buf *text) {
+  struct jg_buf url;
+  jg_buf_init(&url, 4096);
+  jg_buf_printf(&url, "%.*s/api", JG_STR_ARG(public_url));
+  JG_ASSERT(!url.failed);
+  jg_meta_write_openapi(api, jg_buf_str(&url), text);
+  jg_buf_done(&url);
   add(meta, "/openapi.json", JG_STR(""), OPENAPI_TYPE, text);
 }
 
@@ -86,13 +88,15 @@ static void write_sets(const struct jg_meta_options *options, struct jg_buf *out
 struct jg_meta *jg_meta_create(const struct jg_meta_options *options) {
   JG_ASSERT(options->sets != NULL && options->set_count != 0);
   struct jg_meta *meta = jg_alloc_zero(1, sizeof(*meta));
+  struct jg_meta_api *api = jg_meta_api_create(options->sets, options->set_count);
   struct jg_buf text;
   jg_buf_init(&text, DOCUMENT_BYTES_MAX);
   jg_meta_write_csdl(options->sets, options->set_count, &text);
   add(meta, "/api/$metadata", JG_STR(""), CSDL_TYPE, &text);
-  add_help(meta, path_of(options->public_url), &text);
-  add_openapi(meta, options->public_url, &text);
+  add_help(meta, api, path_of(options->public_url), &text);
+  add_openapi(meta, api, options->public_url, &text);
   jg_buf_done(&text);
+  jg_free(api);
   jg_buf_init(&meta->service, DOCUMENT_BYTES_MAX);
   write_sets(options, &meta->service);
   return meta;

@@ -4,24 +4,49 @@
 
 #include "bridge/meta/meta.h"
 
-/* One route and method of the API, as help pages and OpenAPI tell of it. */
-struct jg_meta_operation {
-  const char *page;    /* of its help page: "GET-api-Jobs(id)" */
-  const char *method;  /* "GET" */
-  const char *path;    /* below the API's root: "Jobs({id})" */
-  const char *summary; /* without a full stop */
-  bool key;            /* the id in the path */
-  bool body;           /* takes a job */
-  bool list;           /* answers many; the help page shows one, as the pages of old do */
-  bool answer;         /* answers with a job */
-  /* HTTP statuses that it gives, but for those of every request (jg_meta_common_statuses). 0 ends both. */
-  int statuses[12];
+enum jg_meta_body {
+  JG_META_BODY_NONE,
+  JG_META_BODY_NEW,     /* an entity of the set */
+  JG_META_BODY_CHANGED, /* some members of it */
+  JG_META_BODY_STATUS   /* jg_meta_status_body */
+};
+enum jg_meta_answer {
+  JG_META_ANSWER_NONE,
+  JG_META_ANSWER_ONE,
+  JG_META_ANSWER_MANY, /* the help page shows one, as the pages of old do */
+  JG_META_ANSWER_NUMBER
 };
 
-#define JG_META_OPERATION_COUNT 6
-extern const struct jg_meta_operation jg_meta_operations[JG_META_OPERATION_COUNT];
+/* One route and method of the API, as help pages and OpenAPI tell of it. */
+struct jg_meta_operation {
+  const struct jg_entity *entity; /* of the set */
+  const char *method;             /* "GET" */
+  char page[64];                  /* of its help page: "GET-api-Jobs(id)" */
+  char path[64];                  /* below the API's root: "Jobs({id})" */
+  char summary[128];              /* without a full stop */
+  bool key;                       /* the id in the path */
+  enum jg_meta_body body;
+  enum jg_meta_answer answer;
+  /* HTTP statuses that it gives, but for those of every request (jg_meta_common_statuses). 0 ends both. */
+  const int *statuses;
+};
+
+#define JG_META_OPERATIONS_MAX 128
+/* Sets one after the other. Freed by jg_free. */
+struct jg_meta_api {
+  size_t count;
+  struct jg_meta_operation operations[JG_META_OPERATIONS_MAX];
+};
+struct jg_meta_api *jg_meta_api_create(const enum jg_kind *sets, size_t set_count);
 /* Of every request. */
 extern const int jg_meta_common_statuses[];
+
+/* The body of ChangeToVirtualStatus, which is no entity: in the words of the help page. */
+struct jg_meta_parameter {
+  const char *name, *type, *description, *rules;
+};
+#define JG_META_STATUS_BODY_COUNT 3
+extern const struct jg_meta_parameter jg_meta_status_body[JG_META_STATUS_BODY_COUNT];
 
 /* An entity without an id is a value: a complex type. */
 static inline bool jg_meta_is_value(const struct jg_entity *entity) {
@@ -39,13 +64,27 @@ void jg_meta_escape(struct jg_str text, struct jg_buf *out);
 void jg_meta_write_csdl(const enum jg_kind *sets, size_t set_count, struct jg_buf *out);
 
 /* root: the path in front of /Help and /api; escaped already. */
-void jg_meta_write_help_index(struct jg_str root, struct jg_buf *out);
+void jg_meta_write_help_index(const struct jg_meta_api *api, struct jg_str root, struct jg_buf *out);
 void jg_meta_write_help_page(const struct jg_meta_operation *operation, struct jg_str root, struct jg_buf *out);
 void jg_meta_write_help_type(const struct jg_entity *entity, struct jg_str root, struct jg_buf *out);
 /* The object that the help-page generator of old makes of a type: two spaces an indent, no newline at the end. */
 void jg_meta_write_sample(const struct jg_entity *entity, struct jg_buf *out);
 
-/* api: URL of the API's root. */
-void jg_meta_write_openapi(struct jg_str api, struct jg_buf *out);
+/* url: of the API's root. */
+void jg_meta_write_openapi(const struct jg_meta_api *api, struct jg_str url, struct jg_buf *out);
+/* openapi_parts.c: the document's "components". */
+void jg_meta_write_components(const struct jg_meta_api *api, struct jg_buf *out);
+/* openapi_parts.c: name of the response of an error; NULL: the status is none. */
+const char *jg_meta_error_name(int status);
+
+/* json.c: appends JSON; a comma goes in front unless an object or a list has just begun. */
+void jg_meta_json_string(struct jg_str text, struct jg_buf *out);
+void jg_meta_json_key(struct jg_str key, struct jg_buf *out);
+void jg_meta_json_text(const char *key, const char *value, struct jg_buf *out);
+void jg_meta_json_raw(const char *key, const char *json, struct jg_buf *out);
+/* {"$ref":"#/components/<folder>/<prefix><name>"} without its braces. */
+void jg_meta_json_reference(const char *folder, const char *prefix, struct jg_str name, struct jg_buf *out);
+void jg_meta_json_open(struct jg_buf *out);                          /* an object of a list */
+void jg_meta_json_open_under(struct jg_str key, struct jg_buf *out); /* an object behind its key */
 
 #endif

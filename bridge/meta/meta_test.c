@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "bridge/meta/meta_internal.h"
 
@@ -94,6 +95,42 @@ static void further_sets_are_bound(void **state) {
   jg_meta_destroy(meta);
 }
 
+static void operations_follow_the_sets(void **state) {
+  (void)state;
+  static const enum jg_kind sets[] = {JG_KIND_JOB, JG_KIND_JOB_TYPE, JG_KIND_JOB_STATUS};
+  static const struct {
+    const char *text; /* method, path, summary */
+  } operations[] = {
+      {"GET Jobs Retrieves all the work orders"},
+      {"GET Jobs({id}) Retrieves a work order"},
+      {"POST Jobs Adds a work order"},
+      {"PUT Jobs({id}) Updates a work order: what is left out of the body stays as it is"},
+      {"PATCH Jobs({id}) Updates a work order, just as PUT"},
+      {"DELETE Jobs({id}) Deletes a work order"},
+      {"GET Jobs/$count Retrieves the number of work orders"},
+      {"PUT Jobs/ChangeToVirtualStatus Gives a Completed work order one of the virtual statuses below Completed"},
+      {"GET JobType Retrieves all the job types"},
+      {"GET JobType({id}) Retrieves a job type"},
+      {"POST JobType Adds a job type"},
+      {"PUT JobType({id}) Updates a job type: what is left out of the body stays as it is"},
+      {"PATCH JobType({id}) Updates a job type, just as PUT"},
+      {"DELETE JobType({id}) Deletes a job type"},
+      {"GET JobType/$count Retrieves the number of job types"},
+      {"GET JobStatus Retrieves all the job statuses"},
+      {"GET JobStatus({id}) Retrieves a job status"},
+      {"GET JobStatus/$count Retrieves the number of job statuses"},
+  };
+  struct jg_meta_api *api = jg_meta_api_create(sets, JG_COUNT(sets));
+  assert_int_equal(api->count, JG_COUNT(operations));
+  for (size_t i = 0; i < api->count; i++) {
+    const struct jg_meta_operation *operation = &api->operations[i];
+    char text[256];
+    (void)snprintf(text, sizeof(text), "%s %s %s", operation->method, operation->path, operation->summary);
+    assert_string_equal(text, operations[i].text);
+  }
+  jg_free(api);
+}
+
 static void samples_count_values_alone(void **state) {
   (void)state;
   struct jg_buf text;
@@ -135,6 +172,9 @@ static const struct {
     {"/Help/", true},
     {"/help/api/post-api-jobs", true},
     {"/Help/Api/PATCH-api-Jobs(id)", true},
+    {"/Help/Api/GET-api-Jobs-$count", true},
+    {"/Help/Api/PUT-api-Jobs-ChangeToVirtualStatus", true},
+    {"/Help/Api/GET-api-JobType", false},
     {"/Help/ResourceModel/translation", true},
     {"/openapi.json", true},
     {"", false},
@@ -168,6 +208,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(csdl_holds_what_the_schema_says),
       cmocka_unit_test(further_sets_are_bound),
+      cmocka_unit_test(operations_follow_the_sets),
       cmocka_unit_test(samples_count_values_alone),
       cmocka_unit_test(texts_are_escaped),
       cmocka_unit_test(documents_are_found),

@@ -158,7 +158,8 @@ def test_openapi_refers_to_what_it_holds(loaded):
     assert document["openapi"] == "3.1.0"
     assert {path: sorted(methods) for path, methods in document["paths"].items()} == {
         "/Jobs": ["get", "post"], "/Jobs({id})": ["delete", "get", "patch", "put"], "/": ["get"], "/$metadata": ["get"],
-        "/Jobs({id})/{member}": ["get"], "/Jobs({id})/{member}/$value": ["get"]}
+        "/Jobs({id})/{member}": ["get"], "/Jobs({id})/{member}/$value": ["get"], "/Jobs/$count": ["get"],
+        "/Jobs/ChangeToVirtualStatus": ["put"]}
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
         at = document
         for key in reference.split("/"):
