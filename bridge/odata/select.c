@@ -32,10 +32,12 @@ static const char *quotable(struct jg_str name, char out[QUOTED_BYTES_MAX + 1]) 
 }
 
 static inline uint64_t bit(const struct jg_member *member) {
+  JG_ASSERT(member != NULL);
   return UINT64_C(1) << member->index;
 }
 
 static uint64_t all_members(const struct jg_entity *entity) {
+  JG_ASSERT(entity->member_count > 0 && entity->member_count <= JG_MEMBERS_MAX);
   return UINT64_MAX >> (JG_MEMBERS_MAX - entity->member_count);
 }
 
@@ -257,10 +259,14 @@ static struct jg_status read_options(struct parser *parser, struct jg_odata_shap
 
 static struct jg_status find_expanded(const struct parser *parser, const struct jg_entity *entity, struct jg_str name,
                                       const struct jg_member **ret_member) {
-  JG_RETURN_IF_ERROR(find(parser, "$expand", entity, name, ret_member));
-  return (*ret_member)->type == JG_TYPE_ENTITY
-             ? JG_STATUS_OK
-             : invalid(parser, "$expand", "must name embedded entities: %s is none", name);
+  const struct jg_member *member = NULL;
+  JG_RETURN_IF_ERROR(find(parser, "$expand", entity, name, &member));
+  JG_ASSERT(member != NULL);
+  if (member->type != JG_TYPE_ENTITY) {
+    return invalid(parser, "$expand", "must name embedded entities: %s is none", name);
+  }
+  *ret_member = member;
+  return JG_STATUS_OK;
 }
 
 static struct jg_status read_expanded(struct parser *parser, struct jg_odata_shape *shape, struct jg_str item) {
