@@ -5,8 +5,8 @@
 #define JG_SERVICES_CHANGES_BATCH_H
 
 #include "base/bytes.h"
+#include "services/changes/sift.h"
 #include "services/changes/token.h"
-#include "services/expand/expand.h"
 
 /* A request's end closes the message once it holds this many bytes of changes. */
 #define JG_BATCH_BYTES ((size_t)256 << 10)
@@ -15,9 +15,13 @@
 struct jg_view_key {
   int64_t tenant;
   struct jg_uuid epoch;
-  bool nodes;           /* FULL: with embedded entities */
-  uint64_t filter_hash; /* 0: no filter */
+  const struct jg_view *view; /* borrowed */
+  bool nodes;                 /* the view's, and so is what follows */
+  uint64_t filter_hash;
 };
+static inline struct jg_view_key jg_view_key_make(int64_t tenant, struct jg_uuid epoch, const struct jg_view *view) {
+  return (struct jg_view_key){tenant, epoch, view, view->nodes, view->filter_hash};
+}
 
 /* The token of a place in a view's log. */
 static inline struct jg_token jg_view_token(const struct jg_view_key *key, int64_t revision) {
@@ -51,10 +55,15 @@ struct jg_batches {
 
 /* Encodes a page that began behind revision `after`; stops behind batches_max (> 0) messages. A job that would not fit a
  * message comes without its embedded entities, and if it still does not fit, as id, revision and etag.
- * Statuses: jg_expand_jobs', RESOURCE_EXHAUSTED at the arena's cap. */
+ * Statuses: jg_sift_pick's, jg_expand_jobs', RESOURCE_EXHAUSTED at the arena's cap. */
 JG_MUST_CHECK struct jg_status jg_batch_encode(const struct jg_batch_source *source, const struct jg_changes *changes,
                                                int64_t after, size_t batches_max, struct jg_arena *arena,
                                                struct jg_batches *ret_batches);
+/* The same of what was picked for the source's view out of a page that began behind `after`; all of it. The batches live in the
+ * sift's arena. */
+JG_MUST_CHECK struct jg_status jg_batch_encode_picks(const struct jg_batch_source *source, struct jg_sift *sift,
+                                                     const struct jg_picks *picks, int64_t after,
+                                                     struct jg_batches *ret_batches);
 
 /* Makes one message of the bodies given, in order, with the token of `through`, or without one: NULL, not resumable.
  * change_count is the caller's to fill. */

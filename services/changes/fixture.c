@@ -170,15 +170,11 @@ struct jg_uuid job_id(uint64_t number) {
 }
 
 struct write {
-  struct jg_store_write write;
-  struct fixture *fixture;
   uint64_t first;
   size_t count, size;
   struct jg_buf payload;
   struct jg_arena arena;
   int64_t revision;
-  struct jg_status status;
-  bool done;
   bool job_first;
 };
 
@@ -270,30 +266,50 @@ static struct jg_status run_project_and_job(struct jg_txn *txn, void *data) {
   return write->job_first ? run_project(txn, data) : JG_STATUS_OK;
 }
 
+/* A write that is waited for. */
+struct waited {
+  struct jg_store_write write;
+  struct fixture *fixture;
+  struct jg_status (*run)(struct jg_txn *txn, void *data);
+  void *data;
+  struct jg_status status;
+  bool done;
+};
+
+static struct jg_status run_waited(struct jg_txn *txn, void *data) {
+  struct waited *waited = data;
+  return waited->run(txn, waited->data);
+}
+
 static void write_done(struct jg_status status, void *data) {
-  struct write *write = data;
-  struct fixture *fixture = write->fixture;
+  struct waited *waited = data;
+  struct fixture *fixture = waited->fixture;
   fixture_lock(fixture);
-  write->status = status;
-  write->done = true;
+  waited->status = status;
+  waited->done = true;
   fixture_tell(fixture);
   fixture_unlock(fixture);
 }
 
-static int64_t submit(struct fixture *fixture, int64_t tenant, struct write *write,
-                      struct jg_status (*run)(struct jg_txn *txn, void *data)) {
-  write->fixture = fixture;
-  write->write = (struct jg_store_write){.tenant = tenant, .run = run, .done = write_done, .data = write};
-  jg_buf_init(&write->payload, 64u << 20);
-  jg_arena_init(&write->arena, (size_t)256 << 20);
-  ok(jg_store_submit(fixture->store, &write->write));
+void write_request(struct fixture *fixture, int64_t tenant, struct jg_status (*run)(struct jg_txn *txn, void *data),
+                   void *data) {
+  struct waited waited = {.fixture = fixture, .run = run, .data = data};
+  waited.write = (struct jg_store_write){.tenant = tenant, .run = run_waited, .done = write_done, .data = &waited};
+  ok(jg_store_submit(fixture->store, &waited.write));
   const struct timespec until = fixture_deadline();
   fixture_lock(fixture);
-  while (!write->done) {
+  while (!waited.done) {
     fixture_await_change(fixture, &until);
   }
   fixture_unlock(fixture);
-  ok(write->status);
+  ok(waited.status);
+}
+
+static int64_t submit(struct fixture *fixture, int64_t tenant, struct write *write,
+                      struct jg_status (*run)(struct jg_txn *txn, void *data)) {
+  jg_buf_init(&write->payload, 64u << 20);
+  jg_arena_init(&write->arena, (size_t)256 << 20);
+  write_request(fixture, tenant, run, write);
   jg_arena_done(&write->arena);
   jg_buf_done(&write->payload);
   return write->revision;

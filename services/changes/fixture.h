@@ -101,6 +101,19 @@ int64_t delete_job(struct fixture *fixture, uint64_t number);
 /* A project, and a job that refers to it; job_first: the order of the two changes. */
 int64_t write_project_and_job(struct fixture *fixture, uint64_t number, bool job_first);
 int64_t write_project(struct fixture *fixture, uint64_t number);
+/* Any request. */
+void write_request(struct fixture *fixture, int64_t tenant, struct jg_status (*run)(struct jg_txn *txn, void *data),
+                   void *data);
+
+/* What becomes of one job in a request, logged with the old values of what changes. Made if there is none. */
+struct job_step {
+  uint64_t number;
+  const char *name, *description, *status_id; /* NULL: as it was */
+  int32_t id2;                                /* 0: as it was */
+  bool remove;
+};
+/* One request. */
+int64_t write_steps(struct fixture *fixture, const struct job_step *steps, size_t count);
 
 /* Moves the hub's clock and lets it look at it. */
 void pass_time(struct fixture *fixture, int64_t ns);
@@ -119,6 +132,8 @@ struct client *watch_now(struct fixture *fixture); /* returns when it is open an
 struct client *watch_from(struct fixture *fixture, const char *token, Jobgate__V1__JobView view);
 /* Cancels it if it has not finished, waits for that, frees it. */
 void client_close(struct client *client);
+
+struct client *watch_filter(struct fixture *fixture, const char *filter); /* from now on, BASIC */
 
 void client_cancel(struct client *client); /* returns at once */
 void client_hold(struct client *client);

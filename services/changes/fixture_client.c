@@ -146,6 +146,18 @@ struct client *watch_now(struct fixture *fixture) {
   return client;
 }
 
+struct client *watch_filter(struct fixture *fixture, const char *filter) {
+  Jobgate__V1__WatchJobsRequest request = JOBGATE__V1__WATCH_JOBS_REQUEST__INIT;
+  Google__Protobuf__Empty now = GOOGLE__PROTOBUF__EMPTY__INIT;
+  request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_NOW;
+  request.now = &now;
+  request.filter = (char *)(uintptr_t)filter;
+  struct client *client = client_open(fixture, fixture->tenant, &request, false);
+  wait_for_messages(client, 1);
+  wait_for_rest(client);
+  return client;
+}
+
 struct client *watch_from(struct fixture *fixture, const char *token, Jobgate__V1__JobView view) {
   Jobgate__V1__WatchJobsRequest request = JOBGATE__V1__WATCH_JOBS_REQUEST__INIT;
   request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_RESUME_TOKEN;

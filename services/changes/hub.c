@@ -106,6 +106,7 @@ static void reap(struct jg_hub *hub) {
     JG_ASSERT(view->idle_first == NULL);
     jg_ring_done(&view->ring, &hub->budget);
     JG_ASSERT(pthread_mutex_destroy(&view->mutex) == 0);
+    jg_view_destroy(view->shown);
     jg_free(view);
   }
   jg_metric_set(hub->metrics.ring_bytes, (int64_t)hub->budget.bytes);
@@ -202,10 +203,11 @@ static struct jg_hub_tail *tail_of(struct jg_hub *hub, const struct jg_view_key 
   return tail;
 }
 
-/* Under hub->mutex. */
-static struct jg_hub_view *view_of(struct jg_hub_tail *tail, const struct jg_view_key *key) {
+/* Under hub->mutex. *ret_made: it is new, and owns the view that its key borrows. */
+static struct jg_hub_view *view_of(struct jg_hub_tail *tail, const struct jg_view_key *key, bool *ret_made) {
+  *ret_made = false;
   for (struct jg_hub_view *view = tail->views; view != NULL; view = view->next) {
-    if (view->key.nodes == key->nodes && view->key.filter_hash == key->filter_hash) {
+    if (jg_view_equal(view->key.view, key->view)) {
       return view;
     }
   }
@@ -217,18 +219,29 @@ static struct jg_hub_view *view_of(struct jg_hub_tail *tail, const struct jg_vie
   jg_ring_init(&view->ring, &view->key, tail->through);
   view->next = tail->views;
   tail->views = view;
+  *ret_made = true;
   return view;
 }
 
 void jg_hub_attach(struct jg_hub *hub, struct jg_hub_stream *stream, const struct jg_view_key *key, int64_t newest) {
   jg_hub_lock(&hub->mutex);
   struct jg_hub_tail *tail = tail_of(hub, key, newest);
-  stream->view = view_of(tail, key);
+  bool made = false;
+  JG_ASSERT(key->view == stream->wish.view);
+  struct jg_view *shown = jg_wish_give_view(&stream->wish);
+  stream->view = view_of(tail, key, &made);
+  stream->wish.view = stream->view->key.view;
   stream->view->streams++;
   stream->sent_ns = jg_clock_mono_ns(hub->options.clock);
   jg_timers_set(&hub->timers, &stream->timer, stream->sent_ns + stream->wish.heartbeat_ns);
   bool first = stream->view->streams == 1;
+  if (made) {
+    stream->view->shown = shown;
+  }
   jg_hub_unlock(&hub->mutex);
+  if (!made) {
+    jg_view_destroy(shown);
+  }
   if (first) {
     jg_hub_wake(hub);  // It may have been asleep for want of streams.
   }

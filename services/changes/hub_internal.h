@@ -37,7 +37,8 @@ struct jg_hub_view {
   struct jg_hub_view *next; /* constant once linked, but for the tail thread */
   struct jg_hub_tail *tail;
   struct jg_view_key key;
-  size_t streams; /* hub->mutex */
+  struct jg_view *shown; /* owned; the key borrows it */
+  size_t streams;        /* hub->mutex */
 
   /* The tail thread's, or the reader's while a page is out. */
   bool fed;                /* that page is encoded for it */

@@ -45,6 +45,22 @@ static struct jg_status read_state(struct jg_txn *txn, struct jg_hub_page *page)
   return JG_STATUS_OK;
 }
 
+/* Encodes what the view shows of a page. A filter that fails is its view's own matter: the view stays unfed, so that its streams
+ * read the log and end with that status. */
+static struct jg_status feed(struct jg_hub_page *page, struct jg_sift *sift, struct jg_txn *txn,
+                             struct jg_hub_view *view) {
+  const struct jg_batch_source source = {.key = &view->key, .expander = page->hub->options.expander, .txn = txn};
+  struct jg_picks picks = {0};
+  struct jg_status status = jg_sift_pick_all(sift, view->key.view, &picks);
+  if (status.code == JG_INVALID_ARGUMENT) {
+    return JG_STATUS_OK;
+  }
+  JG_RETURN_IF_ERROR(status);
+  JG_RETURN_IF_ERROR(jg_batch_encode_picks(&source, sift, &picks, page->tail->through, &view->fresh));
+  view->fed = true;
+  return JG_STATUS_OK;
+}
+
 static struct jg_status read_changes(struct jg_txn *txn, struct jg_hub_page *page) {
   struct jg_changes changes;
   int64_t after = page->tail->through;
@@ -55,12 +71,16 @@ static struct jg_status read_changes(struct jg_txn *txn, struct jg_hub_page *pag
     return JG_STATUS_OK;
   }
   page->commit_ticks = changes.items[changes.count - 1].commit_ticks;
-  for (struct jg_hub_view *view = page->views; view != NULL; view = view->next) {
-    const struct jg_batch_source source = {.key = &view->key, .expander = page->hub->options.expander, .txn = txn};
-    JG_RETURN_IF_ERROR(jg_batch_encode(&source, &changes, after, SIZE_MAX, &page->arena, &view->fresh));
-    view->fed = true;
+  const struct jg_sift_options options = {
+      .expander = page->hub->options.expander, .txn = txn, .tenant = page->tail->tenant};
+  struct jg_sift sift;
+  JG_RETURN_IF_ERROR(jg_sift_init(&sift, &options, &changes, &page->arena));
+  struct jg_status status = JG_STATUS_OK;
+  for (struct jg_hub_view *view = page->views; view != NULL && jg_status_ok(status); view = view->next) {
+    status = feed(page, &sift, txn, view);
   }
-  return JG_STATUS_OK;
+  jg_sift_done(&sift);
+  return status;
 }
 
 static void read_page(struct jg_txn *txn, struct jg_status begun, void *data) {

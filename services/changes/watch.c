@@ -7,10 +7,11 @@ static struct jg_status take_position(struct jg_hub_stream *stream, struct jg_tx
   struct jg_arena *arena = &stream->call->arena;
   struct jg_tenant_state state;
   JG_RETURN_IF_ERROR(jg_txn_tenant_state(txn, arena, &state));
-  struct jg_view_key key = {.tenant = stream->call->identity.tenant, .nodes = stream->wish.nodes};
-  if (!jg_uuid_parse(state.epoch, &key.epoch)) {
+  struct jg_uuid epoch;
+  if (!jg_uuid_parse(state.epoch, &epoch)) {
     return jg_status_make(JG_DATA_LOSS, JG_REASON_STORE_CORRUPT, "the record's epoch is damaged");
   }
+  const struct jg_view_key key = jg_view_key_make(stream->call->identity.tenant, epoch, stream->wish.view);
   stream->cursor = state.revision;
   if (stream->wish.start == JG_START_TOKEN) {
     const struct jg_token expected = jg_view_token(&key, 0);

@@ -5,6 +5,11 @@
 #define HEARTBEAT_SECONDS_MAX 300
 #define HEARTBEAT_SECONDS_DEFAULT 15
 
+/* Frees the view with the arena. */
+struct jg_wish_owner {
+  struct jg_view *view; /* NULL once it was given */
+};
+
 static struct jg_status refuse(struct jg_arena *arena, const char *field, const char *expected) {
   return jg_status_field(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, field, "%s", expected);
 }
@@ -48,28 +53,54 @@ static struct jg_status take_heartbeat(const Google__Protobuf__Duration *interva
   return JG_STATUS_OK;
 }
 
-static struct jg_status take_view(Jobgate__V1__JobView view, struct jg_arena *arena, struct jg_wish *wish) {
-  switch (view) {
-    case JOBGATE__V1__JOB_VIEW__JOB_VIEW_UNSPECIFIED:
-    case JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC:
-      return JG_STATUS_OK;
-    case JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL:
-      wish->nodes = true;
-      return JG_STATUS_OK;
-    default:
-      return refuse(arena, "view", "must be JOB_VIEW_BASIC or JOB_VIEW_FULL");
+static void destroy_view(void *data) {
+  struct jg_wish_owner *owner = data;
+  jg_view_destroy(owner->view);
+}
+
+static struct jg_status take_view(const Jobgate__V1__WatchJobsRequest *request, struct jg_arena *arena,
+                                  struct jg_wish *wish) {
+  struct jg_view_options options = {.filter = jg_str_from_cstr(request->filter)};
+  const Google__Protobuf__FieldMask *mask = request->read_mask;
+  JG_RETURN_IF_ERROR(
+      jg_read_mask_read(mask != NULL ? mask->paths : NULL, mask != NULL ? mask->n_paths : 0, arena, &options.mask));
+  if (jg_read_mask_has_parent(&options.mask)) {
+    return refuse(arena, "read_mask",
+                  "names \"parent_job\", which no stream brings: its changes are those of another job");
   }
+  JG_RETURN_IF_ERROR(jg_read_mask_view(&options.mask, request->view, false, arena, &options.nodes));
+  if (request->entity_changes) {
+    return not_built(arena, "entity_changes", "is not built yet; leave it out");
+  }
+  if (request->coalesce_window != NULL) {
+    return not_built(arena, "coalesce_window", "is not built yet; leave it out");
+  }
+  struct jg_wish_owner *owner = jg_arena_alloc_zero(arena, sizeof(*owner));
+  if (owner == NULL) {
+    return jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_LIMIT_EXCEEDED, "the call has no memory left");
+  }
+  JG_RETURN_IF_ERROR(jg_view_create(&options, arena, &owner->view));
+  wish->view = owner->view;
+  wish->owner = owner;
+  if (!jg_arena_defer(arena, destroy_view, owner)) {
+    return jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_LIMIT_EXCEEDED, "the call has no memory left");
+  }
+  return JG_STATUS_OK;
 }
 
 struct jg_status jg_wish_take(const Jobgate__V1__WatchJobsRequest *request, struct jg_arena *arena,
                               struct jg_wish *ret_wish) {
   struct jg_wish wish = {0};
-  if (request->filter[0] != '\0') {
-    return not_built(arena, "filter", "is not built yet; leave it empty");
-  }
-  JG_RETURN_IF_ERROR(take_view(request->view, arena, &wish));
+  JG_RETURN_IF_ERROR(take_view(request, arena, &wish));
   JG_RETURN_IF_ERROR(take_heartbeat(request->heartbeat_interval, arena, &wish));
   JG_RETURN_IF_ERROR(take_start(request, arena, &wish));
   *ret_wish = wish;
   return JG_STATUS_OK;
+}
+
+struct jg_view *jg_wish_give_view(struct jg_wish *wish) {
+  struct jg_view *view = wish->owner->view;
+  JG_ASSERT(view != NULL);
+  wish->owner->view = NULL;
+  return view;
 }

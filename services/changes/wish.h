@@ -5,11 +5,15 @@
 
 #include "jobgate/v1/job_service.pb-c.h"
 #include "services/changes/token.h"
+#include "services/changes/view.h"
 
 enum jg_wish_start { JG_START_NOW, JG_START_TOKEN };
 
+struct jg_wish_owner;
+
 struct jg_wish {
-  bool nodes; /* FULL */
+  const struct jg_view *view;  /* lives until the arena ends, or as long as whom jg_wish_give_view gave it to likes */
+  struct jg_wish_owner *owner; /* of it; wish.c's */
   int64_t heartbeat_ns;
   enum jg_wish_start start;
   struct jg_token token; /* JG_START_TOKEN */
@@ -18,5 +22,7 @@ struct jg_wish {
 /* INVALID_ARGUMENT naming the field: INVALID_MEMBER, INVALID_TOKEN; UNIMPLEMENTED/NOT_BUILT. Texts live in the arena. */
 JG_MUST_CHECK struct jg_status jg_wish_take(const Jobgate__V1__WatchJobsRequest *request, struct jg_arena *arena,
                                             struct jg_wish *ret_wish);
+/* Gives the view (jg_view_destroy), once. */
+struct jg_view *jg_wish_give_view(struct jg_wish *wish);
 
 #endif

@@ -1,0 +1,227 @@
+#include "services/changes/sift.h"
+
+#include "services/changes/image.h"
+
+/* Of strings that a filter makes of one job: as much as the record gives a list's filter. */
+#define SCRATCH_BYTES_MAX ((size_t)64 << 20)
+/* Jobs expanded at once: few enough that a message which is full early has not expanded much for nothing. */
+#define EXPAND_COUNT 32u
+#define PICKS_FIRST 8u
+
+/* A job on one side of a change, as far as filters have looked at it. */
+struct jg_sift_side {
+  bool known;
+  uint32_t relations; /* those that were looked up */
+  struct jg_parts parts;
+};
+
+static struct jg_status no_memory(void) {
+  return jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_LIMIT_EXCEEDED, "a page of changes is too large");
+}
+
+struct jg_status jg_sift_init(struct jg_sift *sift, const struct jg_sift_options *options,
+                              const struct jg_changes *changes, struct jg_arena *arena) {
+  JG_ASSERT(changes->count == 0 || changes->items[changes->count - 1].last);
+  *sift = (struct jg_sift){.options = *options, .changes = changes, .arena = arena};
+  sift->expanded = jg_arena_alloc_zero(arena, changes->count * sizeof(sift->expanded[0]));
+  sift->request_ends = jg_arena_alloc(arena, changes->count * sizeof(sift->request_ends[0]));
+  if (sift->expanded == NULL || sift->request_ends == NULL) {
+    return no_memory();
+  }
+  size_t end = 0;
+  for (size_t i = changes->count; i > 0; i--) {
+    end = changes->items[i - 1].last ? i - 1 : end;
+    sift->request_ends[i - 1] = end;
+  }
+  jg_arena_init(&sift->scratch, SCRATCH_BYTES_MAX);
+  return JG_STATUS_OK;
+}
+
+void jg_sift_done(struct jg_sift *sift) {
+  jg_arena_done(&sift->scratch);
+}
+
+static struct jg_status append(struct jg_sift *sift, struct jg_picks *picks, const struct jg_pick *pick) {
+  if (picks->count == picks->capacity) {
+    size_t capacity = picks->capacity == 0 ? PICKS_FIRST : 2 * picks->capacity;
+    struct jg_pick *items = jg_arena_alloc(sift->arena, capacity * sizeof(*items));
+    if (items == NULL) {
+      return no_memory();
+    }
+    if (picks->count > 0) {
+      memcpy(items, picks->items, picks->count * sizeof(*items));
+    }
+    picks->items = items;
+    picks->capacity = capacity;
+  }
+  picks->items[picks->count++] = *pick;
+  return JG_STATUS_OK;
+}
+
+/* ---- filters ---- */
+
+/* Looks up those relations whose keys are read, and no others: what an embedded entity holds does not count. */
+static struct jg_status add_relations(struct jg_sift *sift, struct jg_sift_side *side, uint32_t relations) {
+  const struct jg_entity *job = side->parts.entity;
+  struct jg_entity_ref refs[JG_RELATIONS_MAX];
+  JG_RETURN_IF_ERROR(jg_expand_refs(job, side->parts.payload, refs));
+  const struct jg_expand_options options = {.tenant = sift->options.tenant};
+  for (size_t i = 0; i < job->relation_count; i++) {
+    if ((relations >> i & 1) != 0 && refs[i].kind != JG_KIND_NONE) {
+      JG_RETURN_IF_ERROR(jg_expand_entities(sift->options.expander, sift->options.txn, &options, &refs[i], 1,
+                                            sift->arena, &side->parts.relations[i]));
+    }
+  }
+  side->relations |= relations;
+  return JG_STATUS_OK;
+}
+
+/* *ret_parts: NULL: there is no job on that side. */
+static struct jg_status side_of(struct jg_sift *sift, size_t index, bool is_before, uint32_t relations,
+                                const struct jg_parts **ret_parts) {
+  struct jg_sift_side **sides = is_before ? &sift->before : &sift->after;
+  if (*sides == NULL) {
+    *sides = jg_arena_alloc_zero(sift->arena, sift->changes->count * sizeof(**sides));
+    if (*sides == NULL) {
+      return no_memory();
+    }
+  }
+  struct jg_sift_side *side = &(*sides)[index];
+  const struct jg_change *change = &sift->changes->items[index];
+  if (!side->known && is_before) {
+    JG_RETURN_IF_ERROR(jg_image_before(change, sift->arena, &side->parts));
+  } else if (!side->known) {
+    jg_image_after(change, &side->parts);
+  }
+  side->known = true;
+  if (side->parts.entity != NULL && (relations & ~side->relations) != 0) {
+    JG_RETURN_IF_ERROR(add_relations(sift, side, relations & ~side->relations));
+  }
+  *ret_parts = side->parts.entity != NULL ? &side->parts : NULL;
+  return JG_STATUS_OK;
+}
+
+static struct jg_status matches(struct jg_sift *sift, const struct jg_view *view, size_t index, bool is_before,
+                                bool *ret_matches) {
+  const struct jg_parts *parts = NULL;
+  JG_RETURN_IF_ERROR(side_of(sift, index, is_before, view->filter_relations, &parts));
+  *ret_matches = false;
+  if (parts == NULL) {
+    return JG_STATUS_OK;
+  }
+  jg_arena_reset(&sift->scratch);
+  return jg_filter_matches(view->program, parts, &sift->scratch, ret_matches);
+}
+
+static struct jg_status match_both(struct jg_sift *sift, const struct jg_view *view, size_t index, bool *ret_before,
+                                   bool *ret_after) {
+  const struct jg_change *change = &sift->changes->items[index];
+  if (view->filter == NULL) {
+    *ret_before = change->change != JG_CHANGE_CREATED;
+    *ret_after = change->change != JG_CHANGE_DELETED;
+    return JG_STATUS_OK;
+  }
+  JG_RETURN_IF_ERROR(matches(sift, view, index, false, ret_after));
+  if (change->change == JG_CHANGE_UPDATED && (change->changed & view->filter_members) == 0) {
+    // Nothing that the filter reads has changed.
+    *ret_before = *ret_after;
+    return JG_STATUS_OK;
+  }
+  return matches(sift, view, index, true, ret_before);
+}
+
+struct jg_status jg_sift_pick(struct jg_sift *sift, const struct jg_view *view, size_t index, struct jg_picks *picks) {
+  const struct jg_change *change = &sift->changes->items[index];
+  bool hidden = sift->options.in_snapshot && change->rid > sift->options.passed_rid;
+  if (change->kind != JG_KIND_JOB || hidden) {
+    return JG_STATUS_OK;
+  }
+  bool before = false;
+  bool after = false;
+  JG_RETURN_IF_ERROR(match_both(sift, view, index, &before, &after));
+  if (!before && !after) {
+    return JG_STATUS_OK;
+  }
+  struct jg_pick pick = {.index = index, .kind = JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_UPDATED};
+  if (!before) {
+    pick.kind = change->change == JG_CHANGE_CREATED ? JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_CREATED
+                                                    : JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_ENTERED;
+  } else if (!after) {
+    pick.kind = change->change == JG_CHANGE_DELETED ? JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_DELETED
+                                                    : JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_LEFT;
+  }
+  return append(sift, picks, &pick);
+}
+
+struct jg_status jg_sift_pick_all(struct jg_sift *sift, const struct jg_view *view, struct jg_picks *picks) {
+  for (size_t i = 0; i < sift->changes->count; i++) {
+    JG_RETURN_IF_ERROR(jg_sift_pick(sift, view, i, picks));
+  }
+  return JG_STATUS_OK;
+}
+
+/* ---- what is sent of a pick ---- */
+
+static const struct jg_change *change_of(const struct jg_sift *sift, const struct jg_picks *picks, size_t at) {
+  JG_ASSERT(at < picks->count);
+  return &sift->changes->items[picks->items[at].index];
+}
+
+struct jg_status jg_sift_expand(struct jg_sift *sift, const struct jg_picks *picks, size_t at,
+                                const struct jg_parts **ret_parts) {
+  JG_ASSERT(change_of(sift, picks, at)->change != JG_CHANGE_DELETED);
+  size_t index = picks->items[at].index;
+  if (sift->expanded[index] != NULL) {
+    *ret_parts = sift->expanded[index];
+    return JG_STATUS_OK;
+  }
+  struct jg_job_row rows[EXPAND_COUNT];
+  size_t indexes[EXPAND_COUNT];
+  size_t count = 0;
+  for (; at < picks->count && count < EXPAND_COUNT; at++) {
+    const struct jg_change *change = change_of(sift, picks, at);
+    if (change->change != JG_CHANGE_DELETED && sift->expanded[picks->items[at].index] == NULL) {
+      indexes[count] = picks->items[at].index;
+      rows[count++] = (struct jg_job_row){
+          .rid = change->rid, .revision = change->revision, .id = change->id, .payload = change->payload};
+    }
+  }
+  struct jg_parts *parts = jg_arena_alloc(sift->arena, count * sizeof(*parts));
+  if (parts == NULL) {
+    return no_memory();
+  }
+  const struct jg_expand_options options = {.tenant = sift->options.tenant};
+  JG_RETURN_IF_ERROR(
+      jg_expand_jobs(sift->options.expander, sift->options.txn, &options, rows, count, sift->arena, parts));
+  for (size_t i = 0; i < count; i++) {
+    sift->expanded[indexes[i]] = &parts[i];
+  }
+  *ret_parts = sift->expanded[index];
+  return JG_STATUS_OK;
+}
+
+bool jg_sift_is_last(const struct jg_sift *sift, const struct jg_picks *picks, size_t at) {
+  JG_ASSERT(at < picks->count);
+  return at + 1 == picks->count || picks->items[at + 1].index > sift->request_ends[picks->items[at].index];
+}
+
+struct jg_status jg_sift_before(struct jg_sift *sift, const struct jg_view *view, const struct jg_pick *pick,
+                                struct jg_parts *ret_parts, bool *ret_has) {
+  const struct jg_change *change = &sift->changes->items[pick->index];
+  uint64_t changed = change->change == JG_CHANGE_UPDATED ? change->changed : UINT64_MAX;
+  *ret_has = view->filter != NULL && pick->kind != JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_CREATED &&
+             (changed & view->filter_members) != 0;
+  if (!*ret_has) {
+    return JG_STATUS_OK;
+  }
+  const struct jg_parts *whole = NULL;
+  JG_RETURN_IF_ERROR(side_of(sift, pick->index, true, view->filter_relations, &whole));
+  JG_ASSERT(whole != NULL);
+  *ret_parts = (struct jg_parts){.entity = whole->entity};
+  for (size_t i = 0; i < whole->entity->relation_count; i++) {
+    // A key that is emitted is old if the id that it is emitted for is.
+    bool old = (changed >> whole->entity->relations[i].id_member & 1) != 0;
+    ret_parts->relations[i] = old && (view->filter_relations >> i & 1) != 0 ? whole->relations[i] : NULL;
+  }
+  return jg_image_old(change, changed & view->filter_members, sift->arena, &ret_parts->payload);
+}

@@ -1,0 +1,73 @@
+/* A page of the log, sifted for views: which of its changes each one shows, and as what. What the jobs were and are is found
+ * out once for all views of a page. Thread: the one that reads the page. */
+#ifndef JG_SERVICES_CHANGES_SIFT_H
+#define JG_SERVICES_CHANGES_SIFT_H
+
+#include "jobgate/v1/job_service.pb-c.h"
+#include "services/changes/view.h"
+#include "services/expand/expand.h"
+
+/* A change that a view shows. */
+struct jg_pick {
+  size_t index; /* of the change */
+  Jobgate__V1__ChangeKind kind;
+};
+/* In the order of the log; they live in the sift's arena. */
+struct jg_picks {
+  struct jg_pick *items;
+  size_t count, capacity;
+};
+
+struct jg_sift_side;
+
+struct jg_sift_options {
+  struct jg_expander *expander;
+  struct jg_txn *txn; /* what the changes came from */
+  int64_t tenant;
+  /* In the middle of a snapshot that has come to the jobs up to passed_rid: what changes of the others is not shown. */
+  bool in_snapshot;
+  int64_t passed_rid;
+};
+
+/* A plain value; the members are the sift's own. */
+struct jg_sift {
+  struct jg_sift_options options;
+  const struct jg_changes *changes;
+  struct jg_arena *arena;           /* the page's */
+  struct jg_arena scratch;          /* of one run of a filter */
+  struct jg_sift_side *before;      /* by change */
+  struct jg_sift_side *after;       /* by change */
+  const struct jg_parts **expanded; /* by change; NULL: not yet */
+  size_t *request_ends;             /* by change: index of the last change of its request */
+};
+
+/* Borrows options' objects, changes and the arena until done. RESOURCE_EXHAUSTED at the arena's cap. */
+JG_MUST_CHECK struct jg_status jg_sift_init(struct jg_sift *sift, const struct jg_sift_options *options,
+                                            const struct jg_changes *changes, struct jg_arena *arena);
+void jg_sift_done(struct jg_sift *sift);
+
+/* Appends the change to what the view shows, if it does:
+ *   before, after the change    without a filter every job matches while it exists
+ *   no      yes                 CREATED if it was created, else ENTERED
+ *   yes     yes                 UPDATED
+ *   yes     no                  DELETED if it was deleted, else LEFT
+ *   no      no                  nothing
+ * INVALID_ARGUMENT/LIMIT_EXCEEDED is this view's own: its filter makes too long strings of this job. Others, DATA_LOSS among
+ * them, are the page's. */
+JG_MUST_CHECK struct jg_status jg_sift_pick(struct jg_sift *sift, const struct jg_view *view, size_t index,
+                                            struct jg_picks *picks);
+/* Every change of the page. */
+JG_MUST_CHECK struct jg_status jg_sift_pick_all(struct jg_sift *sift, const struct jg_view *view,
+                                                struct jg_picks *picks);
+
+/* The job of picks->items[at] after the change, expanded; not of a deleted one. Some of those that come next are expanded on the
+ * way. *ret_parts lives in the arena. jg_expand_jobs' statuses. */
+JG_MUST_CHECK struct jg_status jg_sift_expand(struct jg_sift *sift, const struct jg_picks *picks, size_t at,
+                                              const struct jg_parts **ret_parts);
+/* Is it the last change that is shown of its request? */
+bool jg_sift_is_last(const struct jg_sift *sift, const struct jg_picks *picks, size_t at);
+/* The old values of those changed members that the view's filter reads, as a job. *ret_has: false: there is nothing to tell. */
+JG_MUST_CHECK struct jg_status jg_sift_before(struct jg_sift *sift, const struct jg_view *view,
+                                              const struct jg_pick *pick, struct jg_parts *ret_parts, bool *ret_has);
+
+#endif
