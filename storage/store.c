@@ -19,23 +19,45 @@ static const struct jg_store_ops *txn_ops(const struct jg_txn *txn) {
   return txn->ops;
 }
 
+/* What follows "sqlite:". */
+static struct jg_status sqlite_path(struct jg_str url, struct jg_str *ret_path) {
+  const struct jg_str sqlite = JG_STR("sqlite:");
+  if (jg_str_starts_with(url, sqlite)) {
+    *ret_path = jg_str_sub(url, sqlite.len, url.len);
+    return JG_STATUS_OK;
+  }
+  // The URL itself may hold a password: it is not repeated.
+  if (jg_str_starts_with(url, JG_STR("postgresql:")) || jg_str_starts_with(url, JG_STR("postgres:"))) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NOT_BUILT,
+                          "PostgreSQL is not built into this program; use a store of the form sqlite:PATH");
+  }
+  return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE, "a store has the form sqlite:PATH");
+}
+
 struct jg_status jg_store_open(const struct jg_store_options *options, struct jg_arena *arena,
                                struct jg_store **ret_store) {
   JG_ASSERT(options->clock != NULL);
   JG_ASSERT(options->reader_count >= 1 && options->reader_count <= READERS_MAX);
   JG_ASSERT(!options->read_only || (!options->exclusive && !options->create));
-  const struct jg_str sqlite = JG_STR("sqlite:");
-  if (jg_str_starts_with(options->url, sqlite)) {
-    struct jg_str path = jg_str_sub(options->url, sqlite.len, options->url.len);
-    return jg_sqlite_store_open(options, path, arena, ret_store);
-  }
-  // The URL itself may hold a password: it is not repeated.
-  if (jg_str_starts_with(options->url, JG_STR("postgresql:")) ||
-      jg_str_starts_with(options->url, JG_STR("postgres:"))) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NOT_BUILT,
-                          "PostgreSQL is not built into this program; use a store of the form sqlite:PATH");
-  }
-  return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE, "a store has the form sqlite:PATH");
+  struct jg_str path;
+  JG_RETURN_IF_ERROR(sqlite_path(options->url, &path));
+  return jg_sqlite_store_open(options, path, arena, ret_store);
+}
+
+struct jg_status jg_store_backup(const struct jg_store_copy *copy, struct jg_arena *arena,
+                                 struct jg_store_copied *ret_copied) {
+  JG_ASSERT(copy->clock != NULL);
+  struct jg_str path;
+  JG_RETURN_IF_ERROR(sqlite_path(copy->url, &path));
+  return jg_sqlite_backup(copy, path, arena, ret_copied);
+}
+
+struct jg_status jg_store_restore(const struct jg_store_copy *copy, struct jg_arena *arena,
+                                  struct jg_store_copied *ret_copied) {
+  JG_ASSERT(copy->clock != NULL);
+  struct jg_str path;
+  JG_RETURN_IF_ERROR(sqlite_path(copy->url, &path));
+  return jg_sqlite_restore(copy, path, arena, ret_copied);
 }
 
 void jg_store_close(struct jg_store *store) {

@@ -43,6 +43,8 @@
   X(TENANT_UPDATE,                                                                                                     \
     "UPDATE tenants SET revision=?2, entity_revision=?3, last_stamp=?4, id2_last=?5, oldest_revision=?6, "             \
     "log_bytes=?7, trimmed_ticks=?8 WHERE tenant=?1")                                                                  \
+  X(TENANT_BEHIND, "SELECT tenant FROM tenants WHERE tenant>?1 ORDER BY tenant LIMIT 1")                               \
+  X(TENANT_EPOCH, "UPDATE tenants SET epoch=?2 WHERE tenant=?1")                                                       \
   X(JOB_GET, "SELECT " JG_SQLITE_JOB_ROW " FROM jobs WHERE tenant=?1 AND id=?2")                                       \
   X(JOB_FIND, "SELECT " JG_SQLITE_JOB_ROW                                                                              \
               " FROM jobs WHERE tenant=?1 AND reference_back_office=?2 AND reference_back_office <> ''")               \
