@@ -3,10 +3,12 @@
 #include "proto/codec/wire.h"
 
 /* Field numbers of job_service.proto and of google.protobuf.Duration. */
-enum { RESPONSE_OPENED = 1, RESPONSE_BOOKMARK = 3, RESPONSE_DRAIN = 4 };
+enum { RESPONSE_OPENED = 1, RESPONSE_BOOKMARK = 3, RESPONSE_DRAIN = 4, RESPONSE_SYNCED = 6, RESPONSE_RESET = 7 };
 enum { OPENED_STREAM_ID = 1, OPENED_HEARTBEAT = 2, OPENED_EPOCH = 3, OPENED_TOKEN = 4, OPENED_REVISION = 5 };
 enum { BOOKMARK_TOKEN = 1, BOOKMARK_REVISION = 2, BOOKMARK_TIME = 3 };
 enum { DRAIN_TOKEN = 1, DRAIN_RETRY_DELAY = 2 };
+enum { SYNCED_TOKEN = 1, SYNCED_REVISION = 2 };
+enum { RESET_REASON = 1, RESET_OLDEST = 2, RESET_NEWEST = 3 };
 enum { DURATION_SECONDS = 1, DURATION_NANOS = 2 };
 
 #define NS_PER_SECOND INT64_C(1000000000)
@@ -69,4 +71,21 @@ struct jg_bytes *jg_event_drain(const struct jg_token *token, int64_t retry_dela
   put_token(&out, DRAIN_TOKEN, token);
   put_duration(&out, DRAIN_RETRY_DELAY, retry_delay_ms * NS_PER_MS);
   return wrap(RESPONSE_DRAIN, &out);
+}
+
+struct jg_bytes *jg_event_reset(int64_t oldest_revision, int64_t newest_revision) {
+  char memory[EVENT_BYTES_MAX];
+  struct jg_buf out = {.data = memory, .capacity = sizeof(memory), .bytes_max = sizeof(memory)};
+  jg_wire_put_bytes(&out, RESET_REASON, jg_str_from_cstr(jg_reason_name(JG_REASON_HISTORY_LOST)));
+  jg_wire_put_uint(&out, RESET_OLDEST, (uint64_t)oldest_revision);
+  jg_wire_put_uint(&out, RESET_NEWEST, (uint64_t)newest_revision);
+  return wrap(RESPONSE_RESET, &out);
+}
+
+struct jg_bytes *jg_event_synced(const struct jg_token *token) {
+  char memory[EVENT_BYTES_MAX];
+  struct jg_buf out = {.data = memory, .capacity = sizeof(memory), .bytes_max = sizeof(memory)};
+  put_token(&out, SYNCED_TOKEN, token);
+  jg_wire_put_uint(&out, SYNCED_REVISION, (uint64_t)token->revision);
+  return wrap(RESPONSE_SYNCED, &out);
 }

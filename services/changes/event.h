@@ -13,4 +13,9 @@ struct jg_bytes *jg_event_bookmark(const struct jg_token *token, int64_t now_tic
 /* Last of a stream; retry_delay_ms > 0. */
 struct jg_bytes *jg_event_drain(const struct jg_token *token, int64_t retry_delay_ms);
 
+/* The history behind the place where the stream was to go on is lost: a snapshot follows. */
+struct jg_bytes *jg_event_reset(int64_t oldest_revision, int64_t newest_revision);
+/* The snapshot is complete: at the token's revision the client has the state. */
+struct jg_bytes *jg_event_synced(const struct jg_token *token);
+
 #endif

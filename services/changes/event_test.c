@@ -72,11 +72,30 @@ static void drain(void **state) {
   jobgate__v1__watch_jobs_response__free_unpacked(message, NULL);
 }
 
+static void reset(void **state) {
+  (void)state;
+  Jobgate__V1__WatchJobsResponse *message = decode(jg_event_reset(17, 42));
+  assert_int_equal(message->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_RESET);
+  assert_string_equal(message->reset->reason, "HISTORY_LOST");
+  assert_int_equal(message->reset->oldest_revision, 17);
+  assert_int_equal(message->reset->newest_revision, 42);
+  jobgate__v1__watch_jobs_response__free_unpacked(message, NULL);
+}
+
+static void synced(void **state) {
+  (void)state;
+  const struct jg_token token = at(6);
+  Jobgate__V1__WatchJobsResponse *message = decode(jg_event_synced(&token));
+  assert_int_equal(message->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_SYNCED);
+  assert_int_equal(message->synced->revision, 6);
+  check_token(message->synced->resume_token, 6);
+  jobgate__v1__watch_jobs_response__free_unpacked(message, NULL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(opened),
-      cmocka_unit_test(bookmark),
-      cmocka_unit_test(drain),
+      cmocka_unit_test(opened), cmocka_unit_test(bookmark), cmocka_unit_test(drain),
+      cmocka_unit_test(reset),  cmocka_unit_test(synced),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,9 @@ struct fixture *fixture_create(const struct fixture_options *options) {
       .clock = &fixture->clock.clock,
       .metrics = fixture->metrics,
       .ring_bytes_max = options->ring_bytes_max != 0 ? options->ring_bytes_max : RING_BYTES,
-      .streams_max = options->streams_max != 0 ? options->streams_max : STREAMS_MAX};
+      .streams_max = options->streams_max != 0 ? options->streams_max : STREAMS_MAX,
+      .snapshot_reads_max = options->snapshot_reads_max,
+      .snapshot_page_jobs = options->snapshot_page_jobs};
   fixture->hub = jg_hub_create(&hub);
   jg_store_listen(fixture->store, jg_hub_hint, fixture->hub);
   fixture->app = (struct jg_app){.store = fixture->store,
@@ -240,6 +242,11 @@ static struct jg_status run_delete(struct jg_txn *txn, void *data) {
   return jg_txn_job_delete(txn, &row, jg_txn_stamp(txn, row.modified_ticks), &write->revision);
 }
 
+static struct jg_status run_trim(struct jg_txn *txn, void *data) {
+  struct write *write = data;
+  return jg_txn_log_trim(txn, (int64_t)write->first, SIZE_MAX, &write->revision);
+}
+
 static struct jg_status run_project(struct jg_txn *txn, void *data) {
   struct write *write = data;
   struct jg_buf *payload = &write->payload;
@@ -323,6 +330,12 @@ int64_t write_jobs(struct fixture *fixture, int64_t tenant, uint64_t first, size
 int64_t delete_job(struct fixture *fixture, uint64_t number) {
   struct write write = {.first = number};
   return submit(fixture, fixture->tenant, &write, run_delete);
+}
+
+void trim_log(struct fixture *fixture, int64_t through) {
+  struct write write = {.first = (uint64_t)through};
+  int64_t oldest = submit(fixture, fixture->tenant, &write, run_trim);
+  JG_ASSERT(oldest == through + 1);
 }
 
 int64_t write_project(struct fixture *fixture, uint64_t number) {

@@ -26,6 +26,7 @@ struct client {
   bool in_callback;
 
   bool hold; /* the message that is out is not acknowledged until release */
+  bool step; /* but for this one */
   bool out;
   Jobgate__V1__WatchJobsResponse **messages;
   size_t message_count, message_capacity;
@@ -86,8 +87,9 @@ static inline struct timespec fixture_deadline(void) {
 void *transport_main(void *data); /* a struct transport */
 
 struct fixture_options {
-  size_t ring_bytes_max; /* 0: much */
-  size_t streams_max;    /* 0: many */
+  size_t ring_bytes_max;                         /* 0: much */
+  size_t streams_max;                            /* 0: many */
+  size_t snapshot_reads_max, snapshot_page_jobs; /* 0: the hub's own */
 };
 struct fixture *fixture_create(const struct fixture_options *options);
 void fixture_destroy(struct fixture *fixture); /* no client may be left */
@@ -98,6 +100,8 @@ struct jg_uuid job_id(uint64_t number);
 /* Makes or changes the jobs [first, first + count); `size`: bytes of their description. */
 int64_t write_jobs(struct fixture *fixture, int64_t tenant, uint64_t first, size_t count, size_t size);
 int64_t delete_job(struct fixture *fixture, uint64_t number);
+/* Drops the log's records up to there, as the compactor does. */
+void trim_log(struct fixture *fixture, int64_t through);
 /* A project, and a job that refers to it; job_first: the order of the two changes. */
 int64_t write_project_and_job(struct fixture *fixture, uint64_t number, bool job_first);
 int64_t write_project(struct fixture *fixture, uint64_t number);
@@ -129,6 +133,8 @@ void unblock_readers(struct fixture *fixture);
 struct client *client_open(struct fixture *fixture, int64_t tenant, const Jobgate__V1__WatchJobsRequest *request,
                            bool hold);
 struct client *watch_now(struct fixture *fixture); /* returns when it is open and at rest */
+/* From the snapshot; returns at once. */
+struct client *watch_snapshot(struct fixture *fixture, bool hold);
 struct client *watch_from(struct fixture *fixture, const char *token, Jobgate__V1__JobView view);
 /* Cancels it if it has not finished, waits for that, frees it. */
 void client_close(struct client *client);
@@ -138,6 +144,7 @@ struct client *watch_filter(struct fixture *fixture, const char *filter); /* fro
 void client_cancel(struct client *client); /* returns at once */
 void client_hold(struct client *client);
 void client_release(struct client *client);
+void client_step(struct client *client); /* acknowledges the one message that is out; hold stays */
 
 /* Wait; the test fails if it takes too long. */
 void wait_for_messages(struct client *client, size_t count);

@@ -36,8 +36,9 @@ static void serve(struct client *client) {
     client->call.on_cancelled(&client->call);
     fixture_lock(fixture);
   }
-  if (client->out && !client->hold && !client->finished) {
+  if (client->out && (!client->hold || client->step) && !client->finished) {
     client->out = false;
+    client->step = false;
     fixture_unlock(fixture);
     client->call.on_sent(&client->call, true);
     fixture_lock(fixture);
@@ -146,6 +147,14 @@ struct client *watch_now(struct fixture *fixture) {
   return client;
 }
 
+struct client *watch_snapshot(struct fixture *fixture, bool hold) {
+  Jobgate__V1__WatchJobsRequest request = JOBGATE__V1__WATCH_JOBS_REQUEST__INIT;
+  Google__Protobuf__Empty snapshot = GOOGLE__PROTOBUF__EMPTY__INIT;
+  request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_SNAPSHOT;
+  request.snapshot = &snapshot;
+  return client_open(fixture, fixture->tenant, &request, hold);
+}
+
 struct client *watch_filter(struct fixture *fixture, const char *filter) {
   Jobgate__V1__WatchJobsRequest request = JOBGATE__V1__WATCH_JOBS_REQUEST__INIT;
   Google__Protobuf__Empty now = GOOGLE__PROTOBUF__EMPTY__INIT;
@@ -182,6 +191,14 @@ void client_hold(struct client *client) {
 void client_release(struct client *client) {
   fixture_lock(client->fixture);
   client->hold = false;
+  make_ready(client);
+  fixture_unlock(client->fixture);
+}
+
+void client_step(struct client *client) {
+  fixture_lock(client->fixture);
+  JG_ASSERT(client->hold && client->out);
+  client->step = true;
   make_ready(client);
   fixture_unlock(client->fixture);
 }

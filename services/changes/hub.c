@@ -2,9 +2,10 @@
 
 #include <time.h>
 
-#include "services/changes/token.h"
+#include "services/changes/snapshot.h"
 
 #define NS_PER_SECOND INT64_C(1000000000)
+#define SNAPSHOT_READS_MAX 2
 #define RETRY_MS_MIN 500
 #define RETRY_MS_PER_STREAM 2
 #define RETRY_SPREAD_MS_MIN 1000
@@ -23,6 +24,9 @@ static void init_metrics(struct jg_hub_metrics *m, struct jg_metrics *metrics) {
       .pages = jg_metrics_counter(metrics, "jobgate_watch_tail_pages_total", "Pages of the log read by the tail.", ""),
       .read_pages = jg_metrics_counter(metrics, "jobgate_watch_catch_up_pages_total",
                                        "Pages of the log read for single streams.", ""),
+      .parts = jg_metrics_counter(metrics, "jobgate_watch_snapshot_parts_total", "Parts of snapshots read.", ""),
+      .waiting = jg_metrics_gauge(metrics, "jobgate_watch_snapshots_waiting",
+                                  "Streams that wait for their turn to read a part of a snapshot.", ""),
       .ring_bytes = jg_metrics_gauge(metrics, "jobgate_watch_ring_bytes", "Memory of the messages kept.", ""),
       .failures = jg_metrics_counter(metrics, "jobgate_watch_tail_failures_total", "Pages that could not be read.", ""),
       .lag = jg_metrics_histogram(metrics, "jobgate_watch_lag_seconds",
@@ -35,6 +39,12 @@ struct jg_hub *jg_hub_create(const struct jg_hub_options *options) {
   JG_ASSERT(options->ring_bytes_max > 0 && options->streams_max > 0);
   struct jg_hub *hub = jg_alloc_zero(1, sizeof(*hub));
   hub->options = *options;
+  if (hub->options.snapshot_reads_max == 0) {
+    hub->options.snapshot_reads_max = SNAPSHOT_READS_MAX;
+  }
+  if (hub->options.snapshot_page_jobs == 0) {
+    hub->options.snapshot_page_jobs = JG_SNAPSHOT_COUNT;
+  }
   init_metrics(&hub->metrics, options->metrics);
   hub->budget.bytes_max = options->ring_bytes_max;
   hub->polled_ns = jg_clock_mono_ns(options->clock);
@@ -253,6 +263,7 @@ void jg_hub_detach(struct jg_hub *hub, struct jg_hub_stream *stream) {
   }
   jg_hub_lock(&hub->mutex);
   jg_timers_remove(&hub->timers, &stream->timer);
+  jg_hub_forget_turn(hub, stream);
   bool last = --stream->view->streams == 0;
   hub->emptied |= last;
   jg_hub_unlock(&hub->mutex);
@@ -388,6 +399,7 @@ static void *run(void *data) {
     bool poll = !woken || now - hub->polled_ns >= JG_HUB_POLL_NS;
     if (poll) {
       hub->polled_ns = now;
+      jg_hub_give_turns(hub);
     }
     go_round(hub, poll);
     jg_hub_beat(hub);

@@ -18,6 +18,9 @@ struct jg_hub_options {
   struct jg_metrics *metrics;
   size_t ring_bytes_max; /* JG_LIMIT_HUB_RING_BYTES */
   size_t streams_max;    /* JG_LIMIT_WATCH_STREAMS */
+  /* Parts of snapshots that are read at once; the other streams wait for their turn. 0: a few. */
+  size_t snapshot_reads_max;
+  size_t snapshot_page_jobs; /* jobs in a part at most; 0: as many as make a message */
 };
 
 /* Starts the tail thread. Borrows what the options name until destroy. Thread: main. */

@@ -1,5 +1,5 @@
-/* The inside of the hub. Only for hub.c (the tail thread), tail.c (one pass over the log), stream.c (one stream's states) and
- * watch.c (how a stream begins).
+/* The inside of the hub. Only for hub.c (the tail thread), tail.c (one pass over the log), stream.c (one stream's states), read.c
+ * (a stream reads the log itself), part.c (a stream in its snapshot) and watch.c (how a stream begins).
  *
  * Locks, always in this order, none held across the sink, the store or the expander:
  *   hub->mutex     who is there: tails, views, timers, counts
@@ -63,7 +63,8 @@ struct jg_hub_tail {
 };
 
 struct jg_hub_metrics {
-  struct jg_metric *streams, *reading, *messages, *changes, *bookmarks, *pages, *read_pages, *ring_bytes, *failures;
+  struct jg_metric *streams, *reading, *messages, *changes, *bookmarks, *pages, *read_pages, *parts, *waiting,
+      *ring_bytes, *failures;
   struct jg_histogram *lag;
 };
 
@@ -78,6 +79,9 @@ struct jg_hub {
   struct jg_timers timers;
   bool stopping;
   bool emptied; /* a view lost its last stream */
+  /* Streams that wait for their turn to read a part of a snapshot, longest first, and the turns that are taken. */
+  struct jg_hub_stream *waiting_first, *waiting_last;
+  size_t turns_taken;
 
   /* Atomic for whoever holds no lock or a view's. Set under the mutex, before the tail thread goes over the views; so a stream
    * either sees it or is idle, in its view's list, when the tail thread comes. */
@@ -105,6 +109,14 @@ enum jg_hub_state {
   JG_HUB_ENDING   /* its driver ends it */
 };
 
+/* How far a stream is. */
+enum jg_hub_phase {
+  JG_HUB_LIVE,     /* it follows the log */
+  JG_HUB_RESET,    /* it is to be told that its history is lost; then SNAPSHOT */
+  JG_HUB_SNAPSHOT, /* the jobs come, part by part */
+  JG_HUB_SYNC      /* all have come, and it is to be told so; then LIVE */
+};
+
 #define JG_HUB_STREAM_MAGIC 0x4a474853u /* "JGHS" */
 
 /* Lives in its call's arena. */
@@ -123,19 +135,37 @@ struct jg_hub_stream {
   struct jg_hub_stream *idle_before, *idle_after; /* view->mutex */
   bool linked;                                    /* view->mutex */
   struct jg_timer timer;                          /* hub->mutex */
+  /* hub->mutex; `waiting` is written under the mutexes of view and stream too, so that either is enough to read it. */
+  struct jg_hub_stream *waiting_before, *waiting_after;
+  bool waiting;
 
   /* The driver's; while IDLE guarded by view->mutex. */
-  int64_t cursor;  /* H1: everything up to here was sent */
+  enum jg_hub_phase phase;
+  int64_t cursor;  /* H1: everything up to here was sent; in a snapshot, of the jobs up to passed_rid */
   int64_t resume;  /* the newest end of a request up to there: where a token may stand */
   int64_t sent_ns; /* when the last message left */
   bool drained;    /* the drain message is out: the end comes next */
   int64_t retry_delay_ms;
+  int64_t passed_rid;               /* SNAPSHOT */
+  struct jg_bytes *page;            /* SNAPSHOT: read together with changes that go before it; it is the next message */
+  int64_t page_rid;                 /* passed_rid when it is sent */
+  bool page_last;                   /* then all have come */
+  int64_t lost_oldest, lost_newest; /* RESET: what is left of the log */
   int64_t message_count;
   struct jg_store_read read;
 };
 
 /* What to do with a stream once the locks are released. */
-enum jg_hub_move_kind { JG_HUB_STAY, JG_HUB_SEND, JG_HUB_BOOKMARK, JG_HUB_DRAIN, JG_HUB_READ, JG_HUB_END };
+enum jg_hub_move_kind {
+  JG_HUB_STAY,
+  JG_HUB_SEND,
+  JG_HUB_BOOKMARK,
+  JG_HUB_DRAIN,
+  JG_HUB_TELL_RESET,
+  JG_HUB_TELL_SYNCED,
+  JG_HUB_READ,
+  JG_HUB_END
+};
 struct jg_hub_move {
   enum jg_hub_move_kind kind;
   struct jg_hub_stream *stream;
@@ -185,12 +215,52 @@ void jg_hub_beat(struct jg_hub *hub);
 void jg_hub_step(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move);
 /* Same locks; the idle stream gets a bookmark. */
 void jg_hub_step_bookmark(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move);
+/* Parts of it, for what a read found; same locks. The batch's reference goes into the move. */
+void jg_hub_step_send(struct jg_hub_stream *stream, const struct jg_batch *batch, int64_t now_ns,
+                      struct jg_hub_move *ret_move);
+void jg_hub_step_end(struct jg_hub_stream *stream, struct jg_status status, struct jg_hub_move *ret_move);
+void jg_hub_go_idle(struct jg_hub_stream *stream);
+/* It has to read, unless a bookmark is due: one that reads on and on with nothing to send gets them too. */
+void jg_hub_step_read(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move);
+/* It cannot read now: the poll comes back to it. */
+void jg_hub_park(struct jg_hub_stream *stream);
+/* The same without locks; a cancelled one is ended. */
+void jg_hub_put_off(struct jg_hub_stream *stream);
+/* It is cancelled, or the hub drains: what was read for it goes nowhere. */
+bool jg_hub_is_over(struct jg_hub_stream *stream);
+/* Where the stream stands: what it needs to go on. The driver's. */
+struct jg_token jg_hub_place(const struct jg_hub_stream *stream);
 /* The stream may be gone when this returns. Without locks. */
 void jg_hub_make(const struct jg_hub_move *move);
 /* Ends it: detaches, finishes the call. By the driver, state ENDING. */
 void jg_hub_end(struct jg_hub_stream *stream, struct jg_status status);
 /* Takes an idle stream out of its view's list. Under view->mutex. */
 void jg_hub_unlink(struct jg_hub_view *view, struct jg_hub_stream *stream);
+
+/* ---- read.c: H3 ---- */
+
+/* Has a page of the log read for the stream, or parks it. By the driver, state READING, without locks. */
+void jg_hub_read(struct jg_hub_stream *stream);
+/* A status that outlives a read, without taking memory from a call that may park for hours. */
+struct jg_status jg_hub_keep(struct jg_hub_stream *stream, struct jg_status status);
+/* HISTORY_LOST as it is told: with what is left of the log. Or the status that asking gave. */
+struct jg_status jg_hub_history_lost(struct jg_hub_stream *stream, struct jg_txn *txn);
+
+/* ---- part.c: a stream in its snapshot ---- */
+
+/* The part of jg_hub_step that is for such a stream; was_idle: nobody drove it. */
+void jg_hub_step_part(struct jg_hub_stream *stream, bool was_idle, int64_t now_ns, struct jg_hub_move *ret_move);
+/* If the status tells that history is lost and the client wants no error, the stream begins anew and this is true. By the
+ * driver, or under the locks. */
+bool jg_hub_begin_anew(struct jg_hub_stream *stream, struct jg_status status);
+/* Has a part read when it is its turn. By the driver, state READING, without locks. */
+void jg_hub_read_part(struct jg_hub_stream *stream);
+/* Gives the free turns to those who wait. Without locks. */
+void jg_hub_give_turns(struct jg_hub *hub);
+/* It waits for none any more. Under hub->mutex. */
+void jg_hub_forget_turn(struct jg_hub *hub, struct jg_hub_stream *stream);
+
+/* ---- on transport threads ---- */
 
 void jg_hub_on_sent(struct jg_call *call, bool ok);
 void jg_hub_on_cancelled(struct jg_call *call);

@@ -105,10 +105,10 @@ static void views(void **state) {
 
 struct refusal {
   const char *what;
-  enum { NO_START, NOW, TOKEN, SNAPSHOT, SINCE } start;
+  enum { NO_START, NOW, TOKEN, SINCE } start;
   const char *token, *filter;
   int view;
-  int64_t seconds; /* of the heartbeat interval; 0: none */
+  int64_t seconds; /* of the heartbeat interval or the time; 0: none */
   int32_t nanos;
   enum jg_code code;
   enum jg_reason reason;
@@ -120,8 +120,9 @@ static void refusals(void **state) {
   struct fixture *fixture = fixture_create(&defaults);
   const struct refusal refused[] = {
       {"no start", NO_START, 0, 0, 0, 0, 0, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "start"},
-      {"snapshot", SNAPSHOT, 0, 0, 0, 0, 0, JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, "start"},
-      {"since", SINCE, 0, 0, 0, 0, 0, JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, "start"},
+      {"since", SINCE, 0, 0, 0, 0, -1, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "since"},
+      {"since nanos", SINCE, 0, 0, 0, 0, 1000000000, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "since"},
+      {"since ever", SINCE, 0, 0, 0, INT64_MAX, 0, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "since"},
       {"filter", NOW, 0, "name eq", 0, 0, 0, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "filter"},
       {"embedded", NOW, 0, "project/name eq 'x'", 0, 0, 0, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "filter"},
       {"view", NOW, 0, 0, 3, 0, 0, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "view"},
@@ -152,18 +153,16 @@ static void refusals(void **state) {
         request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_RESUME_TOKEN;
         request.resume_token = (char *)(uintptr_t)c->token;
         break;
-      case SNAPSHOT:
-        request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_SNAPSHOT;
-        request.snapshot = &empty;
-        break;
       case SINCE:
         request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_SINCE;
         request.since = &time;
+        time.seconds = c->seconds;
+        time.nanos = c->nanos;
         break;
     }
     request.filter = c->filter != NULL ? (char *)(uintptr_t)c->filter : request.filter;
     request.view = (Jobgate__V1__JobView)c->view;
-    if (c->seconds != 0) {
+    if (c->seconds != 0 && c->start != SINCE) {
       interval.seconds = c->seconds;
       interval.nanos = c->nanos;
       request.heartbeat_interval = &interval;

@@ -1,24 +1,49 @@
 #include "services/changes/event.h"
 #include "services/changes/hub_internal.h"
 
+/* Where the wish says that the stream goes on in the log. */
+static struct jg_status take_cursor(struct jg_hub_stream *stream, struct jg_txn *txn, const struct jg_view_key *key,
+                                    const struct jg_tenant_state *state) {
+  const struct jg_wish *wish = &stream->wish;
+  struct jg_arena *arena = &stream->call->arena;
+  const struct jg_token expected = jg_view_token(key, 0);
+  switch (wish->start) {
+    case JG_START_NOW:
+      stream->cursor = state->revision;
+      break;
+    case JG_START_SNAPSHOT:
+      stream->cursor = state->revision;
+      stream->phase = JG_HUB_SNAPSHOT;
+      break;
+    case JG_START_SINCE:
+      // A time to come is now: which of two clocks is ahead decides no more than that.
+      JG_RETURN_IF_ERROR(jg_txn_revision_before(txn, wish->since_ticks, arena, &stream->cursor));
+      break;
+    case JG_START_TOKEN:
+      JG_RETURN_IF_ERROR(jg_token_check(&wish->token, &expected, state->oldest_revision, state->revision, arena));
+      stream->cursor = wish->token.revision;
+      stream->passed_rid = wish->token.rid;
+      stream->phase = wish->token.in_snapshot ? JG_HUB_SNAPSHOT : JG_HUB_LIVE;
+      break;
+  }
+  stream->resume = stream->cursor;
+  return JG_STATUS_OK;
+}
+
 /* Finds out where the stream starts, in one snapshot. */
 static struct jg_status take_position(struct jg_hub_stream *stream, struct jg_txn *txn, struct jg_view_key *ret_key,
                                       int64_t *ret_newest) {
-  struct jg_arena *arena = &stream->call->arena;
   struct jg_tenant_state state;
-  JG_RETURN_IF_ERROR(jg_txn_tenant_state(txn, arena, &state));
+  JG_RETURN_IF_ERROR(jg_txn_tenant_state(txn, &stream->call->arena, &state));
   struct jg_uuid epoch;
   if (!jg_uuid_parse(state.epoch, &epoch)) {
     return jg_status_make(JG_DATA_LOSS, JG_REASON_STORE_CORRUPT, "the record's epoch is damaged");
   }
   const struct jg_view_key key = jg_view_key_make(stream->call->identity.tenant, epoch, stream->wish.view);
-  stream->cursor = state.revision;
-  if (stream->wish.start == JG_START_TOKEN) {
-    const struct jg_token expected = jg_view_token(&key, 0);
-    JG_RETURN_IF_ERROR(jg_token_check(&stream->wish.token, &expected, state.oldest_revision, state.revision, arena));
-    stream->cursor = stream->wish.token.revision;
+  struct jg_status status = take_cursor(stream, txn, &key, &state);
+  if (!jg_status_ok(status) && !jg_hub_begin_anew(stream, status)) {
+    return status;
   }
-  stream->resume = stream->cursor;
   *ret_key = key;
   *ret_newest = state.revision;
   return JG_STATUS_OK;
@@ -47,7 +72,7 @@ static void open_stream(struct jg_txn *txn, struct jg_status begun, void *data) 
     jg_hub_end(stream, cancelled ? jg_status_make(JG_CANCELLED, JG_REASON_NONE, "the client has gone") : status);
     return;
   }
-  const struct jg_token start = jg_view_token(&stream->view->key, stream->resume);
+  const struct jg_token start = jg_hub_place(stream);
   call->sink->send(call, jg_event_opened(&start, stream->id, stream->wish.heartbeat_ns));
 }
 

@@ -1,5 +1,8 @@
 #include "services/changes/wish.h"
 
+#include "proto/codec/date.h"
+
+#define NS_PER_TICK 100
 #define NS_PER_SECOND INT64_C(1000000000)
 #define HEARTBEAT_SECONDS_MIN 5
 #define HEARTBEAT_SECONDS_MAX 300
@@ -18,6 +21,17 @@ static struct jg_status not_built(struct jg_arena *arena, const char *field, con
   return jg_status_field(arena, JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, field, "%s", what);
 }
 
+/* Commits have whole ticks: the first one at that time or later is the first one at the next whole tick or later. */
+static struct jg_status take_since(const Google__Protobuf__Timestamp *since, struct jg_arena *arena,
+                                   struct jg_wish *wish) {
+  int32_t rest = since->nanos % NS_PER_TICK;
+  if (rest < 0 || !jg_date_from_timestamp(since->seconds, since->nanos - rest, &wish->since_ticks)) {
+    return refuse(arena, "since", "must be a time from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z");
+  }
+  wish->since_ticks += rest > 0;
+  return JG_STATUS_OK;
+}
+
 static struct jg_status take_start(const Jobgate__V1__WatchJobsRequest *request, struct jg_arena *arena,
                                    struct jg_wish *wish) {
   switch (request->start_case) {
@@ -28,11 +42,13 @@ static struct jg_status take_start(const Jobgate__V1__WatchJobsRequest *request,
       wish->start = JG_START_TOKEN;
       return jg_token_parse(jg_str_from_cstr(request->resume_token), &wish->token);
     case JOBGATE__V1__WATCH_JOBS_REQUEST__START_SNAPSHOT:
-      return not_built(arena, "start", "of kind snapshot is not built yet; use now or resume_token");
+      wish->start = JG_START_SNAPSHOT;
+      return JG_STATUS_OK;
     case JOBGATE__V1__WATCH_JOBS_REQUEST__START_SINCE:
-      return not_built(arena, "start", "of kind since is not built yet; use now or resume_token");
+      wish->start = JG_START_SINCE;
+      return take_since(request->since, arena, wish);
     default:
-      return refuse(arena, "start", "must be one of now and resume_token");
+      return refuse(arena, "start", "must be one of now, resume_token, snapshot and since");
   }
 }
 
@@ -94,6 +110,7 @@ struct jg_status jg_wish_take(const Jobgate__V1__WatchJobsRequest *request, stru
   JG_RETURN_IF_ERROR(take_view(request, arena, &wish));
   JG_RETURN_IF_ERROR(take_heartbeat(request->heartbeat_interval, arena, &wish));
   JG_RETURN_IF_ERROR(take_start(request, arena, &wish));
+  wish.snapshot_on_reset = request->snapshot_on_reset != 0;
   *ret_wish = wish;
   return JG_STATUS_OK;
 }

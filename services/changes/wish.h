@@ -7,7 +7,7 @@
 #include "services/changes/token.h"
 #include "services/changes/view.h"
 
-enum jg_wish_start { JG_START_NOW, JG_START_TOKEN };
+enum jg_wish_start { JG_START_NOW, JG_START_TOKEN, JG_START_SNAPSHOT, JG_START_SINCE };
 
 struct jg_wish_owner;
 
@@ -16,7 +16,9 @@ struct jg_wish {
   struct jg_wish_owner *owner; /* of it; wish.c's */
   int64_t heartbeat_ns;
   enum jg_wish_start start;
-  struct jg_token token; /* JG_START_TOKEN */
+  struct jg_token token;  /* JG_START_TOKEN */
+  int64_t since_ticks;    /* JG_START_SINCE */
+  bool snapshot_on_reset; /* history that is lost is no error */
 };
 
 /* INVALID_ARGUMENT naming the field: INVALID_MEMBER, INVALID_TOKEN; UNIMPLEMENTED/NOT_BUILT. Texts live in the arena. */
