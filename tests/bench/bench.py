@@ -165,4 +165,5 @@ def main():
         bench_creates(folder, store_bench)
 
 
-main()
+if __name__ == "__main__":
+    main()
