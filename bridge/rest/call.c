@@ -1,6 +1,7 @@
 // From a request to a call of a method.
 
 #include "base/utf8.h"
+#include "bridge/rest/change.h"
 #include "bridge/rest/rest_internal.h"
 #include "jobgate/v1/job_service.pb-c.h"
 #include "proto/codec/json_decode.h"

@@ -1,7 +1,6 @@
-// The body of ChangeToVirtualStatus (statement 82): no entity, but read as one is (statements 60 to 62).
+#include "bridge/rest/change.h"
 
-#include "base/utf8.h"
-#include "bridge/rest/rest_internal.h"
+#include "base/compiler.h"
 #include "proto/codec/json_reader.h"
 
 static struct jg_status not_text(struct jg_arena *arena, const char *name) {

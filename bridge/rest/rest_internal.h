@@ -176,13 +176,6 @@ struct jg_rest_plan {
   struct jg_str body; /* decoded; read during jg_rest_call */
 };
 
-/* change.c: the body of JG_REST_CHANGE. Data NULL: not given. Texts in the arena or the body, not NUL-terminated. */
-struct jg_rest_change {
-  struct jg_str jobs_id, target_id, target_code;
-};
-JG_MUST_CHECK struct jg_status jg_rest_read_change(struct jg_str body, struct jg_arena *arena,
-                                                   struct jg_rest_change *ret_change);
-
 /* call.c: builds the method's request and starts the call; it answers. */
 void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, const struct jg_rest_plan *plan);
 
