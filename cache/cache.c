@@ -1,6 +1,9 @@
 #include "cache/cache.h"
 
+#include <time.h>
+
 #include "base/compiler.h"
+#include "cache/flight.h"
 #include "cache/level.h"
 #include "cache/memory/memory.h"
 #include "cache/redis/redis.h"
@@ -9,10 +12,16 @@
 #define TTL_SECONDS 86400
 /* Keys of one batch to the shared level; what a page refers to is fewer. */
 #define BATCH_KEYS 256
+#define LOAD_WAIT_NS INT64_C(1000000000)
+/* Waits for another process: 1, 2, 4, 8 ms, then whoever waits loads by itself. Loading is cheaper than waiting longer. */
+#define AWAIT_FIRST_NS 1000000L
+#define AWAIT_ROUNDS 4
 
 struct jg_cache {
   struct jg_cache_level *memory; /* owns */
   struct jg_cache_level *shared; /* owns; NULL: none */
+  struct jg_flights *flights;    /* owns */
+  struct jg_metric *awaited, *await_given_up;
 };
 
 static bool is_memory(struct jg_str url) {
@@ -39,7 +48,15 @@ struct jg_status jg_cache_create(const struct jg_cache_options *options, struct 
     JG_RETURN_IF_ERROR(jg_cache_redis_create(&redis, arena, &shared));
   }
   struct jg_cache *cache = jg_alloc(sizeof(*cache));
-  *cache = (struct jg_cache){.memory = jg_cache_memory_create(options->bytes_max, options->metrics), .shared = shared};
+  const char *help = "Keys waited for while another process held their lease.";
+  *cache = (struct jg_cache){
+      .memory = jg_cache_memory_create(options->bytes_max, options->metrics),
+      .shared = shared,
+      .flights = jg_flights_create(options->metrics),
+      .awaited = jg_metrics_counter(options->metrics, "jobgate_cache_lease_waits_total", help, "result=\"found\""),
+      .await_given_up =
+          jg_metrics_counter(options->metrics, "jobgate_cache_lease_waits_total", help, "result=\"given_up\""),
+  };
   *ret_cache = cache;
   return JG_STATUS_OK;
 }
@@ -52,6 +69,7 @@ void jg_cache_destroy(struct jg_cache *cache) {
     cache->shared->ops->destroy(cache->shared);
   }
   cache->memory->ops->destroy(cache->memory);
+  jg_flights_destroy(cache->flights);
   jg_free(cache);
 }
 
@@ -106,6 +124,60 @@ void jg_cache_put(struct jg_cache *cache, struct jg_cache_value *value) {
   if (cache->shared != NULL) {
     cache->shared->ops->put(cache->shared, value);
   }
+}
+
+void jg_cache_claim(struct jg_cache *cache, const struct jg_cache_key *keys, size_t count, bool *ret_mine) {
+  if (cache->shared != NULL) {
+    cache->shared->ops->claim(cache->shared, keys, count, ret_mine);
+    return;
+  }
+  for (size_t i = 0; i < count; i++) {
+    ret_mine[i] = true;
+  }
+}
+
+size_t jg_cache_await(struct jg_cache *cache, const struct jg_cache_key *keys, size_t count,
+                      struct jg_cache_value **values) {
+  size_t missing = 0, found = 0;
+  for (size_t i = 0; i < count; i++) {
+    missing += values[i] == NULL;
+  }
+  for (unsigned round = 0; round < AWAIT_ROUNDS && found < missing; round++) {
+    const struct timespec pause = {.tv_nsec = AWAIT_FIRST_NS << round};
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);  // a signal makes it shorter
+    // The lease may be held by another thread of this process.
+    for (size_t i = 0; i < count; i++) {
+      if (values[i] == NULL) {
+        values[i] = cache->memory->ops->again(cache->memory, &keys[i]);
+        found += values[i] != NULL;
+      }
+    }
+    for (size_t next = 0; found < missing && next < count;) {
+      found += get_shared(cache, keys, next, count, values, &next);
+    }
+  }
+  jg_metric_add(cache->awaited, (int64_t)found);
+  jg_metric_add(cache->await_given_up, (int64_t)(missing - found));
+  return found;
+}
+
+bool jg_cache_load_begin(struct jg_cache *cache, const struct jg_cache_key *key, bool may_wait,
+                         struct jg_cache_value **ret_value) {
+  if (!jg_flight_begin(cache->flights, key, may_wait ? LOAD_WAIT_NS : 0, ret_value)) {
+    return false;
+  }
+  // It may have been loaded between the caller's look and this one.
+  struct jg_cache_value *value = cache->memory->ops->again(cache->memory, key);
+  if (value == NULL) {
+    return true;
+  }
+  jg_flight_end(cache->flights, key, value);
+  *ret_value = value;
+  return false;
+}
+
+void jg_cache_load_end(struct jg_cache *cache, const struct jg_cache_key *key, struct jg_cache_value *value) {
+  jg_flight_end(cache->flights, key, value);
 }
 
 void jg_cache_health(struct jg_cache *cache, struct jg_cache_health *ret_health) {

@@ -24,6 +24,11 @@ struct jg_cache_key {
   enum jg_kind kind;
 };
 
+static inline bool jg_cache_key_equal(const struct jg_cache_key *a, const struct jg_cache_key *b) {
+  return a->tree_revision == b->tree_revision && a->kind == b->kind && a->tenant == b->tenant &&
+         jg_uuid_equal(a->id, b->id) && jg_uuid_equal(a->epoch, b->epoch);
+}
+
 /* An immutable, reference-counted value. Both forms, so that either door splices. */
 struct jg_cache_value {
   _Atomic uint32_t refs;
@@ -65,6 +70,24 @@ size_t jg_cache_get(struct jg_cache *cache, const struct jg_cache_key *keys, siz
                     struct jg_cache_value **ret_values);
 /* Offers a value to every level (takes a reference of its own). Built from committed data only (C1). Thread: any. */
 void jg_cache_put(struct jg_cache *cache, struct jg_cache_value *value);
+
+/* ---- C3: who loads what was not found ---- */
+
+/* Across processes: ret_mine[i] is false if another process took the lease of keys[i] a moment ago and is expected to offer its
+ * value. One batch to the shared level, within its time budget; without one all are the caller's. Thread: any that may block. */
+void jg_cache_claim(struct jg_cache *cache, const struct jg_cache_key *keys, size_t count, bool *ret_mine);
+/* Looks for others' values of keys[i] where values[i] is NULL, again and again for some 20 ms at most; fills those found and
+ * returns how many. */
+size_t jg_cache_await(struct jg_cache *cache, const struct jg_cache_key *keys, size_t count,
+                      struct jg_cache_value **values);
+/* In the process: true: the caller loads and ends it by jg_cache_load_end, whatever comes of it. False: *ret_value is what another
+ * thread loaded, a reference that the caller owns; or NULL: that failed, or took too long (a second; not at all unless may_wait),
+ * and the caller loads without telling anybody. Who loads a key may begin loads of what it embeds, and of nothing else: waits
+ * then go down the schema's kinds and never in a circle. */
+bool jg_cache_load_begin(struct jg_cache *cache, const struct jg_cache_key *key, bool may_wait,
+                         struct jg_cache_value **ret_value);
+/* value: NULL if nothing came of it; else it was put already. Borrows. */
+void jg_cache_load_end(struct jg_cache *cache, const struct jg_cache_key *key, struct jg_cache_value *value);
 
 /* How the shared level stands now. Texts are static or live as long as the cache. */
 struct jg_cache_health {

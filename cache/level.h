@@ -12,6 +12,8 @@ struct jg_cache_level_ops {
   void (*destroy)(struct jg_cache_level *level);
   size_t (*get)(struct jg_cache_level *level, const struct jg_cache_key *keys, size_t count,
                 struct jg_cache_value **ret_values);
+  /* One key once more, by whoever has just missed it: not counted as another miss. A reference, or NULL. NULL: not offered. */
+  struct jg_cache_value *(*again)(struct jg_cache_level *level, const struct jg_cache_key *key);
   void (*put)(struct jg_cache_level *level, struct jg_cache_value *value);
   /* NULL: the level is nobody else's. Else ret_mine[i]: nobody in another process loads keys[i] now, as far as is known. */
   void (*claim)(struct jg_cache_level *level, const struct jg_cache_key *keys, size_t count, bool *ret_mine);

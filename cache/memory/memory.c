@@ -48,9 +48,11 @@ static void register_metrics(struct memory *memory, struct jg_metrics *metrics);
 static void memory_destroy(struct jg_cache_level *level);
 static size_t memory_get(struct jg_cache_level *level, const struct jg_cache_key *keys, size_t count,
                          struct jg_cache_value **ret_values);
+static struct jg_cache_value *memory_again(struct jg_cache_level *level, const struct jg_cache_key *key);
 static void memory_put(struct jg_cache_level *level, struct jg_cache_value *value);
 
-static const struct jg_cache_level_ops memory_ops = {.destroy = memory_destroy, .get = memory_get, .put = memory_put};
+static const struct jg_cache_level_ops memory_ops = {
+    .destroy = memory_destroy, .get = memory_get, .again = memory_again, .put = memory_put};
 
 struct jg_cache_level *jg_cache_memory_create(size_t bytes_max, struct jg_metrics *metrics) {
   JG_ASSERT(bytes_max > 0);
@@ -133,11 +135,6 @@ static uint64_t hash_key(const struct jg_cache_key *key) {
   return XXH3_64bits(bytes, sizeof(bytes));
 }
 
-static bool key_equal(const struct jg_cache_key *a, const struct jg_cache_key *b) {
-  return a->tree_revision == b->tree_revision && a->kind == b->kind && a->tenant == b->tenant &&
-         jg_uuid_equal(a->id, b->id) && jg_uuid_equal(a->epoch, b->epoch);
-}
-
 /* The top bits choose the shard, the low ones the slot. */
 static struct shard *shard_of(struct memory *memory, uint64_t hash) {
   return &memory->shards[memory->shard_bits == 0 ? 0 : hash >> (64 - memory->shard_bits)];
@@ -147,10 +144,26 @@ static struct shard *shard_of(struct memory *memory, uint64_t hash) {
 static struct slot *find(struct shard *shard, const struct jg_cache_key *key, uint64_t hash) {
   for (size_t i = hash & shard->mask;; i = (i + 1) & shard->mask) {
     struct slot *slot = &shard->slots[i];
-    if (slot->value == NULL || (slot->hash == hash && key_equal(&slot->value->key, key))) {
+    if (slot->value == NULL || (slot->hash == hash && jg_cache_key_equal(&slot->value->key, key))) {
       return slot;
     }
   }
+}
+
+static struct jg_cache_value *memory_again(struct jg_cache_level *level, const struct jg_cache_key *key) {
+  struct memory *memory = memory_of(level);
+  JG_ASSERT((unsigned)key->kind < JG_KIND_COUNT);
+  uint64_t hash = hash_key(key);
+  struct shard *shard = shard_of(memory, hash);
+  lock(shard);
+  struct slot *slot = find(shard, key, hash);
+  struct jg_cache_value *value = slot->value;
+  if (value != NULL) {
+    slot->referenced = true;
+    (void)jg_cache_value_ref(value);
+  }
+  unlock(shard);
+  return value;
 }
 
 static size_t memory_get(struct jg_cache_level *level, const struct jg_cache_key *keys, size_t count,
@@ -158,20 +171,9 @@ static size_t memory_get(struct jg_cache_level *level, const struct jg_cache_key
   struct memory *memory = memory_of(level);
   size_t found = 0;
   for (size_t i = 0; i < count; i++) {
-    JG_ASSERT((unsigned)keys[i].kind < JG_KIND_COUNT);
-    uint64_t hash = hash_key(&keys[i]);
-    struct shard *shard = shard_of(memory, hash);
-    lock(shard);
-    struct slot *slot = find(shard, &keys[i], hash);
-    struct jg_cache_value *value = slot->value;
-    if (value != NULL) {
-      slot->referenced = true;
-      (void)jg_cache_value_ref(value);
-    }
-    unlock(shard);
-    ret_values[i] = value;
-    found += value != NULL;
-    jg_metric_add(value != NULL ? memory->hits[keys[i].kind] : memory->misses[keys[i].kind], 1);
+    ret_values[i] = memory_again(level, &keys[i]);
+    found += ret_values[i] != NULL;
+    jg_metric_add(ret_values[i] != NULL ? memory->hits[keys[i].kind] : memory->misses[keys[i].kind], 1);
   }
   return found;
 }

@@ -18,19 +18,26 @@ struct frame {
   struct jg_entity_row row;
   struct jg_cache_key keys[JG_RELATIONS_MAX]; /* kind JG_KIND_NONE: not set */
   struct jg_cache_value *values[JG_RELATIONS_MAX];
-  size_t next; /* relation to look at */
+  size_t next;  /* relation to look at */
+  bool loading; /* others may wait for it (C3) */
 };
 
-static struct jg_status enter(struct jg_expand_view *view, const struct jg_cache_key *key, struct frame *frame);
+static bool begin(struct jg_expand_view *view, const struct jg_cache_key *key, struct frame *frame,
+                  struct jg_cache_value **ret_value);
+static struct jg_status enter(struct jg_expand_view *view, struct frame *frame);
 static struct jg_status leave(struct jg_expand_view *view, struct frame *frame, struct jg_cache_value **ret_value);
-static void drop(struct frame *frame);
+static void drop(struct jg_expand_view *view, struct frame *frame, struct jg_cache_value *value);
 
 struct jg_status jg_expand_build(struct jg_expand_view *view, const struct jg_cache_key *key,
                                  struct jg_cache_value **ret_value) {
   struct frame frames[DEPTH_MAX];
   struct jg_cache_value *value = NULL;
+  if (!begin(view, key, &frames[0], &value)) {
+    *ret_value = value;
+    return JG_STATUS_OK;
+  }
   size_t depth = 1;
-  struct jg_status status = enter(view, key, &frames[0]);
+  struct jg_status status = enter(view, &frames[0]);
   while (jg_status_ok(status)) {
     struct frame *frame = &frames[depth - 1];
     while (frame->next < frame->entity->relation_count &&
@@ -39,14 +46,16 @@ struct jg_status jg_expand_build(struct jg_expand_view *view, const struct jg_ca
     }
     if (frame->next < frame->entity->relation_count) {
       JG_ASSERT(depth < DEPTH_MAX);
-      status = enter(view, &frame->keys[frame->next], &frames[depth++]);
+      if (begin(view, &frame->keys[frame->next], &frames[depth], &frame->values[frame->next])) {
+        status = enter(view, &frames[depth++]);
+      }
       continue;
     }
     status = leave(view, frame, &value);
     if (!jg_status_ok(status)) {
       break;
     }
-    drop(frame);
+    drop(view, frame, value);
     if (--depth == 0) {
       *ret_value = value;
       return JG_STATUS_OK;
@@ -54,16 +63,33 @@ struct jg_status jg_expand_build(struct jg_expand_view *view, const struct jg_ca
     frames[depth - 1].values[frames[depth - 1].next] = value;
   }
   while (depth > 0) {
-    drop(&frames[--depth]);
+    drop(view, &frames[--depth], NULL);
   }
   return status;
 }
 
-/* Reads the entity, and asks the cache for all it embeds in one batch (C5). */
-static struct jg_status enter(struct jg_expand_view *view, const struct jg_cache_key *key, struct frame *frame) {
+/* What is newer than the committed revision is this write's alone: it goes to no cache, and nobody may wait for it (C1). */
+static bool is_shared(const struct jg_expand_view *view, const struct jg_cache_key *key) {
+  return key->tree_revision <= view->committed_revision;
+}
+
+/* False: another thread has just built it, and *ret_value is a reference to that. The writer never waits for a reader. */
+static bool begin(struct jg_expand_view *view, const struct jg_cache_key *key, struct frame *frame,
+                  struct jg_cache_value **ret_value) {
   *frame = (struct frame){.key = *key, .entity = jg_entity(key->kind)};
   JG_ASSERT(frame->entity != NULL);
-  struct jg_status status = jg_txn_entity_get(view->txn, key->kind, key->id, view->arena, &frame->row);
+  if (!is_shared(view, key)) {
+    return true;
+  }
+  struct jg_cache_value *value = NULL;
+  frame->loading = jg_cache_load_begin(view->expander->cache, key, !view->in_write, &value);
+  *ret_value = value;
+  return frame->loading || value == NULL;
+}
+
+/* Reads the entity, and asks the cache for all it embeds in one batch (C5). */
+static struct jg_status enter(struct jg_expand_view *view, struct frame *frame) {
+  struct jg_status status = jg_txn_entity_get(view->txn, frame->key.kind, frame->key.id, view->arena, &frame->row);
   if (status.code == JG_NOT_FOUND) {
     return jg_status_make(JG_DATA_LOSS, JG_REASON_STORE_CORRUPT, "an entity of the record has a head and no row");
   }
@@ -81,7 +107,7 @@ static struct jg_status enter(struct jg_expand_view *view, const struct jg_cache
       frame->keys[i] = keys[key_count++] = jg_expand_cache_key(view, ids[i], heads[i]);
     }
   }
-  (void)jg_cache_get(view->expander->cache, keys, key_count, found);  // what was not found is built
+  (void)jg_expand_look(view, keys, key_count, found);  // what was not found is built
   for (size_t i = 0, at = 0; i < count; i++) {
     if (frame->keys[i].kind != JG_KIND_NONE) {
       frame->values[i] = found[at++];
@@ -108,7 +134,7 @@ static struct jg_status leave(struct jg_expand_view *view, struct frame *frame, 
     struct jg_expanded expanded = {jg_buf_str(&proto), jg_buf_str(&json), frame->row.key};
     *ret_value = jg_cache_value_create(&frame->key, &expanded);
     jg_metric_add(view->expander->builds, 1);
-    if (frame->key.tree_revision <= view->committed_revision && proto.len <= JG_LIMIT_CACHE_VALUE_BYTES &&
+    if (is_shared(view, &frame->key) && proto.len <= JG_LIMIT_CACHE_VALUE_BYTES &&
         json.len <= JG_LIMIT_CACHE_VALUE_BYTES) {
       jg_cache_put(view->expander->cache, *ret_value);
     }
@@ -118,7 +144,12 @@ static struct jg_status leave(struct jg_expand_view *view, struct frame *frame, 
   return status;
 }
 
-static void drop(struct frame *frame) {
+/* value: what came of it, for those who wait; NULL: nothing. */
+static void drop(struct jg_expand_view *view, struct frame *frame, struct jg_cache_value *value) {
+  if (frame->loading) {
+    jg_cache_load_end(view->expander->cache, &frame->key, value);
+    frame->loading = false;
+  }
   for (size_t i = 0; i < JG_RELATIONS_MAX; i++) {
     jg_cache_value_unref(frame->values[i]);
     frame->values[i] = NULL;

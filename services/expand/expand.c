@@ -134,6 +134,7 @@ static struct jg_status view_init(struct jg_expander *expander, struct jg_txn *t
       .entity_revision = state.entity_revision,
       .committed_revision = options->in_write ? state.committed_revision : state.revision,
       .memory_only = options->memory_only,
+      .in_write = options->in_write,
   };
   return jg_uuid_parse(state.epoch, &view->epoch)
              ? JG_STATUS_OK
@@ -198,31 +199,71 @@ static void drop_held(void *data) {
   }
 }
 
-/* Moves the values found to their places, and builds what is missing. keys[0..key_count) belong to refs places[i]. */
-static struct jg_status fill(struct jg_expand_view *view, const struct jg_cache_key *keys, const uint32_t *places,
-                             size_t key_count, struct held *held) {
-  struct jg_expander *expander = view->expander;
-  struct jg_cache_value **found = jg_arena_alloc(view->arena, key_count * sizeof(struct jg_cache_value *));
-  if (found == NULL) {
-    return jg_expand_out_of_arena();
-  }
-  size_t found_count = view->memory_only ? jg_cache_peek(expander->cache, keys, key_count, found)
-                                         : jg_cache_get(expander->cache, keys, key_count, found);
-  for (size_t i = 0; i < key_count; i++) {
-    held->values[places[i]] = found[i];
-  }
-  if (found_count == key_count) {
-    return JG_STATUS_OK;
-  }
-  if (view->memory_only) {
-    return jg_status_make(JG_UNAVAILABLE, JG_REASON_NONE, "an entity is not in memory");
-  }
-  for (size_t i = 0; i < key_count; i++) {
-    if (held->values[places[i]] == NULL) {
-      JG_RETURN_IF_ERROR(jg_expand_build(view, &keys[i], &held->values[places[i]]));
+size_t jg_expand_look(const struct jg_expand_view *view, const struct jg_cache_key *keys, size_t count,
+                      struct jg_cache_value **ret_values) {
+  bool memory_only = view->memory_only || view->in_write;
+  return (memory_only ? jg_cache_peek : jg_cache_get)(view->expander->cache, keys, count, ret_values);
+}
+
+/* Builds what is missing and, where `mine` says so of it, this process' to build. */
+static struct jg_status build(struct jg_expand_view *view, const struct jg_cache_key *keys, size_t count,
+                              const bool *mine, struct jg_cache_value **values) {
+  for (size_t i = 0; i < count; i++) {
+    if (values[i] == NULL && (mine == NULL || mine[i])) {
+      JG_RETURN_IF_ERROR(jg_expand_build(view, &keys[i], &values[i]));
     }
   }
   return JG_STATUS_OK;
+}
+
+/* What was not found: leases are asked for in one batch, those won are built, and the others' builders are given a moment. A
+ * write, and a process with no shared cache, builds all. */
+static struct jg_status load_missing(struct jg_expand_view *view, const struct jg_cache_key *keys, size_t count,
+                                     struct jg_cache_value **values) {
+  struct jg_cache *cache = view->expander->cache;
+  bool *mine = jg_arena_alloc(view->arena, count * sizeof(*mine));
+  struct jg_cache_key *missing = jg_arena_alloc(view->arena, count * sizeof(*missing));
+  struct jg_cache_value **found = jg_arena_alloc_zero(view->arena, count * sizeof(struct jg_cache_value *));
+  uint32_t *places = jg_arena_alloc(view->arena, count * sizeof(*places));
+  if (mine == NULL || missing == NULL || found == NULL || places == NULL) {
+    return jg_expand_out_of_arena();
+  }
+  size_t missing_count = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (values[i] == NULL) {
+      places[missing_count] = (uint32_t)i;
+      missing[missing_count++] = keys[i];
+    }
+  }
+  jg_cache_claim(cache, missing, missing_count, mine);
+  struct jg_status status = build(view, missing, missing_count, mine, found);
+  if (jg_status_ok(status)) {
+    (void)jg_cache_await(cache, missing, missing_count, found);  // what did not come is built
+    status = build(view, missing, missing_count, NULL, found);
+  }
+  for (size_t i = 0; i < missing_count; i++) {
+    values[places[i]] = found[i];
+  }
+  return status;
+}
+
+/* keys[0..key_count) belong to the places of `held`; whatever is found or built goes there, also when the rest fails. */
+static struct jg_status fill(struct jg_expand_view *view, const struct jg_cache_key *keys, const uint32_t *places,
+                             size_t key_count, struct held *held) {
+  struct jg_cache_value **values = jg_arena_alloc(view->arena, key_count * sizeof(struct jg_cache_value *));
+  if (values == NULL) {
+    return jg_expand_out_of_arena();
+  }
+  struct jg_status status = JG_STATUS_OK;
+  if (jg_expand_look(view, keys, key_count, values) < key_count) {
+    status = view->memory_only ? jg_status_make(JG_UNAVAILABLE, JG_REASON_NONE, "an entity is not in memory")
+             : view->in_write  ? build(view, keys, key_count, NULL, values)
+                               : load_missing(view, keys, key_count, values);
+  }
+  for (size_t i = 0; i < key_count; i++) {
+    held->values[places[i]] = values[i];
+  }
+  return status;
 }
 
 static struct jg_status load(struct jg_expand_view *view, const struct batch *batch, struct held **ret_held) {

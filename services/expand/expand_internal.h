@@ -23,6 +23,7 @@ struct jg_expand_view {
   int64_t entity_revision;
   int64_t committed_revision; /* what is newer may be undone (C1) */
   bool memory_only;
+  bool in_write; /* the writer waits for nobody: neither for a shared cache nor for a reader */
 };
 
 /* ids.c: the ids of an entity's relations, by relation; kind JG_KIND_NONE where one is not set. DATA_LOSS. */
@@ -34,6 +35,10 @@ JG_MUST_CHECK struct jg_status jg_expand_ids(const struct jg_entity *entity, str
 JG_MUST_CHECK struct jg_status jg_expand_heads(struct jg_expand_view *view, const struct jg_head_key *keys,
                                                size_t count, int64_t *ret_heads);
 struct jg_cache_key jg_expand_cache_key(const struct jg_expand_view *view, struct jg_head_key key, int64_t head);
+
+/* expand.c: as jg_cache_get; in a write, in memory alone. */
+size_t jg_expand_look(const struct jg_expand_view *view, const struct jg_cache_key *keys, size_t count,
+                      struct jg_cache_value **ret_values);
 
 /* build.c: expands one entity from the record; the caller owns the reference. */
 JG_MUST_CHECK struct jg_status jg_expand_build(struct jg_expand_view *view, const struct jg_cache_key *key,
