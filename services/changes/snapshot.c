@@ -63,6 +63,7 @@ static struct jg_status put_rows(struct page *page, bool *ret_full) {
   }
   const struct jg_expand_options options = {.tenant = source->key->tenant};
   JG_RETURN_IF_ERROR(jg_expand_jobs(source->expander, source->txn, &options, rows, count, page->arena, parts));
+  JG_RETURN_IF_ERROR(jg_read_mask_apply(&source->key->view->mask, parts, count, page->arena));
   *ret_full = false;
   for (size_t i = 0; i < count && !*ret_full; i++) {
     struct jg_shown job;
@@ -117,7 +118,10 @@ static struct jg_status put_page(struct page *page, struct jg_snapshot_part *par
 static struct jg_status read_page(const struct jg_batch_source *source, size_t count_max, struct jg_arena *arena,
                                   struct jg_snapshot_part *part) {
   size_t nodes_max = source->key->nodes && count_max > NODES_COUNT ? NODES_COUNT : count_max;
-  const struct jg_job_scan scan = {.after_rid = source->passed_rid, .limit = nodes_max, .bytes_max = JG_SNAPSHOT_BYTES};
+  const struct jg_job_scan scan = {.after_rid = source->passed_rid,
+                                   .limit = nodes_max,
+                                   .bytes_max = JG_SNAPSHOT_BYTES,
+                                   .filter = source->key->view->filter};
   struct jg_job_scanned scanned;
   JG_RETURN_IF_ERROR(jg_txn_job_scan(source->txn, &scan, arena, &scanned));
   struct page page = {.source = source, .scanned = &scanned, .arena = arena};

@@ -189,6 +189,37 @@ static void snapshot_in_a_full_view(void **state) {
   fixture_destroy(fixture);
 }
 
+static void snapshot_of_a_filter(void **state) {
+  (void)state;
+  struct fixture *fixture = fixture_create(&two_a_part);
+  for (uint64_t i = 1; i <= 9; i++) {
+    const struct job_step step = {.number = i, .name = i % 3 == 0 ? "in" : "out", .description = "long"};
+    (void)write_steps(fixture, &step, 1);
+  }
+  Jobgate__V1__WatchJobsRequest request = JOBGATE__V1__WATCH_JOBS_REQUEST__INIT;
+  Google__Protobuf__Empty snapshot = GOOGLE__PROTOBUF__EMPTY__INIT;
+  Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+  char name[] = "name";
+  char filter[] = "name eq 'in'";
+  char *paths[] = {name};
+  mask.paths = paths;
+  mask.n_paths = 1;
+  request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_SNAPSHOT;
+  request.snapshot = &snapshot;
+  request.filter = filter;
+  request.read_mask = &mask;
+  struct client *client = client_open(fixture, fixture->tenant, &request, false);
+  wait_for_messages(client, 4);
+  assert_int_equal(part_at(client, 1)->n_jobs, 2);
+  assert_int_equal(part_at(client, 2)->n_jobs, 1);
+  is_job(part_at(client, 1)->jobs[1], 6);
+  assert_string_equal(part_at(client, 1)->jobs[1]->name, "in");
+  assert_string_equal(part_at(client, 1)->jobs[1]->description, "");
+  assert_int_equal(synced_at(client, 3)->revision, 9);
+  client_close(client);
+  fixture_destroy(fixture);
+}
+
 /* 256 KiB make a message; a job beyond any message goes as its id. */
 static void parts_are_messages(void **state) {
   (void)state;
@@ -467,6 +498,7 @@ int main(void) {
       cmocka_unit_test(snapshot_of_nothing),
       cmocka_unit_test(snapshot_then_live),
       cmocka_unit_test(snapshot_in_a_full_view),
+      cmocka_unit_test(snapshot_of_a_filter),
       cmocka_unit_test(parts_are_messages),
       cmocka_unit_test(changes_between_parts),
       cmocka_unit_test(tokens_in_the_middle),
