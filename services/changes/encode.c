@@ -15,6 +15,7 @@ enum {
   CHANGE_CHANGED_FIELDS = 5,
   CHANGE_TRANSACTION_LAST = 6,
   CHANGE_TRACEPARENT = 7,
+  CHANGE_ENTITY = 8, /* an AnyEntity: its one field has the number of the kind */
   CHANGE_BEFORE = 9
 };
 enum { MASK_PATHS = 1 };
@@ -42,9 +43,10 @@ struct encoder {
   struct jg_buf piece; /* one JobChange without its jobs: what stands before them and what stands behind */
 };
 
-/* The jobs of one change. */
+/* The jobs of one change, or its entity. */
 struct content {
-  struct jg_shown job;
+  struct jg_shown now;
+  size_t bytes; /* of the field that holds it */
   struct jg_parts before;
   bool has_before;
 };
@@ -57,12 +59,11 @@ static size_t field_size(uint32_t number, size_t len) {
   return jg_wire_varint_size((uint64_t)number << 3) + jg_wire_varint_size(len) + len;
 }
 
-static void put_mask(struct jg_buf *out, uint64_t changed) {
-  const struct jg_entity *job = jg_entity(JG_KIND_JOB);
+static void put_mask(struct jg_buf *out, const struct jg_entity *entity, uint64_t changed) {
   size_t len = 0;
-  for (size_t i = 0; i < job->member_count; i++) {
+  for (size_t i = 0; i < entity->member_count; i++) {
     if (changed >> i & 1) {
-      len += field_size(MASK_PATHS, job->members[i].proto_name.len);
+      len += field_size(MASK_PATHS, entity->members[i].proto_name.len);
     }
   }
   if (len == 0) {
@@ -70,9 +71,9 @@ static void put_mask(struct jg_buf *out, uint64_t changed) {
   }
   jg_wire_put_tag(out, CHANGE_CHANGED_FIELDS, JG_WIRE_LEN);
   jg_wire_put_varint(out, len);
-  for (size_t i = 0; i < job->member_count; i++) {
+  for (size_t i = 0; i < entity->member_count; i++) {
     if (changed >> i & 1) {
-      jg_wire_put_bytes(out, MASK_PATHS, job->members[i].proto_name);
+      jg_wire_put_bytes(out, MASK_PATHS, entity->members[i].proto_name);
     }
   }
 }
@@ -90,15 +91,33 @@ static struct jg_status content_of(struct encoder *encoder, size_t at, struct co
     ret_content->has_before = bytes <= BEFORE_BYTES_MAX;
     bytes_max -= ret_content->has_before ? bytes : 0;
   }
-  struct jg_parts job;
+  const struct jg_parts *whole = NULL;
   if (change->change != JG_CHANGE_DELETED) {
-    const struct jg_parts *whole = NULL;
     JG_RETURN_IF_ERROR(jg_sift_expand(sift, encoder->picks, at, &whole));
-    job = *whole;
-    JG_RETURN_IF_ERROR(jg_read_mask_apply(&key->view->mask, &job, 1, sift->arena));
   }
-  jg_shown_make(key, change->id, change->change != JG_CHANGE_DELETED ? &job : NULL, bytes_max, &ret_content->job);
+  if (change->kind != JG_KIND_JOB) {
+    jg_shown_make_entity(key, change, whole, bytes_max, &ret_content->now);
+    ret_content->bytes = field_size(CHANGE_ENTITY, field_size(change->kind, jg_shown_size(&ret_content->now)));
+    return JG_STATUS_OK;
+  }
+  struct jg_parts masked;
+  if (whole != NULL) {
+    masked = *whole;
+    JG_RETURN_IF_ERROR(jg_read_mask_apply(&key->view->mask, &masked, 1, sift->arena));
+  }
+  jg_shown_make(key, change->id, whole != NULL ? &masked : NULL, bytes_max, &ret_content->now);
+  ret_content->bytes = field_size(CHANGE_JOB, jg_shown_size(&ret_content->now));
   return JG_STATUS_OK;
+}
+
+static void put_content(const struct content *content, enum jg_kind kind, struct jg_buf *out) {
+  if (kind == JG_KIND_JOB) {
+    jg_shown_put(&content->now, CHANGE_JOB, out);
+    return;
+  }
+  jg_wire_put_tag(out, CHANGE_ENTITY, JG_WIRE_LEN);
+  jg_wire_put_varint(out, field_size(kind, jg_shown_size(&content->now)));
+  jg_shown_put(&content->now, kind, out);
 }
 
 static bool is_full(const struct encoder *encoder) {
@@ -135,7 +154,7 @@ static struct jg_status flush(struct encoder *encoder, int64_t through, bool res
   return JG_STATUS_OK;
 }
 
-/* Appends the change of a job, closing the message before it if it would not fit. */
+/* Appends a change, closing the message before it if it would not fit. */
 static struct jg_status put_change(struct encoder *encoder, size_t at) {
   const struct jg_pick *pick = &encoder->picks->items[at];
   const struct jg_change *change = &encoder->sift->changes->items[pick->index];
@@ -148,14 +167,14 @@ static struct jg_status put_change(struct encoder *encoder, size_t at) {
   jg_wire_put_timestamp(piece, CHANGE_COMMIT_TIME, change->commit_ticks);
   jg_wire_put_uint(piece, CHANGE_KIND, (uint64_t)pick->kind);
   size_t head_len = piece->len;
-  put_mask(piece, change->change == JG_CHANGE_UPDATED ? change->changed : 0);
+  put_mask(piece, jg_entity(change->kind), change->change == JG_CHANGE_UPDATED ? change->changed : 0);
   jg_wire_put_uint(piece, CHANGE_TRANSACTION_LAST, jg_sift_is_last(encoder->sift, encoder->picks, at));
   if (change->trace.len > 0 && change->trace.len <= TRACE_BYTES_MAX) {
     jg_wire_put_bytes(piece, CHANGE_TRACEPARENT, change->trace);
   }
   JG_ASSERT(!piece->failed);
 
-  size_t len = piece->len + field_size(CHANGE_JOB, jg_shown_size(&content.job));
+  size_t len = piece->len + content.bytes;
   len += content.has_before ? field_size(CHANGE_BEFORE, jg_proto_encode_size(&content.before, false)) : 0;
   if (encoder->body.len > 0 && encoder->body.len + field_size(CHANGES_CHANGES, len) > BODY_BYTES_MAX) {
     const struct jg_change *end = &encoder->sift->changes->items[pick->index - 1];
@@ -168,7 +187,7 @@ static struct jg_status put_change(struct encoder *encoder, size_t at) {
   jg_wire_put_tag(body, CHANGES_CHANGES, JG_WIRE_LEN);
   jg_wire_put_varint(body, len);
   jg_buf_append(body, piece->data, head_len);
-  jg_shown_put(&content.job, CHANGE_JOB, body);
+  put_content(&content, change->kind, body);
   jg_buf_append(body, piece->data + head_len, piece->len - head_len);
   if (content.has_before) {
     jg_proto_encode_field(CHANGE_BEFORE, &content.before, false, body);

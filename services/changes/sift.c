@@ -8,6 +8,13 @@
 #define EXPAND_COUNT 32u
 #define PICKS_FIRST 8u
 
+_Static_assert((int)JG_CHANGE_CREATED == (int)JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_CREATED,
+               "an entity's kinds are sent as stored");
+_Static_assert((int)JG_CHANGE_UPDATED == (int)JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_UPDATED,
+               "an entity's kinds are sent as stored");
+_Static_assert((int)JG_CHANGE_DELETED == (int)JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_DELETED,
+               "an entity's kinds are sent as stored");
+
 /* A job on one side of a change, as far as filters have looked at it. */
 struct jg_sift_side {
   bool known;
@@ -133,8 +140,12 @@ static struct jg_status match_both(struct jg_sift *sift, const struct jg_view *v
 struct jg_status jg_sift_pick(struct jg_sift *sift, const struct jg_view *view, size_t index, struct jg_picks *picks) {
   const struct jg_change *change = &sift->changes->items[index];
   bool hidden = sift->options.in_snapshot && change->rid > sift->options.passed_rid;
-  if (change->kind != JG_KIND_JOB || hidden) {
+  if (hidden || (change->kind != JG_KIND_JOB && !view->entity_changes)) {
     return JG_STATUS_OK;
+  }
+  if (change->kind != JG_KIND_JOB) {
+    const struct jg_pick pick = {.index = index, .kind = (Jobgate__V1__ChangeKind)change->change};
+    return append(sift, picks, &pick);
   }
   bool before = false;
   bool after = false;
@@ -167,6 +178,24 @@ static const struct jg_change *change_of(const struct jg_sift *sift, const struc
   return &sift->changes->items[picks->items[at].index];
 }
 
+/* An entity as it was put, with what it embeds. */
+static struct jg_status expand_entity(struct jg_sift *sift, const struct jg_change *change,
+                                      const struct jg_parts **ret_parts) {
+  const struct jg_entity *entity = jg_entity(change->kind);
+  struct jg_entity_ref refs[JG_RELATIONS_MAX];
+  JG_RETURN_IF_ERROR(jg_expand_refs(entity, change->payload, refs));
+  struct jg_parts *parts = jg_arena_alloc(sift->arena, sizeof(*parts));
+  if (parts == NULL) {
+    return no_memory();
+  }
+  *parts = (struct jg_parts){.entity = entity, .payload = change->payload};
+  const struct jg_expand_options options = {.tenant = sift->options.tenant};
+  JG_RETURN_IF_ERROR(jg_expand_entities(sift->options.expander, sift->options.txn, &options, refs,
+                                        entity->relation_count, sift->arena, parts->relations));
+  *ret_parts = parts;
+  return JG_STATUS_OK;
+}
+
 struct jg_status jg_sift_expand(struct jg_sift *sift, const struct jg_picks *picks, size_t at,
                                 const struct jg_parts **ret_parts) {
   JG_ASSERT(change_of(sift, picks, at)->change != JG_CHANGE_DELETED);
@@ -175,12 +204,19 @@ struct jg_status jg_sift_expand(struct jg_sift *sift, const struct jg_picks *pic
     *ret_parts = sift->expanded[index];
     return JG_STATUS_OK;
   }
+  const struct jg_change *wanted = change_of(sift, picks, at);
+  if (wanted->kind != JG_KIND_JOB) {
+    JG_RETURN_IF_ERROR(expand_entity(sift, wanted, &sift->expanded[index]));
+    *ret_parts = sift->expanded[index];
+    return JG_STATUS_OK;
+  }
   struct jg_job_row rows[EXPAND_COUNT];
   size_t indexes[EXPAND_COUNT];
   size_t count = 0;
   for (; at < picks->count && count < EXPAND_COUNT; at++) {
     const struct jg_change *change = change_of(sift, picks, at);
-    if (change->change != JG_CHANGE_DELETED && sift->expanded[picks->items[at].index] == NULL) {
+    if (change->kind == JG_KIND_JOB && change->change != JG_CHANGE_DELETED &&
+        sift->expanded[picks->items[at].index] == NULL) {
       indexes[count] = picks->items[at].index;
       rows[count++] = (struct jg_job_row){
           .rid = change->rid, .revision = change->revision, .id = change->id, .payload = change->payload};
@@ -209,8 +245,8 @@ struct jg_status jg_sift_before(struct jg_sift *sift, const struct jg_view *view
                                 struct jg_parts *ret_parts, bool *ret_has) {
   const struct jg_change *change = &sift->changes->items[pick->index];
   uint64_t changed = change->change == JG_CHANGE_UPDATED ? change->changed : UINT64_MAX;
-  *ret_has = view->filter != NULL && pick->kind != JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_CREATED &&
-             (changed & view->filter_members) != 0;
+  *ret_has = view->filter != NULL && change->kind == JG_KIND_JOB &&
+             pick->kind != JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_CREATED && (changed & view->filter_members) != 0;
   if (!*ret_has) {
     return JG_STATUS_OK;
   }

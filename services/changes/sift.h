@@ -52,6 +52,7 @@ void jg_sift_done(struct jg_sift *sift);
  *   yes     yes                 UPDATED
  *   yes     no                  DELETED if it was deleted, else LEFT
  *   no      no                  nothing
+ * An entity's change is shown as what it is, whatever the filter, if the view has entity_changes.
  * INVALID_ARGUMENT/LIMIT_EXCEEDED is this view's own: its filter makes too long strings of this job. Others, DATA_LOSS among
  * them, are the page's. */
 JG_MUST_CHECK struct jg_status jg_sift_pick(struct jg_sift *sift, const struct jg_view *view, size_t index,
@@ -60,7 +61,7 @@ JG_MUST_CHECK struct jg_status jg_sift_pick(struct jg_sift *sift, const struct j
 JG_MUST_CHECK struct jg_status jg_sift_pick_all(struct jg_sift *sift, const struct jg_view *view,
                                                 struct jg_picks *picks);
 
-/* The job of picks->items[at] after the change, expanded; not of a deleted one. Some of those that come next are expanded on the
+/* The job or entity of picks->items[at] after the change, expanded; not of a deleted one. Some of those that come next are expanded on the
  * way. *ret_parts lives in the arena. jg_expand_jobs' statuses. */
 JG_MUST_CHECK struct jg_status jg_sift_expand(struct jg_sift *sift, const struct jg_picks *picks, size_t at,
                                               const struct jg_parts **ret_parts);

@@ -76,7 +76,8 @@ static void destroy_view(void *data) {
 
 static struct jg_status take_view(const Jobgate__V1__WatchJobsRequest *request, struct jg_arena *arena,
                                   struct jg_wish *wish) {
-  struct jg_view_options options = {.filter = jg_str_from_cstr(request->filter)};
+  struct jg_view_options options = {.filter = jg_str_from_cstr(request->filter),
+                                    .entity_changes = request->entity_changes};
   const Google__Protobuf__FieldMask *mask = request->read_mask;
   JG_RETURN_IF_ERROR(
       jg_read_mask_read(mask != NULL ? mask->paths : NULL, mask != NULL ? mask->n_paths : 0, arena, &options.mask));
@@ -85,9 +86,6 @@ static struct jg_status take_view(const Jobgate__V1__WatchJobsRequest *request, 
                   "names \"parent_job\", which no stream brings: its changes are those of another job");
   }
   JG_RETURN_IF_ERROR(jg_read_mask_view(&options.mask, request->view, false, arena, &options.nodes));
-  if (request->entity_changes) {
-    return not_built(arena, "entity_changes", "is not built yet; leave it out");
-  }
   if (request->coalesce_window != NULL) {
     return not_built(arena, "coalesce_window", "is not built yet; leave it out");
   }
