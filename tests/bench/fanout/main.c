@@ -1,0 +1,349 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "tests/bench/fanout/load.h"
+
+#define WARM_UP_NS INT64_C(500000000)
+/* Of the events every so many is a latency sample. */
+#define EVENT_SAMPLE 17
+#define OPEN_NS INT64_C(60000000000)
+
+void fail(const char *what) {
+  fprintf(stderr, "fanout: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+static int64_t clock_ns(clockid_t clock) {
+  struct timespec time;
+  clock_gettime(clock, &time);
+  return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+int64_t now_ns(void) {
+  return clock_ns(CLOCK_MONOTONIC);
+}
+int64_t wall_ns(void) {
+  return clock_ns(CLOCK_REALTIME);
+}
+
+static unsigned number_of(const char *text) {
+  uint64_t number;
+  if (!jg_parse_u64(jg_str_from_cstr(text), &number) || number > UINT32_MAX) {
+    errno = EINVAL;
+    fail(text);
+  }
+  return (unsigned)number;
+}
+
+int connect_to(const char *address) {
+  char host[64];
+  const char *colon = strrchr(address, ':');
+  if (colon == NULL || (size_t)(colon - address) >= sizeof host) {
+    fail("address");
+  }
+  memcpy(host, address, (size_t)(colon - address));
+  host[colon - address] = '\0';
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)number_of(colon + 1))};
+  int fd = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
+  if (inet_pton(AF_INET, host, &to.sin_addr) != 1 || fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0) {
+    fail(address);
+  }
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  return fd;
+}
+
+void watch_fd(struct load *load, struct connection *connection, bool writable) {
+  struct epoll_event event = {.events = EPOLLIN | (writable ? EPOLLOUT : 0u), .data.ptr = connection};
+  if (epoll_ctl(load->epoll, EPOLL_CTL_MOD, connection->fd, &event) != 0 &&
+      epoll_ctl(load->epoll, EPOLL_CTL_ADD, connection->fd, &event) != 0) {
+    fail("epoll_ctl");
+  }
+}
+
+void sample(struct samples *samples, int64_t ns) {
+  if (samples->count == samples->capacity) {
+    samples->capacity = samples->capacity == 0 ? 4096 : 2 * samples->capacity;
+    samples->ns = realloc(samples->ns, samples->capacity * sizeof *samples->ns);
+  }
+  samples->ns[samples->count++] = ns;
+}
+
+static uint64_t varint(const uint8_t **at, const uint8_t *end) {
+  uint64_t value = 0;
+  for (unsigned shift = 0; *at < end && shift < 64; shift += 7) {
+    uint8_t byte = *(*at)++;
+    value |= (uint64_t)(byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      break;
+    }
+  }
+  return value;
+}
+
+/* The commit time of an event, by its field; 0: none. */
+static int64_t commit_time(const uint8_t *at, size_t len, unsigned field) {
+  const uint8_t *end = at + len;
+  while (at < end) {
+    uint64_t tag = varint(&at, end), value = varint(&at, end);
+    if ((tag & 7) != 2) {
+      continue;
+    }
+    if (tag >> 3 == field) {
+      int64_t seconds = 0, nanos = 0;
+      for (const uint8_t *inner = at, *stop = at + value; inner < stop;) {
+        uint64_t which = varint(&inner, stop), number = varint(&inner, stop);
+        *(which >> 3 == 1 ? &seconds : &nanos) = (int64_t)number;
+      }
+      return seconds * INT64_C(1000000000) + nanos;
+    }
+    at += value;
+  }
+  return 0;
+}
+
+/* 'T' and 16 hexadecimal digits. */
+static bool read_mark(const uint8_t *at, int64_t *ret_sent_ns) {
+  uint64_t sent = 0;
+  for (unsigned i = 1; i < MARK_LEN; i++) {
+    uint8_t digit = at[i];
+    if ((digit < '0' || digit > '9') && (digit < 'a' || digit > 'f')) {
+      return false;
+    }
+    sent = sent << 4 | (digit <= '9' ? (unsigned)digit - '0' : (unsigned)digit - 'a' + 10);
+  }
+  *ret_sent_ns = (int64_t)sent;
+  return true;
+}
+
+void take_event(struct load *load, const uint8_t *data, size_t len) {
+  if (!load->measuring) {
+    return;
+  }
+  load->events++;
+  if (load->event_turn++ % EVENT_SAMPLE != 0) {
+    return;
+  }
+  for (const uint8_t *at = data; (at = memchr(at, 'T', len - (size_t)(at - data))) != NULL; at++) {
+    int64_t sent;
+    if ((size_t)(data + len - at) < MARK_LEN) {
+      break;
+    }
+    if (read_mark(at, &sent)) {
+      sample(&load->event_ns, now_ns() - sent);
+      break;
+    }
+  }
+  if (load->options.time_field != 0) {
+    int64_t commit = commit_time(data, len, load->options.time_field);
+    if (commit != 0) {
+      sample(&load->commit_ns, wall_ns() - commit);
+    }
+  }
+}
+
+struct text stamped_body(struct load *load) {
+  struct text body = load->options.write_body;
+  char digits[MARK_LEN];
+  snprintf(digits, sizeof digits, "%016llx", (unsigned long long)now_ns());
+  memcpy(body.data + load->mark_at + 1, digits, MARK_LEN - 1);
+  return body;
+}
+
+void write_done(struct load *load, int64_t sent_ns, bool ok) {
+  load->writing--;
+  if (load->measuring) {
+    load->writes += ok;
+    load->failed_writes += !ok;
+    sample(&load->write_ns, now_ns() - sent_ns);
+  }
+}
+
+static void submit(struct load *load) {
+  load->writing++;
+  (load->options.resp ? resp_write : h2_write)(load);
+}
+
+static void turn(struct load *load, int timeout_ms) {
+  struct epoll_event events[256];
+  int count = epoll_wait(load->epoll, events, 256, timeout_ms);
+  for (int i = 0; i < count; i++) {
+    struct connection *connection = events[i].data.ptr;
+    connection->on_event(connection, events[i].events);
+  }
+}
+
+static void write_for(struct load *load, int64_t ns) {
+  int64_t start = now_ns(), made = 0;
+  for (int64_t now = start; now < start + ns; now = now_ns()) {
+    int timeout_ms = 10;
+    if (load->options.rate > 0) {
+      int64_t due = (now - start) * load->options.rate / INT64_C(1000000000);
+      for (; made < due && load->writing < load->options.writers; made++) {
+        submit(load);
+      }
+      timeout_ms = 1;
+    } else {
+      while (load->writing < load->options.writers) {
+        submit(load);
+      }
+    }
+    turn(load, timeout_ms);
+  }
+}
+
+static int by_value(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+static double quantile_ms(struct samples *samples, double q) {
+  if (samples->count == 0) {
+    return 0;
+  }
+  qsort(samples->ns, samples->count, sizeof *samples->ns, by_value);
+  return (double)samples->ns[(size_t)((double)(samples->count - 1) * q)] / 1e6;
+}
+
+static void report(struct load *load, int64_t ns) {
+  double seconds = (double)ns / 1e9;
+  printf(
+      "{\"streams\":%u,\"events\":%llu,\"events_per_s\":%.0f,\"messages_per_s\":%.0f,\"writes_per_s\":%.0f,\"failed_"
+      "writes\":%llu,"
+      "\"write_p50_ms\":%.3f,\"write_p99_ms\":%.3f,\"event_p50_ms\":%.3f,\"event_p99_ms\":%.3f,\"commit_p50_ms\":%.3f,"
+      "\"commit_p99_ms\":%.3f}\n",
+      load->options.streams, (unsigned long long)load->events, (double)load->events / seconds,
+      (double)load->messages / seconds, (double)load->writes / seconds, (unsigned long long)load->failed_writes,
+      quantile_ms(&load->write_ns, 0.5), quantile_ms(&load->write_ns, 0.99), quantile_ms(&load->event_ns, 0.5),
+      quantile_ms(&load->event_ns, 0.99), quantile_ms(&load->commit_ns, 0.5), quantile_ms(&load->commit_ns, 0.99));
+}
+
+static struct text read_file(const char *path) {
+  FILE *file = fopen(path, "rb");
+  struct text text = {.data = malloc(1u << 20)};
+  if (file == NULL) {
+    fail(path);
+  }
+  text.len = fread(text.data, 1, 1u << 20, file);
+  fclose(file);
+  return text;
+}
+
+/* "2.1": field 1 of field 2. */
+static void parse_path(struct options *options, struct jg_str text) {
+  while (text.len > 0) {
+    size_t dot = 0;
+    uint64_t number;
+    while (dot < text.len && text.data[dot] != '.') {
+      dot++;
+    }
+    if (!jg_parse_u64(jg_str_sub(text, 0, dot), &number) || options->event_depth == EVENT_PATH_MAX) {
+      errno = EINVAL;
+      fail("--events");
+    }
+    options->event_path[options->event_depth++] = (unsigned)number;
+    text = jg_str_sub(text, dot < text.len ? dot + 1 : dot, text.len);
+  }
+}
+
+static void parse(struct options *options, int argc, char **argv) {
+  static const struct option names[] = {
+      {"address", 1, NULL, 'a'},     {"resp", 0, NULL, 'r'},       {"streams", 1, NULL, 's'},
+      {"connections", 1, NULL, 'c'}, {"writers", 1, NULL, 'w'},    {"rate", 1, NULL, 'R'},
+      {"seconds", 1, NULL, 't'},     {"watch-path", 1, NULL, 'p'}, {"write-path", 1, NULL, 'P'},
+      {"watch-body", 1, NULL, 'b'},  {"write-body", 1, NULL, 'B'}, {"events", 1, NULL, 'e'},
+      {"time", 1, NULL, 'T'},        {"keep-open", 0, NULL, 'k'},  {NULL, 0, NULL, 0}};
+  *options = (struct options){.connections = 1, .writers = 64, .seconds = 3};
+  for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+    switch (name) {
+      case 'a':
+        options->address = optarg;
+        break;
+      case 'r':
+        options->resp = true;
+        break;
+      case 's':
+        options->streams = number_of(optarg);
+        break;
+      case 'c':
+        options->connections = number_of(optarg);
+        break;
+      case 'w':
+        options->writers = number_of(optarg);
+        break;
+      case 'R':
+        options->rate = number_of(optarg);
+        break;
+      case 't':
+        options->seconds = number_of(optarg);
+        break;
+      case 'p':
+        options->watch_path = optarg;
+        break;
+      case 'P':
+        options->write_path = optarg;
+        break;
+      case 'b':
+        options->watch_body = read_file(optarg);
+        break;
+      case 'B':
+        options->write_body = read_file(optarg);
+        break;
+      case 'k':
+        options->keep_open = true;
+        break;
+      case 'T':
+        options->time_field = number_of(optarg);
+        break;
+      case 'e':
+        parse_path(options, jg_str_from_cstr(optarg));
+        break;
+      default:
+        exit(2);
+    }
+  }
+}
+
+int main(int argc, char **argv) {
+  static struct load load;
+  parse(&load.options, argc, argv);
+  const char *mark = memmem(load.options.write_body.data, load.options.write_body.len, MARK, MARK_LEN);
+  if (mark == NULL) {
+    errno = EINVAL;
+    fail("no mark in the body of the writes");
+  }
+  load.mark_at = (size_t)(mark - load.options.write_body.data);
+  load.epoll = epoll_create1(0);
+  (load.options.resp ? resp_open : h2_open)(&load);
+  int64_t give_up = now_ns() + OPEN_NS;
+  while (load.ready < load.options.streams && now_ns() < give_up) {
+    turn(&load, 100);
+  }
+  if (load.ready < load.options.streams) {
+    errno = ETIMEDOUT;
+    fail("streams did not open");
+  }
+  printf("{\"event\":\"open\"}\n");  // whoever measures the server's memory does it now
+  fflush(stdout);
+  if (load.options.seconds == 0) {
+    (void)getchar();
+    return 0;
+  }
+  write_for(&load, WARM_UP_NS);
+  load.measuring = true;
+  int64_t start = now_ns();
+  write_for(&load, load.options.seconds * INT64_C(1000000000));
+  int64_t ns = now_ns() - start;
+  load.measuring = false;
+  report(&load, ns);
+  return 0;
+}
