@@ -33,7 +33,7 @@ struct jg_http_header {
 };
 
 /* One request. Made by the server; read by the handler and whoever it hands the request to, until it is answered. Plain
- * value so that handlers read it directly; only the last four members are theirs to set. Thread: one at a time. */
+ * value so that handlers read it directly; only the members from route on are theirs to set. Thread: one at a time. */
 struct jg_http_request {
   uint32_t magic;
   enum jg_http_method method;
@@ -59,6 +59,9 @@ struct jg_http_request {
   void (*on_gone)(struct jg_http_request *request);
   /* Of a streamed answer alone: set before it starts. See jg_http_stream_start. */
   void (*on_sent)(struct jg_http_request *request, bool ok);
+  /* Go with whatever answers it, in front of the answer's own. Set inside the handler; static, or in the request's arena. */
+  const struct jg_http_header *added_headers;
+  size_t added_header_count;
 };
 
 /* An answer. Date, Content-Length and Connection are the server's to write. A HEAD request gets the head alone. */

@@ -297,27 +297,39 @@ static bool field_safe(struct jg_str s) {
   return true;
 }
 
+static size_t fields_size(const struct jg_http_header *headers, size_t count) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < count; i++) {
+    JG_ASSERT(field_safe(headers[i].name) && field_safe(headers[i].value));
+    bytes += headers[i].name.len + headers[i].value.len + 4;
+  }
+  return bytes;
+}
+
+static char *put_fields(char *out, const struct jg_http_header *headers, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    out = put(out, headers[i].name);
+    out = put(out, JG_STR(": "));
+    out = put(out, headers[i].value);
+    out = put(out, JG_STR("\r\n"));
+  }
+  return out;
+}
+
 bool jg_http_work_build_head(struct jg_http_work *work, const struct jg_http_response *response,
                              struct jg_str framing) {
+  const struct jg_http_request *request = &work->pub;
   char line_scratch[32];
   struct jg_str line = status_line(response->status, line_scratch);
-  size_t bytes = line.len + framing.len;
-  for (size_t i = 0; i < response->header_count; i++) {
-    const struct jg_http_header *header = &response->headers[i];
-    JG_ASSERT(field_safe(header->name) && field_safe(header->value));
-    bytes += header->name.len + header->value.len + 4;
-  }
+  size_t bytes = line.len + fields_size(request->added_headers, request->added_header_count) +
+                 fields_size(response->headers, response->header_count) + framing.len;
   char *head = jg_arena_alloc(&work->pub.arena, bytes);
   if (head == NULL) {
     return false;
   }
   char *out = put(head, line);
-  for (size_t i = 0; i < response->header_count; i++) {
-    out = put(out, response->headers[i].name);
-    out = put(out, JG_STR(": "));
-    out = put(out, response->headers[i].value);
-    out = put(out, JG_STR("\r\n"));
-  }
+  out = put_fields(out, request->added_headers, request->added_header_count);
+  out = put_fields(out, response->headers, response->header_count);
   out = put(out, framing);
   JG_ASSERT((size_t)(out - head) == bytes);
   work->head = jg_str_make(head, bytes);
