@@ -1,5 +1,6 @@
-/* The inside of the hub. Only for hub.c (the tail thread), tail.c (one pass over the log), stream.c (one stream's states), read.c
- * (a stream reads the log itself), part.c (a stream in its snapshot) and watch.c (how a stream begins).
+/* The inside of the hub. Only for hub.c (the tail thread), views.c (who watches what), tail.c (one pass over the log), stream.c
+ * (one stream's states), read.c (a stream reads the log itself), part.c (a stream in its snapshot) and watch.c (how a stream
+ * begins).
  *
  * Locks, always in this order, none held across the sink, the store or the expander:
  *   hub->mutex     who is there: tails, views, timers, counts
@@ -187,14 +188,20 @@ static inline void jg_hub_unlock(pthread_mutex_t *mutex) {
 void jg_hub_wake(struct jg_hub *hub);
 /* Counts a stream in. UNAVAILABLE/DRAINING, RESOURCE_EXHAUSTED/OVERLOADED. */
 JG_MUST_CHECK struct jg_status jg_hub_admit(struct jg_hub *hub, struct jg_arena *arena);
-/* Gives an admitted stream its view, making it if it is the first, and starts its timer. newest: the log's end in the
- * snapshot that the key was read in. */
-void jg_hub_attach(struct jg_hub *hub, struct jg_hub_stream *stream, const struct jg_view_key *key, int64_t newest);
-/* Undoes attach (if it was) and admit; the first half before the call ends, the second one after. */
-void jg_hub_detach(struct jg_hub *hub, struct jg_hub_stream *stream);
+/* Undoes admit, after the call has ended. */
 void jg_hub_dismiss(struct jg_hub *hub);
 /* Spreads reconnections over a time that grows with the streams there are. */
 int64_t jg_hub_retry_delay_ms(struct jg_hub *hub);
+
+/* ---- views.c ---- */
+
+/* Gives an admitted stream its view, making it if it is the first, and starts its timer. newest: the log's end in the
+ * snapshot that the key was read in. */
+void jg_hub_attach(struct jg_hub *hub, struct jg_hub_stream *stream, const struct jg_view_key *key, int64_t newest);
+/* Undoes attach, if it was, before the call ends. */
+void jg_hub_detach(struct jg_hub *hub, struct jg_hub_stream *stream);
+/* On the tail thread, or after its end: frees views and tails that nobody uses. */
+void jg_hub_reap(struct jg_hub *hub);
 
 /* ---- tail.c: on the tail thread ---- */
 
