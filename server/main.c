@@ -8,9 +8,9 @@
 #define PROCESS_ARENA_BYTES (256u << 20)
 
 static const struct jg_command *const commands[] = {
-    &jg_command_serve,         &jg_command_import, &jg_command_export, &jg_command_backup,
-    &jg_command_restore,       &jg_command_get,    &jg_command_list,   &jg_command_watch,
-    &jg_command_verify_stream, &jg_command_user,   &jg_command_sample, &jg_command_version,
+    &jg_command_serve, &jg_command_import, &jg_command_export,  &jg_command_backup, &jg_command_restore,
+    &jg_command_check, &jg_command_get,    &jg_command_list,    &jg_command_watch,  &jg_command_verify_stream,
+    &jg_command_user,  &jg_command_sample, &jg_command_version,
 };
 
 static void print_usage(FILE *to) {

@@ -60,6 +60,13 @@ struct jg_status jg_store_restore(const struct jg_store_copy *copy, struct jg_ar
   return jg_sqlite_restore(copy, path, arena, ret_copied);
 }
 
+struct jg_status jg_store_check(struct jg_str url, const struct jg_clock *clock, struct jg_arena *arena,
+                                struct jg_store_report *ret_report) {
+  struct jg_str path;
+  JG_RETURN_IF_ERROR(sqlite_path(url, &path));
+  return jg_sqlite_check(path, clock, arena, ret_report);
+}
+
 void jg_store_close(struct jg_store *store) {
   if (store != NULL) {
     store_ops(store)->close(store);

@@ -451,4 +451,15 @@ JG_MUST_CHECK struct jg_status jg_store_backup(const struct jg_store_copy *copy,
 JG_MUST_CHECK struct jg_status jg_store_restore(const struct jg_store_copy *copy, struct jg_arena *arena,
                                                 struct jg_store_copied *ret_copied);
 
+/* ---- looking at the whole record ---- */
+
+struct jg_store_report {
+  int64_t schema_version;
+  int64_t tenants, jobs, entities, changes;
+};
+/* Reads every page of the record, in one snapshot, beside a server too; changes nothing. Refusals of jg_store_open; DATA_LOSS with
+ * STORE_CORRUPT: a page or an index is damaged, or a log is not dense (R1). Thread: main; it blocks. */
+JG_MUST_CHECK struct jg_status jg_store_check(struct jg_str url, const struct jg_clock *clock, struct jg_arena *arena,
+                                              struct jg_store_report *ret_report);
+
 #endif

@@ -117,23 +117,6 @@ static struct jg_status renew(const struct copying *copying, struct jg_sqlite_co
   return status;
 }
 
-/* Everything that can be known of a record: each page and index entry, and that each tenant's log is dense (R1). */
-static struct jg_status check_whole(const struct jg_sqlite_file *file, struct jg_sqlite_conn *conn) {
-  int64_t damaged = 0;
-  int rc =
-      jg_sqlite_conn_int(conn, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'", &damaged);
-  if (rc == SQLITE_OK && damaged == 0) {
-    rc = jg_sqlite_conn_int(conn,
-                            "SELECT count(*) FROM tenants AS t WHERE revision - oldest_revision + 1 <> "
-                            "(SELECT count(*) FROM changes AS c WHERE c.tenant = t.tenant)",
-                            &damaged);
-  }
-  if (rc != SQLITE_OK) {
-    return jg_sqlite_file_refuse_rc(file, rc, "checking it");
-  }
-  return damaged == 0 ? JG_STATUS_OK : jg_sqlite_file_refuse(file, JG_DATA_LOSS, JG_REASON_STORE_CORRUPT, "is damaged");
-}
-
 /* No WAL: the file stands alone then, and may be read where nothing can be written. Nothing is synced before the end. */
 #define PRAGMAS_TARGET "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;"
 #define PRAGMAS_COPIED "PRAGMA journal_mode=DELETE;"
@@ -150,7 +133,7 @@ static struct jg_status fill(struct copying *copying, struct jg_sqlite_conn *sou
   }
   if (copying->restores) {
     // The copy is as damaged as the file: it is the file that a message names.
-    JG_RETURN_IF_ERROR(check_whole(&copying->from, target));
+    JG_RETURN_IF_ERROR(jg_sqlite_file_check_whole(&copying->from, target));
     JG_RETURN_IF_ERROR(jg_sqlite_file_migrate(&copying->from, target));
     JG_RETURN_IF_ERROR(jg_sqlite_file_verify(&copying->from, target));
   }

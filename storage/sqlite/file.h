@@ -29,6 +29,11 @@ JG_MUST_CHECK struct jg_status jg_sqlite_file_check_writable(const struct jg_sql
  * elsewhere shows when it is read. */
 JG_MUST_CHECK struct jg_status jg_sqlite_file_verify(const struct jg_sqlite_file *file, struct jg_sqlite_conn *conn);
 
+/* check.c: everything that can be known of a record, and slow: each page and index entry, and that each tenant's log is dense (R1).
+ * DATA_LOSS/STORE_CORRUPT. */
+JG_MUST_CHECK struct jg_status jg_sqlite_file_check_whole(const struct jg_sqlite_file *file,
+                                                          struct jg_sqlite_conn *conn);
+
 /* Applies what is missing of the migrations. */
 JG_MUST_CHECK struct jg_status jg_sqlite_file_migrate(const struct jg_sqlite_file *file, struct jg_sqlite_conn *conn);
 

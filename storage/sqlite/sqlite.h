@@ -12,5 +12,8 @@ JG_MUST_CHECK struct jg_status jg_sqlite_backup(const struct jg_store_copy *want
                                                 struct jg_arena *arena, struct jg_store_copied *ret_copied);
 JG_MUST_CHECK struct jg_status jg_sqlite_restore(const struct jg_store_copy *wanted, struct jg_str path,
                                                  struct jg_arena *arena, struct jg_store_copied *ret_copied);
+/* jg_store_check. */
+JG_MUST_CHECK struct jg_status jg_sqlite_check(struct jg_str path, const struct jg_clock *clock, struct jg_arena *arena,
+                                               struct jg_store_report *ret_report);
 
 #endif
