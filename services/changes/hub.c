@@ -27,6 +27,9 @@ static void init_metrics(struct jg_hub_metrics *m, struct jg_metrics *metrics) {
       .parts = jg_metrics_counter(metrics, "jobgate_watch_snapshot_parts_total", "Parts of snapshots read.", ""),
       .waiting = jg_metrics_gauge(metrics, "jobgate_watch_snapshots_waiting",
                                   "Streams that wait for their turn to read a part of a snapshot.", ""),
+      .refused =
+          jg_metrics_counter(metrics, "jobgate_watch_history_lost_total",
+                             "Streams that were refused because the log does not reach back to their start.", ""),
       .ring_bytes = jg_metrics_gauge(metrics, "jobgate_watch_ring_bytes", "Memory of the messages kept.", ""),
       .failures = jg_metrics_counter(metrics, "jobgate_watch_tail_failures_total", "Pages that could not be read.", ""),
       .lag = jg_metrics_histogram(metrics, "jobgate_watch_lag_seconds",
@@ -46,6 +49,7 @@ struct jg_hub *jg_hub_create(const struct jg_hub_options *options) {
     hub->options.snapshot_page_jobs = JG_SNAPSHOT_COUNT;
   }
   init_metrics(&hub->metrics, options->metrics);
+  hub->penalties = jg_penalties_create();
   hub->budget.bytes_max = options->ring_bytes_max;
   hub->polled_ns = jg_clock_mono_ns(options->clock);
   uint64_t seed;
@@ -103,6 +107,8 @@ void jg_hub_destroy(struct jg_hub *hub) {
   jg_hub_stop(hub);
   JG_ASSERT(hub->tails == NULL && hub->budget.bytes == 0);
   jg_timers_done(&hub->timers);
+  jg_timers_done(&hub->refused);
+  jg_penalties_destroy(hub->penalties);
   JG_ASSERT(pthread_cond_destroy(&hub->wake) == 0);
   JG_ASSERT(pthread_mutex_destroy(&hub->wake_mutex) == 0);
   JG_ASSERT(pthread_mutex_destroy(&hub->mutex) == 0);
@@ -202,11 +208,13 @@ static bool wait_for_wake(struct jg_hub *hub, int64_t timeout_ns) {
 static int64_t idle_ns(struct jg_hub *hub) {
   jg_hub_lock(&hub->mutex);
   int64_t timeout = hub->tails != NULL ? JG_HUB_POLL_NS : -1;
-  const struct jg_timer *first = jg_timers_first(&hub->timers);
-  if (first != NULL) {
-    int64_t left = first->due_ns - jg_clock_mono_ns(hub->options.clock);
-    timeout = left < timeout ? left : timeout;
-    timeout = timeout < 0 ? 0 : timeout;
+  const struct jg_timer *const firsts[] = {jg_timers_first(&hub->timers), jg_timers_first(&hub->refused)};
+  for (size_t i = 0; i < JG_COUNT(firsts); i++) {
+    if (firsts[i] != NULL) {
+      int64_t left = firsts[i]->due_ns - jg_clock_mono_ns(hub->options.clock);
+      left = left < 0 ? 0 : left;
+      timeout = timeout < 0 || left < timeout ? left : timeout;
+    }
   }
   jg_hub_unlock(&hub->mutex);
   return timeout;
@@ -284,5 +292,6 @@ static void *run(void *data) {
     }
     go_round(hub, poll);
     jg_hub_beat(hub);
+    jg_hub_answer_refused(hub);
   }
 }

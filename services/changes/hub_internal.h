@@ -1,6 +1,6 @@
 /* The inside of the hub. Only for hub.c (the tail thread), views.c (who watches what), tail.c (one pass over the log), stream.c
- * (one stream's states), read.c (a stream reads the log itself), part.c (a stream in its snapshot) and watch.c (how a stream
- * begins).
+ * (one stream's states), read.c (a stream reads the log itself), part.c (a stream in its snapshot), watch.c (how a stream
+ * begins) and refuse.c (how it does not).
  *
  * Locks, always in this order, none held across the sink, the store or the expander:
  *   hub->mutex     who is there: tails, views, timers, counts
@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "services/changes/hub.h"
+#include "services/changes/penalty.h"
 #include "services/changes/ring.h"
 #include "services/changes/timers.h"
 #include "services/changes/wish.h"
@@ -64,7 +65,7 @@ struct jg_hub_tail {
 };
 
 struct jg_hub_metrics {
-  struct jg_metric *streams, *reading, *messages, *changes, *bookmarks, *pages, *read_pages, *parts, *waiting,
+  struct jg_metric *streams, *reading, *messages, *changes, *bookmarks, *pages, *read_pages, *parts, *waiting, *refused,
       *ring_bytes, *failures;
   struct jg_histogram *lag;
 };
@@ -78,6 +79,9 @@ struct jg_hub {
   struct jg_hub_tail *tails;
   size_t stream_count;
   struct jg_timers timers;
+  /* Streams whose refusal is held back, and why. */
+  struct jg_timers refused;
+  struct jg_penalties *penalties;
   bool stopping;
   bool emptied; /* a view lost its last stream */
   /* Streams that wait for their turn to read a part of a snapshot, longest first, and the turns that are taken. */
@@ -104,6 +108,7 @@ struct jg_hub {
 
 enum jg_hub_state {
   JG_HUB_OPENING, /* its first read is under way */
+  JG_HUB_REFUSED, /* the time of its refusal has not come; nobody drives it */
   JG_HUB_IDLE,    /* in its view's list; nobody drives it */
   JG_HUB_SENDING, /* a message is out; on_sent goes on */
   JG_HUB_READING, /* a page of the log is being read for it (H3) */
@@ -135,7 +140,7 @@ struct jg_hub_stream {
 
   struct jg_hub_stream *idle_before, *idle_after; /* view->mutex */
   bool linked;                                    /* view->mutex */
-  struct jg_timer timer;                          /* hub->mutex */
+  struct jg_timer timer;                          /* hub->mutex; in `refused` while it has no view, else in `timers` */
   /* hub->mutex; `waiting` is written under the mutexes of view and stream too, so that either is enough to read it. */
   struct jg_hub_stream *waiting_before, *waiting_after;
   bool waiting;
@@ -154,6 +159,7 @@ struct jg_hub_stream {
   int64_t lost_oldest, lost_newest; /* RESET: what is left of the log */
   int64_t message_count;
   struct jg_store_read read;
+  struct jg_status refusal; /* REFUSED */
 };
 
 /* What to do with a stream once the locks are released. */
@@ -266,6 +272,13 @@ void jg_hub_read_part(struct jg_hub_stream *stream);
 void jg_hub_give_turns(struct jg_hub *hub);
 /* It waits for none any more. Under hub->mutex. */
 void jg_hub_forget_turn(struct jg_hub *hub, struct jg_hub_stream *stream);
+
+/* ---- refuse.c ---- */
+
+/* Ends a stream that cannot begin; if it was refused for lost history again and again, after a while. By the driver, OPENING. */
+void jg_hub_refuse(struct jg_hub_stream *stream, struct jg_status status);
+/* Ends those whose time has come; all when the hub drains. On the tail thread. */
+void jg_hub_answer_refused(struct jg_hub *hub);
 
 /* ---- on transport threads ---- */
 

@@ -269,7 +269,8 @@ void jg_hub_on_cancelled(struct jg_call *call) {
   JG_ASSERT(stream->magic == JG_HUB_STREAM_MAGIC);
   jg_hub_lock(&stream->mutex);
   stream->cancelled = true;
-  bool ours = stream->state == JG_HUB_IDLE;
+  bool idle = stream->state == JG_HUB_IDLE;
+  bool ours = idle || stream->state == JG_HUB_REFUSED;
   if (ours) {
     stream->state = JG_HUB_ENDING;
   }
@@ -277,9 +278,11 @@ void jg_hub_on_cancelled(struct jg_call *call) {
   if (!ours) {
     return;  // Its driver sees it at its next step.
   }
-  struct jg_hub_view *view = stream->view;
-  jg_hub_lock(&view->mutex);
-  jg_hub_unlink(view, stream);
-  jg_hub_unlock(&view->mutex);
+  if (idle) {
+    struct jg_hub_view *view = stream->view;
+    jg_hub_lock(&view->mutex);
+    jg_hub_unlink(view, stream);
+    jg_hub_unlock(&view->mutex);
+  }
   jg_hub_end(stream, cancelled_status());
 }

@@ -63,6 +63,9 @@ void jg_hub_attach(struct jg_hub *hub, struct jg_hub_stream *stream, const struc
 
 void jg_hub_detach(struct jg_hub *hub, struct jg_hub_stream *stream) {
   if (stream->view == NULL) {
+    jg_hub_lock(&hub->mutex);
+    jg_timers_remove(&hub->refused, &stream->timer);
+    jg_hub_unlock(&hub->mutex);
     return;
   }
   jg_hub_lock(&hub->mutex);

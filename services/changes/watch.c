@@ -60,16 +60,17 @@ static void open_stream(struct jg_txn *txn, struct jg_status begun, void *data) 
   if (jg_status_ok(status)) {
     status = take_position(stream, txn, &key, &newest);
   }
-  if (jg_status_ok(status)) {
-    jg_hub_attach(stream->hub, stream, &key, newest);
+  if (!jg_status_ok(status)) {
+    jg_hub_refuse(stream, status);
+    return;
   }
+  jg_hub_attach(stream->hub, stream, &key, newest);
   jg_hub_lock(&stream->mutex);
   bool cancelled = stream->cancelled;
-  bool ending = cancelled || !jg_status_ok(status);
-  stream->state = ending ? JG_HUB_ENDING : JG_HUB_SENDING;
+  stream->state = cancelled ? JG_HUB_ENDING : JG_HUB_SENDING;
   jg_hub_unlock(&stream->mutex);
-  if (ending) {
-    jg_hub_end(stream, cancelled ? jg_status_make(JG_CANCELLED, JG_REASON_NONE, "the client has gone") : status);
+  if (cancelled) {
+    jg_hub_end(stream, jg_status_make(JG_CANCELLED, JG_REASON_NONE, "the client has gone"));
     return;
   }
   const struct jg_token start = jg_hub_place(stream);
