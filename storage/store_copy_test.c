@@ -98,14 +98,14 @@ static struct jg_status run_content(struct jg_txn *txn, void *data) {
 }
 
 static struct content content_of(const char *url) {
-  struct jg_fixture other = fixture;
+  struct jg_fixture other = {.options = fixture.options};
   other.options.url = jg_str_from_cstr(url);
-  other.store = NULL;
+  jg_arena_init(&other.arena, 1 << 20);
   jg_fixture_open(&other);
   struct content content;
   assert_true(jg_status_ok(jg_fixture_read(&other, other.tenant, run_content, &content)));
   jg_fixture_close(&other);
-  fixture.arena = other.arena;
+  jg_arena_done(&other.arena);
   assert_true(content.same_names);
   return content;
 }
@@ -149,17 +149,13 @@ static void a_restored_store_is_the_same_under_another_epoch(void **state JG_UNU
 
 static _Atomic bool stop;
 
-static void *write_on(void *data JG_UNUSED) {
-  struct jg_arena arena;
-  jg_arena_init(&arena, 1 << 20);
-  struct jg_fixture writer = fixture;
-  writer.arena = arena;
+static void *write_on(void *data) {
+  struct jg_fixture *writer = data;
   for (uint64_t i = 1000; !atomic_load(&stop); i++) {
     const struct jg_fixture_job job = {.id = i, .name = "job", .bulk = 500};
-    JG_ASSERT(jg_status_ok(jg_fixture_create_one(&writer, &job)));
-    jg_arena_reset(&writer.arena);
+    JG_ASSERT(jg_status_ok(jg_fixture_create_one(writer, &job)));
+    jg_arena_reset(&writer->arena);
   }
-  jg_arena_done(&writer.arena);
   return NULL;
 }
 
@@ -176,9 +172,11 @@ static void progressed(int64_t done_bytes, int64_t total_bytes, void *data) {
 
 static void a_backup_is_one_moment_beside_writers(void **state JG_UNUSED) {
   create(1, 100, 100000);  // 20 MB: a copy of several steps
+  struct jg_fixture writer = {.store = fixture.store, .tenant = fixture.tenant};
+  jg_arena_init(&writer.arena, 1 << 20);
   pthread_t thread;
   atomic_store(&stop, false);
-  assert_int_equal(pthread_create(&thread, NULL, write_on, NULL), 0);
+  assert_int_equal(pthread_create(&thread, NULL, write_on, &writer), 0);
   size_t before = 0;
   for (int i = 0; i < 5; i++) {
     struct progress progress = {0};
@@ -200,6 +198,7 @@ static void a_backup_is_one_moment_beside_writers(void **state JG_UNUSED) {
   }
   atomic_store(&stop, true);
   assert_int_equal(pthread_join(thread, NULL), 0);
+  jg_arena_done(&writer.arena);
 }
 
 /* ---- what is refused ---- */
