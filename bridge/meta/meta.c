@@ -36,9 +36,11 @@ static void add(struct jg_meta *meta, const char *folder, struct jg_str name, st
   document->path = jg_buf_str(&out);  // The document's from here on.
   document->content_type = content_type;
   document->forms[JG_CODING_IDENTITY] = jg_bytes_create(jg_buf_str(text));
+  // A hundred pages for people, each seldom read: the best effort for all of them would double the time that a start takes.
+  enum jg_coding_effort effort = jg_str_equal(content_type, HTML_TYPE) ? JG_CODING_FAST : JG_CODING_BEST;
   for (enum jg_coding coding = JG_CODING_GZIP; coding < JG_CODING_COUNT; coding++) {
     jg_buf_init(&out, DOCUMENT_BYTES_MAX);
-    jg_coding_compress(coding, JG_CODING_BEST, jg_buf_str(text), &out);
+    jg_coding_compress(coding, effort, jg_buf_str(text), &out);
     JG_ASSERT(!out.failed);
     document->forms[coding] = jg_bytes_create(jg_buf_str(&out));
     jg_buf_done(&out);

@@ -12,7 +12,7 @@
 /* Lists stop before this; JSON is larger than the bytes that count, within the cap of answer.c. */
 #define RESPONSE_BYTES_MAX (16u << 20)
 
-static struct jg_status out_of_memory(void) {
+struct jg_status jg_rest_out_of_memory(void) {
   return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "the request needs too much memory");
 }
 
@@ -57,6 +57,7 @@ static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_reque
   call->call.deadline_ns = request->received_ns + rest->call_timeout_ns;
   call->call.traceparent = traceparent(request);
   call->call.response_bytes_max = RESPONSE_BYTES_MAX;
+  call->call.takes_parts = true;
   call->rest = rest;
   call->http = request;
   call->entity = plan->target.entity;
@@ -76,8 +77,7 @@ static enum _Jobgate__V1__JobView view(const struct jg_rest_call *call) {
   return call->shape.nodes ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL : JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC;
 }
 
-/* Canonical text in the call's arena; NULL at its cap. */
-static char *key_text(struct jg_rest_call *call, struct jg_uuid key) {
+char *jg_rest_key_text(struct jg_rest_call *call, struct jg_uuid key) {
   char *text = jg_arena_alloc(&call->call.arena, JG_UUID_TEXT_LEN + 1);
   if (text != NULL) {
     jg_uuid_format(key, text);
@@ -123,31 +123,44 @@ static bool set_mask(struct jg_rest_call *call, Google__Protobuf__FieldMask **re
   return true;
 }
 
-static struct jg_status set_list_request(struct jg_rest_call *call) {
-  Jobgate__V1__ListJobsRequest *list =
-      (Jobgate__V1__ListJobsRequest *)jg_message_new(call->call.method->request, &call->call.arena);
+bool jg_rest_read_list(struct jg_rest_call *call, struct jg_rest_list *ret_list) {
   struct jg_str token = jg_arena_str(&call->call.arena, call->query.skiptoken);
   struct jg_str filter = jg_arena_str(&call->call.arena, call->query.filter);
   struct jg_str order = jg_arena_str(&call->call.arena, call->query.orderby);
-  if (list == NULL || token.data == NULL || filter.data == NULL || order.data == NULL || !set_aliases(call) ||
-      !set_mask(call, &list->read_mask)) {
-    return out_of_memory();
+  if (token.data == NULL || filter.data == NULL || order.data == NULL || !set_aliases(call)) {
+    return false;
   }
-  list->filter = (char *)filter.data;
-  list->order_by = (char *)order.data;
-  list->count = call->query.count || call->count;
-  call->call.odata_names = true;
   int64_t page_size = (int64_t)call->rest->page_size;
   if (call->query.has_top && call->query.top < page_size) {
-    // For $top=0 one job is read and not shown: its other options are checked all the same (0 would mean the default).
+    // For $top=0 one row is read and not shown: its other options are checked all the same (0 would mean the default).
     page_size = call->query.top > 0 ? call->query.top : 1;
   }
   if (call->count) {
     page_size = 1;  // Not shown.
   }
-  list->page_size = (int32_t)page_size;
-  list->page_token = (char *)token.data;
-  list->skip = (int32_t)call->query.skip;
+  call->call.odata_names = true;
+  *ret_list = (struct jg_rest_list){.filter = (char *)filter.data,
+                                    .order_by = (char *)order.data,
+                                    .page_token = (char *)token.data,
+                                    .page_size = (int32_t)page_size,
+                                    .skip = (int32_t)call->query.skip,
+                                    .count = call->query.count || call->count};
+  return true;
+}
+
+static struct jg_status set_list_request(struct jg_rest_call *call) {
+  Jobgate__V1__ListJobsRequest *list =
+      (Jobgate__V1__ListJobsRequest *)jg_message_new(call->call.method->request, &call->call.arena);
+  struct jg_rest_list read;
+  if (list == NULL || !jg_rest_read_list(call, &read) || !set_mask(call, &list->read_mask)) {
+    return jg_rest_out_of_memory();
+  }
+  list->filter = read.filter;
+  list->order_by = read.order_by;
+  list->count = read.count;
+  list->page_size = read.page_size;
+  list->page_token = read.page_token;
+  list->skip = read.skip;
   list->view = call->count ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC : view(call);
   call->call.request = &list->base;
   return JG_STATUS_OK;
@@ -156,8 +169,8 @@ static struct jg_status set_list_request(struct jg_rest_call *call) {
 static struct jg_status set_get_request(struct jg_rest_call *call, struct jg_uuid key) {
   Jobgate__V1__GetJobRequest *get =
       (Jobgate__V1__GetJobRequest *)jg_message_new(call->call.method->request, &call->call.arena);
-  if (get == NULL || (get->id = key_text(call, key)) == NULL || !set_mask(call, &get->read_mask)) {
-    return out_of_memory();
+  if (get == NULL || (get->id = jg_rest_key_text(call, key)) == NULL || !set_mask(call, &get->read_mask)) {
+    return jg_rest_out_of_memory();
   }
   get->view = call->property != NULL ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC : view(call);
   call->call.request = &get->base;
@@ -167,8 +180,8 @@ static struct jg_status set_get_request(struct jg_rest_call *call, struct jg_uui
 static struct jg_status set_delete_request(struct jg_rest_call *call, struct jg_uuid key) {
   Jobgate__V1__DeleteJobRequest *delete =
       (Jobgate__V1__DeleteJobRequest *)jg_message_new(call->call.method->request, &call->call.arena);
-  if (delete == NULL || (delete->id = key_text(call, key)) == NULL) {
-    return out_of_memory();
+  if (delete == NULL || (delete->id = jg_rest_key_text(call, key)) == NULL) {
+    return jg_rest_out_of_memory();
   }
   call->call.request = &delete->base;
   return JG_STATUS_OK;
@@ -187,7 +200,7 @@ static struct jg_status set_create_request(struct jg_rest_call *call, struct jg_
   Jobgate__V1__CreateJobRequest *create =
       (Jobgate__V1__CreateJobRequest *)jg_message_new(call->call.method->request, &call->call.arena);
   if (create == NULL) {
-    return out_of_memory();
+    return jg_rest_out_of_memory();
   }
   call->call.request = &create->base;
   return decode_body(call, body, &create->job);
@@ -196,9 +209,9 @@ static struct jg_status set_create_request(struct jg_rest_call *call, struct jg_
 static struct jg_status set_update_request(struct jg_rest_call *call, struct jg_uuid key, struct jg_str body) {
   Jobgate__V1__UpdateJobRequest *update =
       (Jobgate__V1__UpdateJobRequest *)jg_message_new(call->call.method->request, &call->call.arena);
-  char *id = key_text(call, key);
+  char *id = jg_rest_key_text(call, key);
   if (update == NULL || id == NULL) {
-    return out_of_memory();
+    return jg_rest_out_of_memory();
   }
   Jobgate__V1__Job *job = NULL;
   JG_RETURN_IF_ERROR(decode_body(call, body, &job));
@@ -227,7 +240,7 @@ static struct jg_status set_change_request(struct jg_rest_call *call, struct jg_
   struct jg_str target = jg_arena_str(arena, texts.target_id);
   struct jg_str code = jg_arena_str(arena, texts.target_code);
   if (change == NULL || id.data == NULL || target.data == NULL || code.data == NULL) {
-    return out_of_memory();
+    return jg_rest_out_of_memory();
   }
   change->id = (char *)id.data;
   change->target_job_status_id = (char *)target.data;
@@ -237,7 +250,11 @@ static struct jg_status set_change_request(struct jg_rest_call *call, struct jg_
   return JG_STATUS_OK;
 }
 
-static enum jg_method_index method_of(const struct jg_http_request *request, enum jg_rest_route route) {
+static enum jg_method_index method_of(const struct jg_http_request *request, const struct jg_rest_plan *plan) {
+  enum jg_rest_route route = plan->route;
+  if (plan->target.entity->kind != JG_KIND_JOB) {
+    return jg_rest_entity_method(request, plan);
+  }
   if (route == JG_REST_CHANGE) {
     return JG_METHOD_CHANGE_JOB_STATUS;
   }
@@ -256,6 +273,9 @@ static enum jg_method_index method_of(const struct jg_http_request *request, enu
 
 static struct jg_status set_request(struct jg_rest_call *call, enum jg_method_index method,
                                     const struct jg_rest_plan *plan) {
+  if (call->entity->kind != JG_KIND_JOB) {
+    return jg_rest_set_entity_request(call, method, plan);
+  }
   switch (method) {
     case JG_METHOD_CREATE_JOB:
       return set_create_request(call, plan->body);
@@ -275,10 +295,10 @@ static struct jg_status set_request(struct jg_rest_call *call, enum jg_method_in
 void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, const struct jg_rest_plan *plan) {
   struct jg_rest_call *call = make_call(rest, request, plan);
   if (call == NULL) {
-    jg_rest_fail_status(rest, request, out_of_memory(), plan->wishes.text_json);
+    jg_rest_fail_status(rest, request, jg_rest_out_of_memory(), plan->wishes.text_json);
     return;
   }
-  enum jg_method_index method = method_of(request, plan->route);
+  enum jg_method_index method = method_of(request, plan);
   call->call.method = &rest->methods[method];
   struct jg_status status = set_request(call, method, plan);
   if (!jg_status_ok(status)) {

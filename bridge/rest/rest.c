@@ -8,11 +8,23 @@
 #define NS_PER_MS INT64_C(1000000)
 #define CALL_TIMEOUT_MS INT64_C(30000)
 
-static const char jobs_allow[] = "GET, HEAD, POST";
-static const char job_allow[] = "GET, HEAD, PUT, PATCH, DELETE";
+static const char set_allow[] = "GET, HEAD, POST";
+static const char one_allow[] = "GET, HEAD, PUT, PATCH, DELETE";
 static const char read_allow[] = "GET, HEAD";
-/* What is routed: call.c knows no other entity. */
-static const enum jg_kind sets[] = {JG_KIND_JOB};
+/* What is routed: every entity that has a set (proto/schema), in the order of the documents. */
+static const enum jg_kind sets[] = {JG_KIND_JOB,
+                                    JG_KIND_PROJECT,
+                                    JG_KIND_EQUIPMENT_FAMILY,
+                                    JG_KIND_EQUIPMENT_MODEL,
+                                    JG_KIND_EQUIPMENT_BRAND,
+                                    JG_KIND_PROJECT_STATUS,
+                                    JG_KIND_JOB_TYPE,
+                                    JG_KIND_JOB_PRIORITY,
+                                    JG_KIND_USER,
+                                    JG_KIND_SKILL,
+                                    JG_KIND_SALES_ORGANIZATION,
+                                    JG_KIND_JOB_STATUS,
+                                    JG_KIND_JOB_PLANNING};
 
 static void refuse(struct jg_rest *rest, struct jg_http_request *request, int status, const char *message,
                    bool text_json);
@@ -85,34 +97,52 @@ static bool has_body(const struct jg_http_request *request) {
   return request->method == JG_HTTP_POST || request->method == JG_HTTP_PUT || request->method == JG_HTTP_PATCH;
 }
 
-static bool is_allowed(const struct jg_http_request *request, enum jg_rest_route route) {
-  if (route == JG_REST_CHANGE) {
+/* Statuses come with the record, visits from writes of jobs. */
+static bool is_read_only(const struct jg_entity *entity) {
+  return entity->kind == JG_KIND_JOB_STATUS || entity->kind == JG_KIND_JOB_PLANNING;
+}
+
+static bool is_set(enum jg_rest_route route) {
+  return route == JG_REST_JOBS || route == JG_REST_ENTITIES;
+}
+
+static bool is_one(enum jg_rest_route route) {
+  return route == JG_REST_JOB || route == JG_REST_ENTITY;
+}
+
+static bool is_allowed(const struct jg_http_request *request, const struct jg_rest_plan *plan) {
+  if (plan->route == JG_REST_CHANGE) {
     return request->method == JG_HTTP_PUT;
   }
   if (is_read(request)) {
     return true;
   }
-  switch (route) {
+  if (is_read_only(plan->target.entity)) {
+    return false;
+  }
+  switch (plan->route) {
     case JG_REST_JOBS:
+    case JG_REST_ENTITIES:
       return request->method == JG_HTTP_POST;
     case JG_REST_JOB:
+    case JG_REST_ENTITY:
       return request->method == JG_HTTP_PUT || request->method == JG_HTTP_PATCH || request->method == JG_HTTP_DELETE;
     default:
       return false;
   }
 }
 
-static const char *allow_of(enum jg_rest_route route) {
-  switch (route) {
-    case JG_REST_JOBS:
-      return jobs_allow;
-    case JG_REST_JOB:
-      return job_allow;
-    case JG_REST_CHANGE:
-      return "PUT";
-    default:
-      return read_allow;
+static const char *allow_of(const struct jg_rest_plan *plan) {
+  if (plan->route == JG_REST_CHANGE) {
+    return "PUT";
   }
+  if (is_read_only(plan->target.entity)) {
+    return read_allow;
+  }
+  if (is_set(plan->route)) {
+    return set_allow;
+  }
+  return is_one(plan->route) ? one_allow : read_allow;
 }
 
 /* True if the path names something that is served; else it is refused. */
@@ -128,9 +158,11 @@ static bool check_route(struct jg_rest *rest, struct jg_http_request *request, e
     case JG_REST_VALUE:
     case JG_REST_COUNT:
     case JG_REST_CHANGE:
+    case JG_REST_ENTITIES:
+    case JG_REST_ENTITY:
       return true;
     case JG_REST_BAD_KEY:
-      refuse(rest, request, 404, "there is no such job: the key in the URL is not a GUID", false);
+      refuse(rest, request, 404, "there is nothing of that key: the key in the URL is not a GUID", false);
       return false;
     case JG_REST_BAD_PATH:
       refuse(rest, request, 400, "the path holds a malformed percent escape", false);
@@ -147,7 +179,7 @@ static bool check_route(struct jg_rest *rest, struct jg_http_request *request, e
 static int check_method(const struct jg_http_request *request, const struct jg_rest_plan *plan,
                         const char **ret_message) {
   int status = jg_rest_is_odata(request->path) ? jg_rest_check_versions(request, ret_message) : 0;
-  if (status == 0 && !is_allowed(request, plan->route)) {
+  if (status == 0 && !is_allowed(request, plan)) {
     *ret_message = "the resource does not support this method";
     status = 405;
   }
@@ -173,7 +205,7 @@ static int check_types(const struct jg_http_request *request, struct jg_rest_pla
 static bool check_request(struct jg_rest *rest, struct jg_http_request *request, struct jg_rest_plan *plan) {
   struct jg_rest_problem problem = {.message = NULL};
   problem.status = check_method(request, plan, &problem.message);
-  problem.allow = problem.status == 405 ? allow_of(plan->route) : NULL;
+  problem.allow = problem.status == 405 ? allow_of(plan) : NULL;
   if (problem.status == 0) {
     problem.status = check_types(request, plan, &problem.message);
   }
@@ -191,7 +223,7 @@ static bool check_request(struct jg_rest *rest, struct jg_http_request *request,
 
 static struct jg_status check_query(const struct jg_http_request *request, enum jg_rest_route route,
                                     const struct jg_odata_query *query) {
-  if (route == JG_REST_JOBS && is_read(request)) {
+  if (is_set(route) && is_read(request)) {
     return JG_STATUS_OK;
   }
   if (query->has_top || query->has_skip || query->skiptoken.data != NULL) {
@@ -203,9 +235,9 @@ static struct jg_status check_query(const struct jg_http_request *request, enum 
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                           "$filter, $orderby and $count apply to reading the collection alone");
   }
-  if ((query->select.data != NULL || query->expand.data != NULL) && (route != JG_REST_JOB || !is_read(request))) {
+  if ((query->select.data != NULL || query->expand.data != NULL) && (!is_one(route) || !is_read(request))) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                          "$select and $expand apply to reading jobs alone");
+                          "$select and $expand apply to reading entities alone");
   }
   return JG_STATUS_OK;
 }
@@ -249,7 +281,7 @@ static void answer_document(struct jg_rest *rest, struct jg_http_request *reques
 
 /* The route leads to a method. */
 static bool is_call(enum jg_rest_route route) {
-  return route == JG_REST_JOBS || route == JG_REST_JOB || route == JG_REST_PROPERTY || route == JG_REST_VALUE ||
+  return is_set(route) || is_one(route) || route == JG_REST_PROPERTY || route == JG_REST_VALUE ||
          route == JG_REST_COUNT || route == JG_REST_CHANGE;
 }
 

@@ -19,10 +19,12 @@ enum jg_rest_route {
   JG_REST_METADATA, /* documents of bridge/meta, by their path */
   JG_REST_HELP,
   JG_REST_OPENAPI,
-  JG_REST_PROPERTY, /* a member of a job */
+  JG_REST_PROPERTY, /* a member of an entity */
   JG_REST_VALUE,    /* its bare text */
-  JG_REST_COUNT,    /* how many jobs there are, bare */
+  JG_REST_COUNT,    /* how many a set has, bare */
   JG_REST_CHANGE,   /* ChangeToVirtualStatus */
+  JG_REST_ENTITIES, /* an entity set beside Jobs */
+  JG_REST_ENTITY,   /* one of its entities */
   JG_REST_ROUTE_COUNT,
   JG_REST_BAD_KEY,  /* Jobs(...) without a GUID: 404 */
   JG_REST_BAD_PATH, /* a malformed escape: 400 */
@@ -65,7 +67,7 @@ int64_t jg_rest_tenant(const struct jg_rest *rest, const struct jg_http_request 
 /* What else a path says. */
 struct jg_rest_target {
   const struct jg_entity *entity;   /* of the set; the job's where there is none */
-  struct jg_uuid key;               /* of JG_REST_JOB, PROPERTY and VALUE */
+  struct jg_uuid key;               /* of JG_REST_JOB, ENTITY, PROPERTY and VALUE */
   const struct jg_member *property; /* of PROPERTY and VALUE: no embedded entity */
 };
 /* route.c: pure. path: raw. */
@@ -178,6 +180,22 @@ struct jg_rest_plan {
 
 /* call.c: builds the method's request and starts the call; it answers. */
 void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, const struct jg_rest_plan *plan);
+/* What a list asks of a method, whatever the set. Texts in the call's arena. */
+struct jg_rest_list {
+  char *filter, *order_by, *page_token;
+  int32_t page_size, skip;
+  bool count;
+};
+/* False at the arena's cap. */
+JG_MUST_CHECK bool jg_rest_read_list(struct jg_rest_call *call, struct jg_rest_list *ret_list);
+/* Canonical text in the call's arena; NULL at its cap. */
+char *jg_rest_key_text(struct jg_rest_call *call, struct jg_uuid key);
+struct jg_status jg_rest_out_of_memory(void);
+
+/* entity.c: the same for the sets beside Jobs. */
+enum jg_method_index jg_rest_entity_method(const struct jg_http_request *request, const struct jg_rest_plan *plan);
+JG_MUST_CHECK struct jg_status jg_rest_set_entity_request(struct jg_rest_call *call, enum jg_method_index method,
+                                                          const struct jg_rest_plan *plan);
 
 /* answer.c: the end of a call. */
 struct jg_rest_call {

@@ -5,8 +5,9 @@
 
 #define SEGMENTS_MAX 4u
 
-static const char *const route_names[JG_REST_ROUTE_COUNT] = {
-    "none", "jobs", "job", "service", "metadata", "help", "openapi", "property", "value", "count", "change"};
+static const char *const route_names[JG_REST_ROUTE_COUNT] = {"none",   "jobs",     "job",      "service", "metadata",
+                                                             "help",   "openapi",  "property", "value",   "count",
+                                                             "change", "entities", "entity"};
 
 /* Paths below /api that the contract knows and nobody has built. */
 static const struct {
@@ -48,7 +49,7 @@ static bool is_not_built(const struct jg_str *segments, size_t count) {
   return false;
 }
 
-/* Below a job: "name" or "name/$value". */
+/* Below an entity: "name" or "name/$value". */
 static enum jg_rest_route route_of_member(const struct jg_str *segments, size_t count,
                                           struct jg_rest_target *ret_target) {
   const struct jg_member *member = jg_entity_member(ret_target->entity, segments[0]);
@@ -63,27 +64,32 @@ static enum jg_rest_route route_of_member(const struct jg_str *segments, size_t 
   return value ? JG_REST_VALUE : JG_REST_PROPERTY;
 }
 
-/* Behind the API's root: "Jobs", "Jobs(key)" or what is below a job. */
+/* Behind the API's root: "Jobs", "Jobs(key)" or what is below one; the other sets likewise. */
 static enum jg_rest_route route_of_set(const struct jg_str *segments, size_t count, struct jg_rest_target *ret_target) {
   struct jg_str key;
-  struct jg_str set = jg_str_cut(segments[0], '(', &key);
-  if (!names(set, "Jobs")) {
+  const struct jg_entity *entity = jg_entity_by_set(jg_str_cut(segments[0], '(', &key));
+  if (entity == NULL) {
     return JG_REST_NONE;
   }
+  bool jobs = entity->kind == JG_KIND_JOB;
+  ret_target->entity = entity;
   if (key.data == NULL && count == 2 && names(segments[1], "$count")) {
     return JG_REST_COUNT;
   }
-  if (key.data == NULL && count == 2 && names(segments[1], "ChangeToVirtualStatus")) {
+  if (jobs && key.data == NULL && count == 2 && names(segments[1], "ChangeToVirtualStatus")) {
     return JG_REST_CHANGE;
   }
   if (key.data == NULL) {
-    return count == 1 ? JG_REST_JOBS : JG_REST_NONE;
+    return count == 1 ? (jobs ? JG_REST_JOBS : JG_REST_ENTITIES) : JG_REST_NONE;
   }
   bool closed = key.len != 0 && key.data[key.len - 1] == ')';
   if (!closed || !jg_uuid_parse(jg_str_sub(key, 0, key.len - 1), &ret_target->key)) {
     return JG_REST_BAD_KEY;
   }
-  return count == 1 ? JG_REST_JOB : route_of_member(segments + 1, count - 1, ret_target);
+  if (count == 1) {
+    return jobs ? JG_REST_JOB : JG_REST_ENTITY;
+  }
+  return route_of_member(segments + 1, count - 1, ret_target);
 }
 
 enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, struct jg_rest_target *ret_target) {

@@ -83,6 +83,22 @@ static const struct {
     {"/api/Jobs/name", JG_REST_NONE},
     {"/api/Jobs/a/b/c/d/e/f", JG_REST_NONE},
     {"/favicon.ico", JG_REST_NONE},
+    {"/api/JobType", JG_REST_ENTITIES},
+    {"/API/jobtype/", JG_REST_ENTITIES},
+    {"/api/JobType(" UPPER ")", JG_REST_ENTITY},
+    {"/api/JobType(x)", JG_REST_BAD_KEY},
+    {"/api/JobType/$count", JG_REST_COUNT},
+    {"/api/JobType/ChangeToVirtualStatus", JG_REST_NONE},
+    {"/api/JobType(" KEY ")/name", JG_REST_PROPERTY},
+    {"/api/JobType(" KEY ")/name/$value", JG_REST_VALUE},
+    {"/api/JobType(" KEY ")/sales_organization_code", JG_REST_NONE},
+    {"/api/Skill(" KEY ")/sales_organization", JG_REST_NOT_BUILT},
+    {"/api/EquipmentModel(" KEY ")/translations", JG_REST_NOT_BUILT},
+    {"/api/JobStatus", JG_REST_ENTITIES},
+    {"/api/JobPlanning(" KEY ")", JG_REST_ENTITY},
+    {"/api/job_type", JG_REST_NONE},
+    {"/api/Translation", JG_REST_NONE},
+    {"/api/(" KEY ")", JG_REST_NONE},
 };
 
 static void paths_are_routed(void **state) {

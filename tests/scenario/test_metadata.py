@@ -20,6 +20,12 @@ TYPES = {
     "date": "Edm.DateTimeOffset",
     "decimal number": "Edm.Decimal",
 }
+# The entity sets and their types, in the order of the documents.
+SETS = {"Jobs": "jobs", "Project": "project", "EquipmentFamily": "equipment_family", "EquipmentModel": "equipment_model",
+        "EquipmentBrand": "equipment_brand", "ProjectStatus": "project_status", "JobType": "job_type",
+        "JobPriority": "job_priority", "User": "user", "Skill": "skill", "SalesOrganization": "sales_organization",
+        "JobStatus": "job_status", "JobPlanning": "job_planning"}
+READ_ONLY = ("JobStatus", "JobPlanning")
 GUID = re.compile(r'"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"')
 
 
@@ -94,8 +100,10 @@ def test_help_page_is_the_contracts(loaded, page):
 def test_help_index_leads_everywhere(loaded):
     answer = loaded.get("/Help")
     links = re.findall(r'href="([^"]+)"', answer.body.decode())
-    for route in ("GET-api-Jobs", "GET-api-Jobs(id)", "POST-api-Jobs", "PUT-api-Jobs(id)", "DELETE-api-Jobs(id)"):
-        assert f"/Help/Api/{route}" in links
+    for name in SETS:
+        for route in ("GET-api-{}", "GET-api-{}(id)", "GET-api-{}-$count", "POST-api-{}", "PUT-api-{}(id)", "DELETE-api-{}(id)"):
+            assert (f"/Help/Api/{route.format(name)}" in links) == (name not in READ_ONLY or route.startswith("GET"))
+    assert "/Help/Api/PUT-api-Jobs-ChangeToVirtualStatus" in links
     for link in links:
         linked = loaded.get(link)
         assert linked.status == 200, link
@@ -123,7 +131,7 @@ def test_96_metadata_names_every_property(loaded, page):
         assert members[name].get("MaxLength") == (length.group(1) if length else None), name
     check_types(loaded.get(f"/api/Jobs({SAMPLE_ID})").json(), "jobs", types, namespace)
     sets = {e.get("Name"): e.get("EntityType") for e in schema.iter(EDM + "EntitySet")}
-    assert sets == {"Jobs": f"{namespace}.jobs"}
+    assert sets == {name: f"{namespace}.{kind}" for name, kind in SETS.items()}
     for constraint in schema.iter(EDM + "ReferentialConstraint"):
         assert constraint.get("ReferencedProperty") == "id"
 
@@ -149,17 +157,20 @@ def test_96_service_document(loaded):
         assert answer.status == 200 and answer.headers["OData-Version"] == "4.0"
         assert answer.json() == {
             "@odata.context": f"http://{loaded.http}/api/$metadata",
-            "value": [{"name": "Jobs", "kind": "EntitySet", "url": "Jobs"}],
+            "value": [{"name": name, "kind": "EntitySet", "url": name} for name in SETS],
         }
 
 
 def test_openapi_refers_to_what_it_holds(loaded):
     document = loaded.get("/openapi.json").json()
     assert document["openapi"] == "3.1.0"
-    assert {path: sorted(methods) for path, methods in document["paths"].items()} == {
-        "/Jobs": ["get", "post"], "/Jobs({id})": ["delete", "get", "patch", "put"], "/": ["get"], "/$metadata": ["get"],
-        "/Jobs({id})/{member}": ["get"], "/Jobs({id})/{member}/$value": ["get"], "/Jobs/$count": ["get"],
-        "/Jobs/ChangeToVirtualStatus": ["put"]}
+    paths = {"/": ["get"], "/$metadata": ["get"], "/Jobs/ChangeToVirtualStatus": ["put"]}
+    for name in SETS:
+        paths[f"/{name}"] = ["get"] if name in READ_ONLY else ["get", "post"]
+        paths[f"/{name}({{id}})"] = ["get"] if name in READ_ONLY else ["delete", "get", "patch", "put"]
+        for path in (f"/{name}({{id}})/{{member}}", f"/{name}({{id}})/{{member}}/$value", f"/{name}/$count"):
+            paths[path] = ["get"]
+    assert {path: sorted(methods) for path, methods in document["paths"].items()} == paths
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
         at = document
         for key in reference.split("/"):
