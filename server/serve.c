@@ -9,6 +9,7 @@
 #include "server/admin.h"
 #include "server/app.h"
 #include "server/command/command.h"
+#include "server/config/networks.h"
 #include "server/grpc/server.h"
 #include "server/version.h"
 #include "services/changes/hub.h"
@@ -86,6 +87,10 @@ static const struct jg_option serve_options[] = {
      .metavar = "N",
      .help = "jobs a REST page"},
     {.name = "public-url", .type = JG_OPTION_TEXT, .metavar = "URL", .help = "base of the links in REST answers"},
+    {.name = "trusted-proxies",
+     .type = JG_OPTION_TEXT,
+     .metavar = "CIDR,...",
+     .help = "peers whose X-Forwarded-Proto, -Host and -Prefix count in these links"},
     {.name = "virtual-statuses",
      .type = JG_OPTION_TEXT,
      .value = "",
@@ -121,6 +126,8 @@ struct server {
   struct jg_log log;
   struct jg_server_app app;
   struct jg_virtual_statuses virtual_statuses;
+  const struct jg_ip_net *trusted_proxies; /* in the arena */
+  size_t trusted_proxy_count;
   struct jg_admin admin;
   struct jg_identity_service *identity; /* NULL: no authentication */
   struct jg_rest *rest;
@@ -162,6 +169,8 @@ static struct jg_status check_exposure(struct server *server) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                           "--public-url must be http[s]://host[:port][/path] without a slash at its end");
   }
+  JG_RETURN_IF_ERROR(jg_networks_parse("trusted-proxies", text(server, "trusted-proxies"), server->arena,
+                                       &server->trusted_proxies, &server->trusted_proxy_count));
   struct jg_status cache = jg_cache_check_url(text(server, "cache"), server->arena);
   return jg_status_ok(cache) ? cache
                              : jg_status_printf(server->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
@@ -218,6 +227,8 @@ static struct jg_status open_http(struct server *server) {
       .methods = jg_methods,
       .style = &server->app.style,
       .public_url = text(server, "public-url"),
+      .trusted_proxies = server->trusted_proxies,
+      .trusted_proxy_count = server->trusted_proxy_count,
       .page_size = (size_t)jg_options_integer(server->options, "page-size"),
       .embed = is(server, "embed", "all"),
       .identity = server->identity,

@@ -49,6 +49,7 @@ void jg_http_connection_accept(struct jg_http_server *server) {
     return;
   }
   connection->peer_loopback = is_loopback(&peer);
+  connection->peer = jg_ip_of((const struct sockaddr *)&peer);
   (void)uv_tcp_nodelay(&connection->tcp, 1);  // Slower without, but right.
   jg_http_connection_settle(connection);
 }

@@ -120,6 +120,7 @@ struct jg_http_connection {
   bool dirty;    /* in the server's dirty list */
   bool writing;  /* `write` is out */
   bool peer_loopback;
+  struct jg_ip peer;
   const char *chunk;  /* what the parser is looking at */
   char last_bytes[2]; /* of what it saw before that, the newer one last */
   const char *gap;    /* in chunk: where the space between a field's name and its value begins */

@@ -71,6 +71,7 @@ void jg_http_parse_refuse(struct jg_http_connection *connection, int status, con
   work->refusal_message = message;
   work->keep_alive = false;
   work->pub.peer_loopback = connection->peer_loopback;
+  work->pub.peer = connection->peer;
   work->pub.received_ns = jg_clock_mono_ns(connection->server->clock);
   connection->state = JG_HTTP_LAST;
   jg_http_server_count_refusal(connection->server, status);
@@ -304,6 +305,7 @@ static int on_headers_complete(llhttp_t *parser) {
   request->method_name = jg_str_from_cstr(llhttp_method_name(parser->method));
   request->http_1_0 = parser->http_minor == 0;
   request->peer_loopback = connection->peer_loopback;
+  request->peer = connection->peer;
   expose_target(work);
   if (!expose_headers(work)) {
     return refuse(connection, 431, "the header fields are too large");

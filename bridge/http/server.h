@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/ip.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -49,6 +50,7 @@ struct jg_http_request {
   struct jg_str body;
   bool http_1_0;
   bool peer_loopback;
+  struct jg_ip peer;
   int64_t received_ns; /* monotonic: when it was complete */
 
   struct jg_arena arena; /* for what belongs to this request; ends after its answer has left */

@@ -43,7 +43,7 @@ static void client_gone(struct jg_http_request *request) {
 static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_request *request,
                                       const struct jg_rest_plan *plan) {
   struct jg_rest_call *call = jg_arena_alloc_zero(&request->arena, sizeof(*call));
-  struct jg_str base = jg_rest_base(rest, request->host, &request->arena);
+  struct jg_str base = jg_rest_base(rest, request, &request->arena);
   if (call == NULL || base.data == NULL) {
     return NULL;
   }

@@ -5,10 +5,62 @@
 #include "bridge/odata/percent.h"
 #include "bridge/rest/rest_internal.h"
 
-struct jg_str jg_rest_base(const struct jg_rest *rest, struct jg_str host, struct jg_arena *arena) {
-  const char *base = rest->public_url.len != 0 ? jg_arena_printf(arena, "%.*s/api", JG_STR_ARG(rest->public_url))
-                                               : jg_arena_printf(arena, "http://%.*s/api", JG_STR_ARG(host));
-  return jg_str_from_cstr(base);
+/* Of a path that a proxy puts before ours. */
+#define PREFIX_BYTES_MAX 1024u
+
+static bool is_trusted(const struct jg_rest *rest, struct jg_ip peer) {
+  for (size_t i = 0; i < rest->trusted_proxy_count; i++) {
+    if (jg_ip_net_has(&rest->trusted_proxies[i], peer)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* What the proxy before us says: the last element of the last such field, since those before it may be anybody's. */
+static struct jg_str forwarded(const struct jg_http_request *request, struct jg_str name) {
+  struct jg_str last = JG_STR_NONE;
+  for (size_t i = 0; (i = jg_http_header_next(request, name, i)) < request->header_count; i++) {
+    struct jg_str rest = request->headers[i].value;
+    while (rest.data != NULL) {
+      last = jg_str_trim(jg_str_cut(rest, ',', &rest));
+    }
+  }
+  return last;
+}
+
+/* Where the client sees us, by a proxy that is trusted. What is missing or malformed leaves what the request itself says. */
+struct origin {
+  struct jg_str scheme, host, prefix;
+};
+
+static void take_forwarded(const struct jg_http_request *request, struct origin *origin) {
+  if (jg_str_equal_nocase(forwarded(request, JG_STR("x-forwarded-proto")), JG_STR("https"))) {
+    origin->scheme = JG_STR("https");
+  }
+  struct jg_str host = forwarded(request, JG_STR("x-forwarded-host"));
+  if (jg_http_host_valid(host)) {
+    origin->host = host;
+  }
+  struct jg_str prefix = forwarded(request, JG_STR("x-forwarded-prefix"));
+  if (prefix.len != 0 && prefix.data[prefix.len - 1] == '/') {
+    prefix.len--;
+  }
+  if (prefix.len <= PREFIX_BYTES_MAX && jg_rest_path_valid(prefix)) {
+    origin->prefix = prefix;
+  }
+}
+
+struct jg_str jg_rest_base(const struct jg_rest *rest, const struct jg_http_request *request, struct jg_arena *arena) {
+  if (rest->public_url.len != 0) {
+    return jg_str_from_cstr(jg_arena_printf(arena, "%.*s/api", JG_STR_ARG(rest->public_url)));
+  }
+  struct origin origin = {.scheme = JG_STR("http"), .host = request->host};
+  if (is_trusted(rest, request->peer)) {
+    take_forwarded(request, &origin);
+  }
+  return jg_str_from_cstr(jg_arena_printf(arena, "%.*s://%.*s%.*s/api", JG_STR_ARG(origin.scheme),
+                                          JG_STR_ARG(origin.host), JG_STR_ARG(origin.prefix)));
 }
 
 struct jg_str jg_rest_location(struct jg_str base, const struct jg_entity *entity, struct jg_str id,

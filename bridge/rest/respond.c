@@ -38,7 +38,7 @@ void jg_rest_respond(struct jg_http_request *request, struct jg_rest_wishes wish
 }
 
 void jg_rest_answer_service(const struct jg_rest *rest, struct jg_http_request *request, struct jg_rest_wishes wishes) {
-  struct jg_str base = jg_rest_base(rest, request->host, &request->arena);
+  struct jg_str base = jg_rest_base(rest, request, &request->arena);
   struct jg_http_response response = {.status = 200};
   struct jg_rest_headers headers = {.count = 0};
   JG_ASSERT(base.data != NULL);  // The arena is empty but for the path and the query, which are limited.

@@ -29,8 +29,10 @@ static const enum jg_kind sets[] = {JG_KIND_JOB,
 static void refuse(struct jg_rest *rest, struct jg_http_request *request, int status, const char *message,
                    bool text_json);
 
-/* The path of a base URL: segments of letters, digits and "-._~"; empty is allowed. */
-static bool is_path(struct jg_str path) {
+bool jg_rest_path_valid(struct jg_str path) {
+  if (path.len != 0 && path.data[0] != '/') {
+    return false;
+  }
   for (size_t i = 0; i < path.len; i++) {
     char c = path.data[i];
     bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
@@ -54,7 +56,7 @@ bool jg_rest_public_url_valid(struct jg_str public_url) {
   size_t slash = jg_str_find(rest, '/', 0);
   struct jg_str host = jg_str_sub(rest, 0, slash);
   struct jg_str path = slash != SIZE_MAX ? jg_str_sub(rest, slash, rest.len) : JG_STR_NONE;
-  return scheme != 0 && public_url.len < 1024 && jg_http_host_valid(host) && is_path(path);
+  return scheme != 0 && public_url.len < 1024 && jg_http_host_valid(host) && jg_rest_path_valid(path);
 }
 
 struct jg_rest *jg_rest_create(const struct jg_rest_options *options) {
@@ -72,6 +74,8 @@ struct jg_rest *jg_rest_create(const struct jg_rest_options *options) {
   }
   const struct jg_meta_options meta = {.sets = sets, .set_count = JG_COUNT(sets), .public_url = options->public_url};
   rest->meta = jg_meta_create(&meta);
+  rest->trusted_proxies = options->trusted_proxies;
+  rest->trusted_proxy_count = options->trusted_proxy_count;
   rest->page_size = options->page_size != 0 ? options->page_size : JG_LIMIT_PAGE_SIZE_DEFAULT;
   rest->embed = options->embed;
   rest->tenant = options->tenant;

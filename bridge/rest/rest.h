@@ -16,8 +16,11 @@ struct jg_rest_options {
   const struct jg_method *methods; /* JG_METHOD_COUNT rows: jg_methods, or a test's own */
   const struct jg_json_style *style;
   /* Base of @odata.context, nextLink and Location: "https://jobs.example.com" or with a path before "/api"; no slash at its
-   * end. Empty: "http://" and the request's host (statement 29). Copied. */
+   * end. Empty: "http://" and the request's host (statement 29), or what a trusted proxy says instead. Copied. */
   struct jg_str public_url;
+  /* Peers whose X-Forwarded-Proto, -Host and -Prefix count; of everybody else they are ignored. */
+  const struct jg_ip_net *trusted_proxies;
+  size_t trusted_proxy_count;
   size_t page_size; /* 1 to JG_LIMIT_PAGE_SIZE; 0: JG_LIMIT_PAGE_SIZE_DEFAULT (statement 23) */
   bool embed;       /* embedded entities in answers (contract section 6, question 1) */
   /* Asks every caller for a credential, which names the tenant: else 401 before anything else. NULL: nobody is asked. */

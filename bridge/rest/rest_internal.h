@@ -48,7 +48,9 @@ struct jg_rest {
   const struct jg_method *methods;
   const struct jg_json_style *style;
   struct jg_str public_url; /* owned */
-  struct jg_meta *meta;     /* owned */
+  const struct jg_ip_net *trusted_proxies;
+  size_t trusted_proxy_count;
+  struct jg_meta *meta; /* owned */
   size_t page_size;
   bool embed;
   int64_t tenant;
@@ -94,7 +96,10 @@ int jg_rest_check_body_type(const struct jg_http_request *request, const char **
 void jg_rest_read_prefer(const struct jg_http_request *request, struct jg_rest_wishes *wishes);
 
 /* link.c: texts in the arena, NUL-terminated; data NULL at its cap. Thread: any. */
-struct jg_str jg_rest_base(const struct jg_rest *rest, struct jg_str host, struct jg_arena *arena); /* ".../api" */
+struct jg_str jg_rest_base(const struct jg_rest *rest, const struct jg_http_request *request,
+                           struct jg_arena *arena); /* ".../api" */
+/* The path of a base URL: segments of letters, digits and "-._~", each behind a slash; may be empty. */
+bool jg_rest_path_valid(struct jg_str path);
 struct jg_str jg_rest_location(struct jg_str base, const struct jg_entity *entity, struct jg_str id,
                                struct jg_arena *arena);
 /* The page behind this one. */
