@@ -115,6 +115,9 @@ static const struct jg_status_details *copy_details(struct jg_arena *arena, cons
   }
   *details = *from;
   details->violations = violations;
+  if (from->resume_token != NULL) {
+    details->resume_token = copy_text(arena, from->resume_token);
+  }
   return details;
 }
 

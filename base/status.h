@@ -50,6 +50,7 @@ enum jg_code {
   X(INVALID_TOKEN, 0)          \
   X(OVERLOADED, 0)             \
   X(DRAINING, 0)               \
+  X(SLOW_CONSUMER, 0)          \
   X(STORE_UNAVAILABLE, 0)      \
   X(STORE_CORRUPT, 0)          \
   X(STORE_LOCKED, 0)           \
@@ -75,6 +76,7 @@ struct jg_status_details {
   size_t violation_count;
   int64_t retry_delay_ms;                   /* 0: none */
   int64_t oldest_revision, newest_revision; /* HISTORY_LOST */
+  const char *resume_token;                 /* where a stream that ended goes on; NULL: not said */
 };
 
 /* Texts and details are static or live in the arena that made them. message: lower case, no full stop, no secret. */

@@ -118,7 +118,7 @@ static void test_copy(void **state) {
   jg_arena_init(&to, 4096);
   char field[] = "name", message[] = "bad";
   struct jg_violation violations[] = {{field, message}, {"code", "worse"}};
-  struct jg_status_details details = {violations, 2, 250, 10, 20};
+  struct jg_status_details details = {violations, 2, 250, 10, 20, "AgB"};
   struct jg_status status = jg_status_printf(&from, JG_OUT_OF_RANGE, JG_REASON_HISTORY_LOST, "too %s", "old");
   status.details = &details;
   struct jg_status copy = jg_status_copy(&to, status);
@@ -138,6 +138,7 @@ static void test_copy(void **state) {
   assert_int_equal(copy.details->retry_delay_ms, 250);
   assert_int_equal(copy.details->oldest_revision, 10);
   assert_int_equal(copy.details->newest_revision, 20);
+  assert_string_equal(copy.details->resume_token, "AgB");
   copy = jg_status_copy(&to, JG_STATUS_OK);
   assert_true(jg_status_ok(copy));
   assert_string_equal(copy.message, "");

@@ -10,9 +10,10 @@
 #define TYPE_PREFIX "type.googleapis.com/"
 /* ErrorInfo, BadRequest, RetryInfo */
 #define DETAIL_COUNT_MAX 3
-#define REVISION_COUNT 2
+#define ENTRY_COUNT_MAX 3
 #define KEY_OLDEST "oldest_revision"
 #define KEY_NEWEST "newest_revision"
+#define KEY_TOKEN "resume_token"
 #define MS_PER_SECOND 1000
 #define NS_PER_MS 1000000
 
@@ -54,25 +55,41 @@ static void add(struct packer *packer, const char *type_url, const ProtobufCMess
   packer->list[packer->count++] = any;
 }
 
+/* Texts of an ErrorInfo. */
+struct metadata {
+  Google__Rpc__ErrorInfo__MetadataEntry entries[ENTRY_COUNT_MAX];
+  Google__Rpc__ErrorInfo__MetadataEntry *list[ENTRY_COUNT_MAX];
+  size_t count;
+};
+
+static void add_entry(struct metadata *metadata, const char *key, const char *value) {
+  JG_ASSERT(metadata->count < ENTRY_COUNT_MAX);
+  Google__Rpc__ErrorInfo__MetadataEntry *entry = &metadata->entries[metadata->count];
+  google__rpc__error_info__metadata_entry__init(entry);
+  entry->key = mutable(key);
+  entry->value = mutable(value);
+  metadata->list[metadata->count++] = entry;
+}
+
 static void add_error_info(struct packer *packer, struct jg_status status) {
-  char texts[REVISION_COUNT][24];
-  Google__Rpc__ErrorInfo__MetadataEntry entries[REVISION_COUNT];
-  Google__Rpc__ErrorInfo__MetadataEntry *list[REVISION_COUNT];
+  char oldest[24];
+  char newest[24];
+  struct metadata metadata = {.count = 0};
   Google__Rpc__ErrorInfo info = GOOGLE__RPC__ERROR_INFO__INIT;
   info.reason = mutable(jg_reason_name(status.reason));
   info.domain = mutable(JG_GRPC_DETAILS_DOMAIN);
   if (status.reason == JG_REASON_HISTORY_LOST && status.details != NULL) {
-    int64_t revisions[REVISION_COUNT] = {status.details->oldest_revision, status.details->newest_revision};
-    for (size_t i = 0; i < REVISION_COUNT; i++) {
-      (void)snprintf(texts[i], sizeof(texts[i]), "%" PRId64, revisions[i]);  // 20 characters at most.
-      google__rpc__error_info__metadata_entry__init(&entries[i]);
-      entries[i].key = mutable(i == 0 ? KEY_OLDEST : KEY_NEWEST);
-      entries[i].value = texts[i];
-      list[i] = &entries[i];
-    }
-    info.metadata = list;
-    info.n_metadata = REVISION_COUNT;
+    // 20 characters at most.
+    (void)snprintf(oldest, sizeof(oldest), "%" PRId64, status.details->oldest_revision);
+    (void)snprintf(newest, sizeof(newest), "%" PRId64, status.details->newest_revision);
+    add_entry(&metadata, KEY_OLDEST, oldest);
+    add_entry(&metadata, KEY_NEWEST, newest);
   }
+  if (status.details != NULL && status.details->resume_token != NULL) {
+    add_entry(&metadata, KEY_TOKEN, status.details->resume_token);
+  }
+  info.metadata = metadata.list;
+  info.n_metadata = metadata.count;
   add(packer, TYPE_PREFIX "google.rpc.ErrorInfo", &info.base);
 }
 
@@ -169,7 +186,9 @@ static void read_error_info(const Google__Rpc__ErrorInfo *info, struct jg_status
     bool oldest = strcmp(info->metadata[i]->key, KEY_OLDEST) == 0;
     bool newest = strcmp(info->metadata[i]->key, KEY_NEWEST) == 0;
     int64_t revision = 0;
-    if ((oldest || newest) && jg_parse_i64(value, &revision)) {
+    if (strcmp(info->metadata[i]->key, KEY_TOKEN) == 0) {
+      details->resume_token = info->metadata[i]->value;
+    } else if ((oldest || newest) && jg_parse_i64(value, &revision)) {
       *(oldest ? &details->oldest_revision : &details->newest_revision) = revision;
     }
   }

@@ -51,7 +51,8 @@ static void keeps_all_details_together(void **state) {
                                       .violation_count = 2,
                                       .retry_delay_ms = 61001,
                                       .oldest_revision = -1,
-                                      .newest_revision = INT64_MAX};
+                                      .newest_revision = INT64_MAX,
+                                      .resume_token = "AgB"};
   struct jg_status status = {JG_OUT_OF_RANGE, JG_REASON_HISTORY_LOST, "gone", &details};
   struct jg_status back = round_trip(status, *state);
   assert_int_equal(back.reason, JG_REASON_HISTORY_LOST);
@@ -62,6 +63,7 @@ static void keeps_all_details_together(void **state) {
   assert_int_equal(back.details->retry_delay_ms, 61001);
   assert_int_equal(back.details->oldest_revision, -1);
   assert_int_equal(back.details->newest_revision, INT64_MAX);
+  assert_string_equal(back.details->resume_token, "AgB");
 }
 
 static void leaves_out_what_does_not_fit(void **state) {
