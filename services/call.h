@@ -36,6 +36,7 @@ struct jg_app {
   struct jg_metrics *metrics;
   const struct jg_json_style *json_style;             /* of the JSON form of cached entities */
   const struct jg_virtual_statuses *virtual_statuses; /* services/jobs/virtual_status.h; NULL: none */
+  bool fold_case;                                     /* filters and orders take strings without case (statement 37) */
 };
 
 /* The caller. Without authentication: the default tenant. */
@@ -93,8 +94,8 @@ struct jg_call {
   size_t response_bytes_max; /* lists stop before it (JG_LIMIT_RESPONSE_BYTES); 0: no such limit (REST) */
 
   ProtobufCMessage *request; /* decoded, of method->request; NULL for client streams */
-  /* Writes whose job or entity came as JSON: which of its members stood there (bit i: member i). Else has_present is false and the
-   * update_mask or the filled members tell. */
+  /* Writes whose job or entity came as JSON: which of its members stood there (bit i: member i). Else has_present is false and
+   * the update_mask or the filled members tell. */
   bool has_present;
   uint64_t present;
 

@@ -189,6 +189,34 @@ static void test_filters_and_orders(void **state) {
   jg_test_must_put(app, ID, "{\"suggested_date_start\":\"2026-03-14\"}");
   (void)jg_test_must_post(app, JG_TEST_JOB("," SUGGESTED "," USER "," START));
   Jobgate__V1__ListJobPlanningsRequest request = JOBGATE__V1__LIST_JOB_PLANNINGS_REQUEST__INIT;
+  static const struct {
+    const char *filter;
+    int total;
+  } filters[] = {
+      {"", 4},
+      {"jobs_id eq " ID, 3},
+      {"'" ID "' eq jobs_id", 3},
+      {"jobs_id eq " ID " and jobs_id eq " NOBODY, 0},
+      {"jobs_id eq " NOBODY " or jobs_id eq " ID, 3},
+      {"not (jobs_id eq " ID ")", 1},
+      {"jobs_id eq " ID " and (date_start gt 2026-03-05 and true)", 2},
+      {"jobs_id eq user_id", 0},
+      {"user_id eq " ID, 0},
+  };
+  for (size_t i = 0; i < JG_COUNT(filters); i++) {
+    request.filter = (char *)filters[i].filter;
+    request.count = true;
+    struct jg_test_call *call = jg_test_call_create(app);
+    jg_test_call_run(call, jg_plannings_list, &request.base);
+    if (response_of(call)->total_size != filters[i].total) {
+      fail_msg("%s: %d", filters[i].filter, (int)response_of(call)->total_size);
+    }
+    jg_test_call_destroy(call);
+  }
+  request.filter = (char *)"nope eq 1";
+  struct jg_test_call *refused = jg_test_call_create(app);
+  jg_test_call_run(refused, jg_plannings_list, &request.base);
+  jg_test_assert_fails(refused, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "filter");
   request.filter = (char *)"jobs_id eq " ID " and date_start gt 2026-03-05";
   request.order_by = (char *)"date_start desc";
   request.page_size = 1;
