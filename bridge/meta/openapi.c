@@ -83,6 +83,18 @@ static void add_parameters(const struct jg_meta_operation *operation, struct jg_
   jg_buf_append_char(out, ']');
 }
 
+/* A body that is accepted as it stands by a server that has no jobs yet; NULL: none. */
+static const char *example_of(const struct jg_meta_operation *operation) {
+  if (operation->entity->kind == JG_KIND_JOB && operation->body == JG_META_BODY_NEW) {
+    return "{\"name\":\"Yearly maintenance\",\"project\":{\"reference_back_office\":\"P-1\",\"name\":\"Lift 1\"},"
+           "\"job_type\":{\"code\":\"SERVICE\"},\"job_status_code\":\"Open\"}";
+  }
+  if (operation->entity->kind == JG_KIND_JOB && operation->body == JG_META_BODY_CHANGED) {
+    return "{\"description\":\"Ring twice.\",\"working_sequence\":2}";
+  }
+  return NULL;
+}
+
 static void add_body(const struct jg_meta_operation *operation, struct jg_buf *out) {
   if (operation->body == JG_META_BODY_NONE) {
     return;
@@ -97,7 +109,12 @@ static void add_body(const struct jg_meta_operation *operation, struct jg_buf *o
   } else {
     jg_meta_json_reference("schemas", operation->body == JG_META_BODY_NEW ? "new_" : "", operation->entity->name, out);
   }
-  jg_buf_append_str(out, JG_STR("}}}}"));
+  jg_buf_append_char(out, '}');
+  const char *example = example_of(operation);
+  if (example != NULL) {
+    jg_meta_json_raw("example", example, out);
+  }
+  jg_buf_append_str(out, JG_STR("}}}"));
 }
 
 static void add_tags(struct jg_str set, struct jg_buf *out) {
