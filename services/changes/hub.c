@@ -222,6 +222,10 @@ static int64_t idle_ns(struct jg_hub *hub) {
 
 /* Idle streams are told to go, or tried again. */
 static void go_over_views(struct jg_hub *hub, struct jg_hub_tail *tail, bool draining) {
+  bool parked = atomic_exchange_explicit(&tail->parked, false, memory_order_relaxed);  // see the member
+  if (!draining && !parked) {
+    return;
+  }
   jg_hub_lock(&hub->mutex);
   struct jg_hub_view *views = tail->views;
   jg_hub_unlock(&hub->mutex);
@@ -281,11 +285,12 @@ static void *run(void *data) {
       abandon_pages(hub);
       return NULL;
     }
-    if (emptied) {
-      jg_hub_reap(hub);
-    }
     int64_t now = jg_clock_mono_ns(hub->options.clock);
     bool poll = !woken || now - hub->polled_ns >= JG_HUB_POLL_NS;
+    if (poll && emptied) {
+      // Not at once: it goes over all views, and clients often go together.
+      jg_hub_reap(hub);
+    }
     if (poll) {
       hub->polled_ns = now;
       jg_hub_give_turns(hub);

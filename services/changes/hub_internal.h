@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "services/changes/hub.h"
+#include "services/changes/index.h"
 #include "services/changes/penalty.h"
 #include "services/changes/ring.h"
 #include "services/changes/timers.h"
@@ -39,15 +40,23 @@ struct jg_hub_view {
   struct jg_hub_view *next; /* constant once linked, but for the tail thread */
   struct jg_hub_tail *tail;
   struct jg_view_key key;
-  struct jg_view *shown; /* owned; the key borrows it */
-  size_t streams;        /* hub->mutex */
+  struct jg_view *shown;    /* owned; the key borrows it */
+  size_t streams;           /* hub->mutex */
+  struct jg_hub_view *same; /* hub->mutex: the next one in its bucket of tail->table */
+  struct jg_hub_view
+      *new_next; /* of tail->newcomers; written under hub->mutex by the tail thread or before it is linked */
 
   /* The tail thread's, or the reader's while a page is out. */
-  bool fed;                /* that page is encoded for it */
-  struct jg_batches fresh; /* and so */
+  struct jg_index_item item;        /* its place in tail->index, once it is listed */
+  bool touched;                     /* that page has something for it, or could not be sifted for it */
+  bool failed;                      /* the latter */
+  struct jg_hub_view *touched_next; /* of the page */
+  struct jg_picks picks;            /* in that page's arena */
+  struct jg_batches fresh;          /* and so */
 
   pthread_mutex_t mutex; /* guards what follows */
-  struct jg_ring ring;
+  bool listed;           /* pages are sifted for it: what the tail has read and did not bring shows it nothing */
+  struct jg_ring ring;   /* its `through` may lag: jg_hub_catch_up */
   struct jg_hub_stream *idle_first, *idle_last;
   size_t idle_count;
   bool parked; /* an idle stream could not read the log: the poll tries it again */
@@ -58,8 +67,15 @@ struct jg_hub_tail {
   struct jg_hub_tail *next; /* as a view's */
   int64_t tenant;
   struct jg_uuid epoch;
-  struct jg_hub_view *views; /* hub->mutex */
-  int64_t through; /* hub->mutex: the views' rings know everything up to here; the tail thread alone moves it */
+  /* hub->mutex: all its views, the same by hash, and those that no page is sifted for yet. */
+  struct jg_hub_view *views, *newcomers;
+  struct jg_hub_view **table;
+  size_t table_size, view_count;
+  /* The rings of listed views know everything up to here. The tail thread alone moves it, under hub->mutex, after it has given
+   * the views what they show up to there: release and acquire, for jg_hub_catch_up. */
+  _Atomic int64_t through;
+  _Atomic bool parked;      /* one of its views is; relaxed, the poll comes again */
+  struct jg_index *index;   /* tail thread, or the reader while a page is out: the listed views */
   struct jg_hub_page *page; /* tail thread: the read that is out, or NULL */
   bool again;               /* tail thread: there may be more than that page brings */
 };
@@ -206,6 +222,11 @@ int64_t jg_hub_retry_delay_ms(struct jg_hub *hub);
 void jg_hub_attach(struct jg_hub *hub, struct jg_hub_stream *stream, const struct jg_view_key *key, int64_t newest);
 /* Undoes attach, if it was, before the call ends. */
 void jg_hub_detach(struct jg_hub *hub, struct jg_hub_stream *stream);
+/* Takes new views into what the next page is sifted for. On the tail thread, while no page is out. */
+void jg_hub_list_views(struct jg_hub *hub, struct jg_hub_tail *tail);
+/* Moves the ring of a listed view over what the tail has read and that shows it nothing: pages cost the views that they show
+ * something, not all. Under view->mutex. */
+void jg_hub_catch_up(struct jg_hub_view *view);
 /* On the tail thread, or after its end: frees views and tails that nobody uses. */
 void jg_hub_reap(struct jg_hub *hub);
 

@@ -41,10 +41,12 @@ struct jg_status jg_sift_init(struct jg_sift *sift, const struct jg_sift_options
     sift->request_ends[i - 1] = end;
   }
   jg_arena_init(&sift->scratch, SCRATCH_BYTES_MAX);
+  jg_arena_init(&sift->value, SCRATCH_BYTES_MAX);
   return JG_STATUS_OK;
 }
 
 void jg_sift_done(struct jg_sift *sift) {
+  jg_arena_done(&sift->value);
   jg_arena_done(&sift->scratch);
 }
 
@@ -162,6 +164,18 @@ struct jg_status jg_sift_pick(struct jg_sift *sift, const struct jg_view *view, 
                                                     : JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_LEFT;
   }
   return append(sift, picks, &pick);
+}
+
+struct jg_status jg_sift_value(struct jg_sift *sift, size_t index, bool is_before, const struct jg_sift_key *key,
+                               struct jg_filter_value *ret_value, bool *ret_there) {
+  const struct jg_parts *parts = NULL;
+  JG_RETURN_IF_ERROR(side_of(sift, index, is_before, key->relations, &parts));
+  *ret_there = parts != NULL;
+  if (parts == NULL) {
+    return JG_STATUS_OK;
+  }
+  jg_arena_reset(&sift->value);
+  return jg_filter_keys(key->program, parts, &sift->value, ret_value);
 }
 
 struct jg_status jg_sift_pick_all(struct jg_sift *sift, const struct jg_view *view, struct jg_picks *picks) {

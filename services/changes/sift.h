@@ -35,6 +35,7 @@ struct jg_sift {
   const struct jg_changes *changes;
   struct jg_arena *arena;           /* the page's */
   struct jg_arena scratch;          /* of one run of a filter */
+  struct jg_arena value;            /* of the last value read */
   struct jg_sift_side *before;      /* by change */
   struct jg_sift_side *after;       /* by change */
   const struct jg_parts **expanded; /* by change; NULL: not yet */
@@ -57,6 +58,16 @@ void jg_sift_done(struct jg_sift *sift);
  * them, are the page's. */
 JG_MUST_CHECK struct jg_status jg_sift_pick(struct jg_sift *sift, const struct jg_view *view, size_t index,
                                             struct jg_picks *picks);
+/* How a value that jobs are filed under is read: the program of an order of one key, and the relations that it reads. */
+struct jg_sift_key {
+  const struct jg_filter_program *program;
+  uint32_t relations;
+};
+/* That value of the job before or after the change; *ret_there: false: there is no job on that side. It is good until the
+ * next one is read. */
+JG_MUST_CHECK struct jg_status jg_sift_value(struct jg_sift *sift, size_t index, bool is_before,
+                                             const struct jg_sift_key *key, struct jg_filter_value *ret_value,
+                                             bool *ret_there);
 /* Every change of the page. */
 JG_MUST_CHECK struct jg_status jg_sift_pick_all(struct jg_sift *sift, const struct jg_view *view,
                                                 struct jg_picks *picks);

@@ -36,6 +36,7 @@ void jg_hub_go_idle(struct jg_hub_stream *stream) {
 void jg_hub_park(struct jg_hub_stream *stream) {
   jg_hub_go_idle(stream);
   stream->view->parked = true;
+  atomic_store_explicit(&stream->view->tail->parked, true, memory_order_relaxed);  // see the member
 }
 
 static bool is_cancelled(struct jg_hub_stream *stream) {
@@ -51,6 +52,7 @@ void jg_hub_step_end(struct jg_hub_stream *stream, struct jg_status status, stru
 
 /* Everything known was sent: what shows nothing to this view counts as sent. */
 static void settle(struct jg_hub_stream *stream) {
+  jg_hub_catch_up(stream->view);
   const struct jg_ring *ring = &stream->view->ring;
   if (stream->phase == JG_HUB_LIVE && jg_ring_at_tip(ring, stream->cursor) && stream->cursor <= ring->through) {
     stream->cursor = ring->through;

@@ -13,13 +13,14 @@
 #define BUSY_RETRY_NS INT64_C(1000000000)
 
 /* One read of the log, and what came of it. It runs on a reader; the tail thread goes on meanwhile, so that bookmarks and
- * drains do not wait for it. While it is out, its tail's views stay (reap), and `fed` and `fresh` of them are the reader's. */
+ * drains do not wait for it. While it is out, its tail's views stay (reap), and what a page brings them is the reader's. */
 struct jg_hub_page {
   struct jg_store_read read;
   struct jg_hub *hub;
   struct jg_hub_tail *tail;
-  struct jg_hub_view *views; /* those that are fed */
-  bool state_only;           /* read where the log ends, not its changes */
+  struct jg_hub_view *touched; /* the views that it matters to */
+  bool state_only;             /* read where the log ends, not its changes */
+  struct jg_sift sift;         /* while it is read */
   struct jg_arena arena;
   struct jg_status status;
   int64_t through;
@@ -28,14 +29,21 @@ struct jg_hub_page {
   bool done; /* hub->wake_mutex */
 };
 
+static void untouch(struct jg_hub_view *view) {
+  view->touched = false;
+  view->failed = false;
+  view->picks = (struct jg_picks){0};
+  view->fresh = (struct jg_batches){0};
+}
+
 static void drop_fresh(struct jg_hub_page *page) {
-  for (struct jg_hub_view *view = page->views; view != NULL; view = view->next) {
+  for (struct jg_hub_view *view = page->touched; view != NULL; view = view->touched_next) {
     for (size_t i = 0; i < view->fresh.count; i++) {
       jg_bytes_unref(view->fresh.items[i].bytes);
     }
-    view->fresh = (struct jg_batches){0};
-    view->fed = false;
+    untouch(view);
   }
+  page->touched = NULL;
 }
 
 static struct jg_status read_state(struct jg_txn *txn, struct jg_hub_page *page) {
@@ -45,25 +53,59 @@ static struct jg_status read_state(struct jg_txn *txn, struct jg_hub_page *page)
   return JG_STATUS_OK;
 }
 
-/* Encodes what the view shows of a page. A filter that fails is its view's own matter: the view stays unfed, so that its streams
- * read the log and end with that status. */
-static struct jg_status feed(struct jg_hub_page *page, struct jg_sift *sift, struct jg_txn *txn,
-                             struct jg_hub_view *view) {
-  const struct jg_batch_source source = {.key = &view->key, .expander = page->hub->options.expander, .txn = txn};
-  struct jg_picks picks = {0};
-  struct jg_status status = jg_sift_pick_all(sift, view->key.view, &picks);
-  if (status.code == JG_INVALID_ARGUMENT) {
+/* A change may matter to the view. A filter that fails is its view's own matter: the view is not fed, so that its streams read
+ * the log and end with that status. */
+static struct jg_status offer(struct jg_index_item *item, size_t change, void *data) {
+  struct jg_hub_page *page = data;
+  struct jg_hub_view *view = (struct jg_hub_view *)(void *)((char *)item - offsetof(struct jg_hub_view, item));
+  if (view->failed) {
     return JG_STATUS_OK;
   }
-  JG_RETURN_IF_ERROR(status);
-  JG_RETURN_IF_ERROR(jg_batch_encode_picks(&source, sift, &picks, page->tail->through, &view->fresh));
-  view->fed = true;
+  struct jg_status status = jg_sift_pick(&page->sift, item->view, change, &view->picks);
+  view->failed = status.code == JG_INVALID_ARGUMENT;
+  if (!view->touched && (view->failed || view->picks.count > 0)) {
+    view->touched = true;
+    view->touched_next = page->touched;
+    page->touched = view;
+  }
+  return view->failed ? JG_STATUS_OK : status;
+}
+
+/* Finds out what which view shows of a page: each view that has to be asked about every change, the others about what the index
+ * finds for them. */
+static struct jg_status sift_page(struct jg_hub_page *page) {
+  struct jg_index *index = page->tail->index;
+  const struct jg_changes *changes = page->sift.changes;
+  for (size_t i = 0; i < changes->count; i++) {
+    if (changes->items[i].kind == JG_KIND_JOB) {
+      for (struct jg_index_item *item = jg_index_unfiled(index); item != NULL; item = item->after) {
+        JG_RETURN_IF_ERROR(offer(item, i, page));
+      }
+      JG_RETURN_IF_ERROR(jg_index_search(index, &page->sift, i, offer, page));
+    } else {
+      for (struct jg_index_item *item = jg_index_entities(index); item != NULL; item = item->entity_after) {
+        JG_RETURN_IF_ERROR(offer(item, i, page));
+      }
+    }
+  }
+  return JG_STATUS_OK;
+}
+
+static struct jg_status encode_page(struct jg_hub_page *page, int64_t after) {
+  JG_RETURN_IF_ERROR(sift_page(page));
+  for (struct jg_hub_view *view = page->touched; view != NULL; view = view->touched_next) {
+    const struct jg_batch_source source = {
+        .key = &view->key, .expander = page->sift.options.expander, .txn = page->sift.options.txn};
+    if (!view->failed) {
+      JG_RETURN_IF_ERROR(jg_batch_encode_picks(&source, &page->sift, &view->picks, after, &view->fresh));
+    }
+  }
   return JG_STATUS_OK;
 }
 
 static struct jg_status read_changes(struct jg_txn *txn, struct jg_hub_page *page) {
   struct jg_changes changes;
-  int64_t after = page->tail->through;
+  int64_t after = atomic_load_explicit(&page->tail->through, memory_order_relaxed);  // it stands while a page is out
   JG_RETURN_IF_ERROR(jg_txn_changes(txn, after, JG_HUB_PAGE_COUNT, JG_HUB_PAGE_BYTES, &page->arena, &changes));
   page->count = changes.count;
   page->through = changes.through_revision;
@@ -73,13 +115,9 @@ static struct jg_status read_changes(struct jg_txn *txn, struct jg_hub_page *pag
   page->commit_ticks = changes.items[changes.count - 1].commit_ticks;
   const struct jg_sift_options options = {
       .expander = page->hub->options.expander, .txn = txn, .tenant = page->tail->tenant};
-  struct jg_sift sift;
-  JG_RETURN_IF_ERROR(jg_sift_init(&sift, &options, &changes, &page->arena));
-  struct jg_status status = JG_STATUS_OK;
-  for (struct jg_hub_view *view = page->views; view != NULL && jg_status_ok(status); view = view->next) {
-    status = feed(page, &sift, txn, view);
-  }
-  jg_sift_done(&sift);
+  JG_RETURN_IF_ERROR(jg_sift_init(&page->sift, &options, &changes, &page->arena));
+  struct jg_status status = encode_page(page, after);
+  jg_sift_done(&page->sift);
   return status;
 }
 
@@ -106,9 +144,7 @@ static void start_page(struct jg_hub *hub, struct jg_hub_tail *tail, bool state_
   page->state_only = state_only;
   page->read = (struct jg_store_read){.tenant = tail->tenant, .run = read_page, .data = page, .urgent = true};
   jg_arena_init(&page->arena, JG_HUB_PAGE_ARENA_BYTES);
-  jg_hub_lock(&hub->mutex);
-  page->views = tail->views;
-  jg_hub_unlock(&hub->mutex);
+  jg_hub_list_views(hub, tail);
   tail->page = page;
   tail->again = false;
   jg_metric_add(hub->metrics.pages, 1);
@@ -142,27 +178,64 @@ static void shrink_rings(struct jg_hub *hub) {
   jg_metric_set(hub->metrics.ring_bytes, (int64_t)hub->budget.bytes);
 }
 
-/* Puts a page into the rings. A view that it was not encoded for, because it is new or the page could not be read, begins
- * behind it: its streams read what is missing themselves (H3). Returns how many streams moved. */
+/* The view begins behind the page, which it was not sifted for, because it is new or the page could not be read: its streams read
+ * what is missing themselves (H3). */
+static void restart(struct jg_hub *hub, struct jg_hub_view *view, int64_t through) {
+  jg_hub_lock(&view->mutex);
+  jg_ring_restart(&view->ring, &hub->budget, through);
+  jg_hub_unlock(&view->mutex);
+}
+
+static void append_fresh(struct jg_hub *hub, struct jg_hub_view *view, int64_t through) {
+  jg_hub_lock(&view->mutex);
+  jg_hub_catch_up(view);
+  for (size_t i = 0; i < view->fresh.count; i++) {
+    jg_ring_append(&view->ring, &hub->budget, &view->fresh.items[i]);
+  }
+  jg_ring_pass(&view->ring, through);
+  jg_hub_unlock(&view->mutex);
+}
+
+/* Puts a page into the rings of the views that it touches; then the others may pass over it. Returns how many streams moved. */
 static size_t publish(struct jg_hub_page *page) {
   struct jg_hub *hub = page->hub;
-  jg_hub_lock(&hub->mutex);
-  page->tail->through = page->through;
-  struct jg_hub_view *views = page->tail->views;
-  for (struct jg_hub_view *view = views; view != NULL; view = view->next) {
-    jg_hub_lock(&view->mutex);
-    if (view->fed) {
-      for (size_t i = 0; i < view->fresh.count; i++) {
-        jg_ring_append(&view->ring, &hub->budget, &view->fresh.items[i]);
-      }
-      jg_ring_pass(&view->ring, page->through);
+  struct jg_hub_tail *tail = page->tail;
+  for (struct jg_hub_view *view = page->touched; view != NULL; view = view->touched_next) {
+    if (view->failed) {
+      restart(hub, view, page->through);
     } else {
-      jg_ring_restart(&view->ring, &hub->budget, page->through);
+      append_fresh(hub, view, page->through);
     }
-    jg_hub_unlock(&view->mutex);
-    view->fresh = (struct jg_batches){0};
-    view->fed = false;
+    untouch(view);
   }
+  jg_hub_lock(&hub->mutex);
+  struct jg_hub_view *newcomers = tail->newcomers;
+  for (struct jg_hub_view *view = newcomers; view != NULL; view = view->new_next) {
+    restart(hub, view, page->through);
+  }
+  atomic_store_explicit(&tail->through, page->through, memory_order_release);
+  jg_hub_unlock(&hub->mutex);
+  shrink_rings(hub);
+  size_t moved = 0;
+  for (struct jg_hub_view *view = page->touched; view != NULL; view = view->touched_next) {
+    moved += jg_hub_fan_out(hub, view);
+  }
+  for (struct jg_hub_view *view = newcomers; view != NULL; view = view->new_next) {
+    moved += jg_hub_fan_out(hub, view);
+  }
+  return moved;
+}
+
+/* The tail goes to the end of the log without what is between. */
+static size_t skip_to(struct jg_hub_page *page) {
+  struct jg_hub *hub = page->hub;
+  struct jg_hub_tail *tail = page->tail;
+  jg_hub_lock(&hub->mutex);
+  struct jg_hub_view *views = tail->views;
+  for (struct jg_hub_view *view = views; view != NULL; view = view->next) {
+    restart(hub, view, page->through);
+  }
+  atomic_store_explicit(&tail->through, page->through, memory_order_release);
   jg_hub_unlock(&hub->mutex);
   shrink_rings(hub);
   size_t moved = 0;
@@ -195,7 +268,7 @@ static void take_failure(struct jg_hub_page *page) {
     hub->failing = true;
     jg_log(hub->options.log, JG_LOG_WARN, "watch_tail_failed", JG_LOG_C("code", jg_code_name(page->status.code)),
            JG_LOG_C("reason", jg_reason_name(page->status.reason)), JG_LOG_I("tenant", tail->tenant),
-           JG_LOG_I("revision", tail->through));
+           JG_LOG_I("revision", atomic_load_explicit(&tail->through, memory_order_relaxed)));
   }
   bool passing = page->status.code == JG_UNAVAILABLE || page->status.code == JG_DEADLINE_EXCEEDED;
   bool skip = !passing && !page->state_only;
@@ -215,7 +288,7 @@ static void take_page(struct jg_hub_page *page) {
   }
   size_t moved = 0;
   if (page->state_only) {
-    moved = publish(page);
+    moved = skip_to(page);
   } else {
     hub->failing = false;
     if (page->count > 0) {

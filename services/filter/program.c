@@ -123,17 +123,7 @@ static struct jg_status emit_member(struct compiler *compiler, const struct jg_f
 }
 
 static void emit_literal(struct compiler *compiler, const struct jg_filter *node) {
-  struct jg_filter_value *literal = &emit(compiler, JG_PROGRAM_LITERAL)->literal;
-  literal->type = node->type;
-  if (node->type == JG_VALUE_STRING) {
-    literal->string = node->string;
-  } else if (node->type == JG_VALUE_GUID) {
-    literal->uuid = node->uuid;
-  } else if (node->type == JG_VALUE_DECIMAL) {
-    literal->decimal = node->decimal;
-  } else {
-    literal->integer = node->integer;
-  }
+  emit(compiler, JG_PROGRAM_LITERAL)->literal = jg_filter_literal_value(node);
 }
 
 /* The collection of any or all, and where its items come. */

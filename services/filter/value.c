@@ -6,6 +6,21 @@
 #include "base/utf8.h"
 #include "proto/codec/date.h"
 
+struct jg_filter_value jg_filter_literal_value(const struct jg_filter *literal) {
+  JG_ASSERT(literal->kind == JG_FILTER_LITERAL);
+  struct jg_filter_value value = {.type = literal->type};
+  if (literal->type == JG_VALUE_STRING) {
+    value.string = literal->string;
+  } else if (literal->type == JG_VALUE_GUID) {
+    value.uuid = literal->uuid;
+  } else if (literal->type == JG_VALUE_DECIMAL) {
+    value.decimal = literal->decimal;
+  } else {
+    value.integer = literal->integer;
+  }
+  return value;
+}
+
 static double number_of(const struct jg_filter_value *value) {
   return value->type == JG_VALUE_DECIMAL ? value->decimal : (double)value->integer;
 }

@@ -16,6 +16,9 @@ struct jg_filter_value {
   };
 };
 
+/* What a literal stands for; its string is borrowed. */
+struct jg_filter_value jg_filter_literal_value(const struct jg_filter *literal);
+
 /* <0, 0, >0. Null comes first; numbers of both types compare as numbers; else both are of one type. */
 int jg_filter_compare_values(const struct jg_filter_value *a, const struct jg_filter_value *b);
 /* Two rows of keys in the order's sense: a descending key is turned around, nulls included. */
