@@ -79,6 +79,11 @@ static const struct jg_option serve_options[] = {
      .help = "entities in REST answers"},
     {.name = "escape", .type = JG_OPTION_CHOICE, .value = "json", .choices = "json|odata", .help = "JSON escaping"},
     {.name = "date-style", .type = JG_OPTION_CHOICE, .value = "offset", .choices = "offset|z", .help = "JSON dates"},
+    {.name = "cors-origins",
+     .type = JG_OPTION_TEXT,
+     .value = "",
+     .metavar = "ORIGIN,...",
+     .help = "origins whose pages may call REST in a browser; \"*\": all"},
     {.name = "page-size",
      .type = JG_OPTION_INTEGER,
      .value = "100",
@@ -171,6 +176,11 @@ static struct jg_status check_exposure(struct server *server) {
   }
   JG_RETURN_IF_ERROR(jg_networks_parse("trusted-proxies", text(server, "trusted-proxies"), server->arena,
                                        &server->trusted_proxies, &server->trusted_proxy_count));
+  struct jg_str origins = text(server, "cors-origins");
+  if (origins.len > 0 && !jg_rest_cors_origins_valid(origins)) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                          "--cors-origins must be * or a list of http[s]://host[:port], lower case");
+  }
   struct jg_status cache = jg_cache_check_url(text(server, "cache"), server->arena);
   return jg_status_ok(cache) ? cache
                              : jg_status_printf(server->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
@@ -231,6 +241,7 @@ static struct jg_status open_http(struct server *server) {
       .trusted_proxy_count = server->trusted_proxy_count,
       .page_size = (size_t)jg_options_integer(server->options, "page-size"),
       .embed = is(server, "embed", "all"),
+      .cors_origins = text(server, "cors-origins"),
       .identity = server->identity,
       .tenant = server->app.tenant,
   };

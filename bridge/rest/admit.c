@@ -30,6 +30,9 @@ static bool is_answered(struct jg_rest *rest, struct jg_http_request *request, s
 
 void jg_rest_handle(struct jg_http_request *request, void *data) {
   struct jg_rest *rest = data;
+  if (jg_rest_cors(rest, request)) {
+    return;
+  }
   if (rest->identity == NULL) {
     jg_rest_admitted(request, rest);
     return;

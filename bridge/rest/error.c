@@ -10,7 +10,13 @@
 #define ERROR_BYTES_MAX (6 * MESSAGE_BYTES_MAX + 1024)
 /* The methods name members of their requests; a REST caller knows them by other names, and its body is the job itself. */
 #define JOB_PREFIX "job."
-static const struct { const char *member, *option; } option_names[] = {{"page_token", "$skiptoken"}, {"skip", "$skip"}};
+static const struct {
+  const char *member, *option;
+} option_names[] = {{"page_token", "$skiptoken"},
+                    {"skip", "$skip"},
+                    {"heartbeat_interval", "heartbeat"},
+                    {"coalesce_window", "coalesce"},
+                    {"read_mask", "$select"}};
 
 void jg_rest_add_header(struct jg_rest_headers *headers, struct jg_str name, struct jg_str value) {
   JG_ASSERT(headers->count < JG_REST_HEADERS_MAX);

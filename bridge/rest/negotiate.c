@@ -62,9 +62,7 @@ static void raise(int *best, int q) {
   *best = *best > q ? *best : q;
 }
 
-static void take_range(struct jg_str range, struct accepted *accepted) {
-  struct jg_str parameters = range;
-  struct jg_str type = next_piece(&parameters, ';');
+static int range_quality(struct jg_str parameters) {
   int q = 1000;
   for (struct jg_str piece; (piece = next_piece(&parameters, ';')).data != NULL;) {
     struct jg_str value;
@@ -72,6 +70,13 @@ static void take_range(struct jg_str range, struct accepted *accepted) {
       q = quality(value);
     }
   }
+  return q;
+}
+
+static void take_range(struct jg_str range, struct accepted *accepted) {
+  struct jg_str parameters = range;
+  struct jg_str type = next_piece(&parameters, ';');
+  int q = range_quality(parameters);
   if (jg_str_equal_nocase(type, JG_STR("application/json"))) {
     raise(&accepted->json, q);
   } else if (jg_str_equal_nocase(type, JG_STR("text/json"))) {
@@ -111,6 +116,30 @@ int jg_rest_check_accept(const struct jg_http_request *request, struct jg_rest_w
   }
   *ret_message = "only JSON is served: Accept must allow application/json";
   return 406;
+}
+
+int jg_rest_quality(const struct jg_http_request *request, struct jg_str type, struct jg_str subtype) {
+  int best = -1;
+  size_t best_exactness = 0;
+  struct jg_str name = JG_STR("accept");
+  for (size_t i = 0; (i = jg_http_header_next(request, name, i)) < request->header_count; i++) {
+    struct jg_str rest = request->headers[i].value;
+    for (struct jg_str range; (range = next_piece(&rest, ',')).data != NULL;) {
+      struct jg_str parameters = range, below;
+      struct jg_str above = jg_str_cut(next_piece(&parameters, ';'), '/', &below);
+      bool all = jg_str_equal(above, JG_STR("*")) && jg_str_equal(below, JG_STR("*"));
+      bool of_type = jg_str_equal_nocase(above, type);
+      bool exact = of_type && jg_str_equal_nocase(below, subtype);
+      of_type = of_type && jg_str_equal(below, JG_STR("*"));
+      size_t exactness = exact ? 3 : of_type ? 2 : all ? 1 : 0;
+      int q = range_quality(parameters);
+      if (exactness > best_exactness || (exactness != 0 && exactness == best_exactness && q > best)) {
+        best = q;
+        best_exactness = exactness;
+      }
+    }
+  }
+  return best;
 }
 
 /* The quality of each coding, of "identity" and of "*"; -1: not there. */

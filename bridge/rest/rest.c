@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "bridge/odata/percent.h"
+#include "bridge/rest/changes_internal.h"
 #include "bridge/rest/rest_internal.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -59,19 +60,28 @@ bool jg_rest_public_url_valid(struct jg_str public_url) {
   return scheme != 0 && public_url.len < 1024 && jg_http_host_valid(host) && jg_rest_path_valid(path);
 }
 
+/* data NULL of an empty one. */
+static struct jg_str copy_text(struct jg_str text) {
+  if (text.len == 0) {
+    return JG_STR_NONE;
+  }
+  char *copy = jg_alloc(text.len);
+  memcpy(copy, text.data, text.len);
+  return jg_str_make(copy, text.len);
+}
+
 struct jg_rest *jg_rest_create(const struct jg_rest_options *options) {
   JG_ASSERT(options->app != NULL && options->methods != NULL && options->style != NULL);
   JG_ASSERT(options->page_size <= JG_LIMIT_PAGE_SIZE);
   JG_ASSERT(options->public_url.len == 0 || jg_rest_public_url_valid(options->public_url));
+  JG_ASSERT(options->cors_origins.len == 0 || jg_rest_cors_origins_valid(options->cors_origins));
   struct jg_rest *rest = jg_alloc_zero(1, sizeof(*rest));
   rest->app = options->app;
   rest->methods = options->methods;
   rest->style = options->style;
-  if (options->public_url.len != 0) {
-    char *copy = jg_alloc(options->public_url.len);
-    memcpy(copy, options->public_url.data, options->public_url.len);
-    rest->public_url = jg_str_make(copy, options->public_url.len);
-  }
+  rest->public_url = copy_text(options->public_url);
+  rest->cors_origins = copy_text(options->cors_origins);
+  rest->changes = jg_rest_changes_cache_create();
   const struct jg_meta_options meta = {.sets = sets, .set_count = JG_COUNT(sets), .public_url = options->public_url};
   rest->meta = jg_meta_create(&meta);
   rest->trusted_proxies = options->trusted_proxies;
@@ -89,7 +99,9 @@ void jg_rest_destroy(struct jg_rest *rest) {
     return;
   }
   jg_meta_destroy(rest->meta);
+  jg_rest_changes_cache_destroy(rest->changes);
   jg_free((void *)rest->public_url.data);
+  jg_free((void *)rest->cors_origins.data);
   jg_free(rest);
 }
 
@@ -164,6 +176,7 @@ static bool check_route(struct jg_rest *rest, struct jg_http_request *request, e
     case JG_REST_CHANGE:
     case JG_REST_ENTITIES:
     case JG_REST_ENTITY:
+    case JG_REST_CHANGES:
       return true;
     case JG_REST_BAD_KEY:
       refuse(rest, request, 404, "there is nothing of that key: the key in the URL is not a GUID", false);
@@ -196,7 +209,9 @@ static int check_types(const struct jg_http_request *request, struct jg_rest_pla
   // A DELETE answers without a body: there is no type to disagree about.
   if (request->method != JG_HTTP_DELETE) {
     status = jg_rest_has_one_type(plan->route) ? 0 : jg_rest_check_accept(request, &plan->wishes, ret_message);
-    status = status != 0 ? status : jg_rest_check_coding(request, &plan->wishes, ret_message);
+    // A stream is never coded: its pieces are small, and a coder holds them back.
+    bool coded = status == 0 && plan->route != JG_REST_CHANGES;
+    status = coded ? jg_rest_check_coding(request, &plan->wishes, ret_message) : status;
   }
   if (status == 0 && has_body(request)) {
     jg_rest_read_prefer(request, &plan->wishes);
@@ -234,12 +249,13 @@ static struct jg_status check_query(const struct jg_http_request *request, enum 
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                           "$top, $skip and $skiptoken apply to reading the collection alone");
   }
-  bool filtered = query->filter.data != NULL && route != JG_REST_COUNT;
+  bool filtered = query->filter.data != NULL && route != JG_REST_COUNT && route != JG_REST_CHANGES;
   if (filtered || query->orderby.data != NULL || query->has_count) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                           "$filter, $orderby and $count apply to reading the collection alone");
   }
-  if ((query->select.data != NULL || query->expand.data != NULL) && (!is_one(route) || !is_read(request))) {
+  if ((query->select.data != NULL || query->expand.data != NULL) &&
+      ((!is_one(route) && route != JG_REST_CHANGES) || !is_read(request))) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                           "$select and $expand apply to reading entities alone");
   }
@@ -286,7 +302,7 @@ static void answer_document(struct jg_rest *rest, struct jg_http_request *reques
 /* The route leads to a method. */
 static bool is_call(enum jg_rest_route route) {
   return is_set(route) || is_one(route) || route == JG_REST_PROPERTY || route == JG_REST_VALUE ||
-         route == JG_REST_COUNT || route == JG_REST_CHANGE;
+         route == JG_REST_COUNT || route == JG_REST_CHANGE || route == JG_REST_CHANGES;
 }
 
 void jg_rest_admitted(struct jg_http_request *request, void *data) {
@@ -313,6 +329,10 @@ void jg_rest_admitted(struct jg_http_request *request, void *data) {
   }
   if (!is_call(plan.route)) {
     answer_document(rest, request, &plan);
+    return;
+  }
+  if (plan.route == JG_REST_CHANGES) {
+    jg_rest_watch(rest, request, &plan);
     return;
   }
   struct jg_buf body;

@@ -25,13 +25,17 @@ struct jg_rest_options {
   bool embed;       /* embedded entities in answers (contract section 6, question 1) */
   /* Asks every caller for a credential, which names the tenant: else 401 before anything else. NULL: nobody is asked. */
   struct jg_identity_service *identity;
-  int64_t tenant;          /* of callers whom nobody asks */
+  int64_t tenant; /* of callers whom nobody asks */
+  /* Origins whose pages may read answers in a browser: "*", or "https://a.example, http://localhost:3000". Empty: none. Copied. */
+  struct jg_str cors_origins;
   int64_t call_timeout_ms; /* a call's deadline; 0: 30,000 */
 };
 
 /* False if public_url is not "http[s]://host[:port][/path]". Thread: any. */
 JG_MUST_CHECK bool jg_rest_public_url_valid(struct jg_str public_url);
-/* Never fails; public_url must be empty or valid. Thread: any. */
+/* False if cors_origins is neither "*" nor a list of origins, lower case. Thread: any. */
+JG_MUST_CHECK bool jg_rest_cors_origins_valid(struct jg_str origins);
+/* Never fails; public_url and cors_origins must be empty or valid. Thread: any. */
 struct jg_rest *jg_rest_create(const struct jg_rest_options *options);
 /* After the server that it is plugged into has stopped. NULL is allowed. */
 void jg_rest_destroy(struct jg_rest *rest);

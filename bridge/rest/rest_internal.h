@@ -25,6 +25,7 @@ enum jg_rest_route {
   JG_REST_CHANGE,   /* ChangeToVirtualStatus */
   JG_REST_ENTITIES, /* an entity set beside Jobs */
   JG_REST_ENTITY,   /* one of its entities */
+  JG_REST_CHANGES,  /* the stream of changes */
   JG_REST_ROUTE_COUNT,
   JG_REST_BAD_KEY,  /* Jobs(...) without a GUID: 404 */
   JG_REST_BAD_PATH, /* a malformed escape: 400 */
@@ -43,6 +44,8 @@ struct jg_rest_wishes {
 #define JG_REST_STATUS_MIN 200
 #define JG_REST_STATUS_COUNT 312
 
+struct jg_rest_changes_cache;
+
 struct jg_rest {
   const struct jg_app *app;
   const struct jg_method *methods;
@@ -50,7 +53,9 @@ struct jg_rest {
   struct jg_str public_url; /* owned */
   const struct jg_ip_net *trusted_proxies;
   size_t trusted_proxy_count;
-  struct jg_meta *meta; /* owned */
+  struct jg_meta *meta;                  /* owned */
+  struct jg_str cors_origins;            /* owned */
+  struct jg_rest_changes_cache *changes; /* owned */
   size_t page_size;
   bool embed;
   int64_t tenant;
@@ -60,6 +65,9 @@ struct jg_rest {
   struct jg_metric *requests[JG_REST_ROUTE_COUNT][JG_HTTP_METHOD_COUNT][JG_REST_STATUS_COUNT];
   struct jg_histogram *seconds[JG_REST_ROUTE_COUNT][JG_HTTP_METHOD_COUNT];
 };
+
+/* cors.c: adds what tells browsers, if it is set. True if the request was a browser's question, and is answered. Thread: loop. */
+bool jg_rest_cors(const struct jg_rest *rest, struct jg_http_request *request);
 
 /* admit.c asks for the caller; rest.c goes on with a request whose caller is known. Thread: loop. */
 void jg_rest_admitted(struct jg_http_request *request, void *data);
@@ -77,7 +85,7 @@ enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, 
 /* What has one media type, whatever Accept says (RFC 9110 section 12.4.1): documents of bridge/meta, and bare texts. */
 static inline bool jg_rest_has_one_type(enum jg_rest_route route) {
   return route == JG_REST_METADATA || route == JG_REST_HELP || route == JG_REST_OPENAPI || route == JG_REST_VALUE ||
-         route == JG_REST_COUNT;
+         route == JG_REST_COUNT || route == JG_REST_CHANGES;
 }
 /* The path is under /api, or nobody knows: its answers carry OData-Version. */
 bool jg_rest_is_odata(struct jg_str path);
@@ -85,6 +93,8 @@ const char *jg_rest_route_name(enum jg_rest_route route);
 
 /* negotiate.c: pure. Each returns 0, or the HTTP status of the refusal with *ret_message (static). */
 int jg_rest_check_versions(const struct jg_http_request *request, const char **ret_message);
+/* What Accept gives a media type: thousandths of the most exact range that fits it (RFC 9110 section 12.5.1); -1: none fits. */
+int jg_rest_quality(const struct jg_http_request *request, struct jg_str type, struct jg_str subtype);
 int jg_rest_check_accept(const struct jg_http_request *request, struct jg_rest_wishes *wishes,
                          const char **ret_message);
 /* Sets the coding (RFC 9110 section 12.5.3): the best quality of gzip, deflate and none; gzip, then deflate, of equals. */
@@ -201,6 +211,9 @@ struct jg_status jg_rest_out_of_memory(void);
 enum jg_method_index jg_rest_entity_method(const struct jg_http_request *request, const struct jg_rest_plan *plan);
 JG_MUST_CHECK struct jg_status jg_rest_set_entity_request(struct jg_rest_call *call, enum jg_method_index method,
                                                           const struct jg_rest_plan *plan);
+
+/* changes.c: a GET or HEAD of JG_REST_CHANGES; it answers. Thread: loop. */
+void jg_rest_watch(struct jg_rest *rest, struct jg_http_request *request, const struct jg_rest_plan *plan);
 
 /* answer.c: the end of a call. */
 struct jg_rest_call {

@@ -7,7 +7,7 @@
 
 static const char *const route_names[JG_REST_ROUTE_COUNT] = {"none",   "jobs",     "job",      "service", "metadata",
                                                              "help",   "openapi",  "property", "value",   "count",
-                                                             "change", "entities", "entity"};
+                                                             "change", "entities", "entity",   "changes"};
 
 /* Paths below /api that the contract knows and nobody has built. */
 static const struct {
@@ -75,6 +75,9 @@ static enum jg_rest_route route_of_set(const struct jg_str *segments, size_t cou
   ret_target->entity = entity;
   if (key.data == NULL && count == 2 && names(segments[1], "$count")) {
     return JG_REST_COUNT;
+  }
+  if (jobs && key.data == NULL && count == 2 && names(segments[1], "$changes")) {
+    return JG_REST_CHANGES;
   }
   if (jobs && key.data == NULL && count == 2 && names(segments[1], "ChangeToVirtualStatus")) {
     return JG_REST_CHANGE;

@@ -21,7 +21,7 @@ static struct door {
 void test_door_open(struct jg_rest_options options) {
   door.app = (struct jg_app){.clock = jg_clock_system(), .metrics = jg_metrics_create()};
   options.app = &door.app;
-  options.methods = fake_methods;
+  options.methods = options.methods != NULL ? options.methods : fake_methods;
   options.style = options.style != NULL ? options.style : &style;
   options.tenant = 7;
   door.rest = jg_rest_create(&options);
@@ -48,6 +48,10 @@ void test_door_close(void) {
   jg_rest_destroy(door.rest);
   jg_http_server_destroy(door.http);
   jg_metrics_destroy(door.app.metrics);
+}
+
+struct jg_test_client *test_door_client(void) {
+  return &door.client;
 }
 
 struct jg_metrics *test_door_metrics(void) {

@@ -7,10 +7,11 @@
 
 #define WITH_JSON "Content-Type: application/json\r\n"
 
-/* Sets app, methods and tenant (7) itself, and a style if there is none. fake_start comes before, fake_stop after the end. */
+/* Sets app and tenant (7) itself, methods and a style if there are none. fake_start comes before, fake_stop after the end. */
 void test_door_open(struct jg_rest_options options);
 void test_door_close(void);
 struct jg_metrics *test_door_metrics(void);
+struct jg_test_client *test_door_client(void); /* on whose connection all is sent */
 
 /* fields: lines that end with CRLF. body: data NULL for none. The answer's body gets a NUL behind its end. */
 struct jg_test_answer test_door_send(const char *method, const char *target, const char *fields, struct jg_str body);

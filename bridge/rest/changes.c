@@ -1,0 +1,173 @@
+// GET api/Jobs/$changes: the stream of WatchJobs as a streamed answer.
+
+#include "bridge/rest/changes_internal.h"
+#include "proto/codec/message.h"
+
+/* A client that lost its connection waits this long, and up to as long again: not all at the same moment. */
+#define RETRY_MS 1000
+
+/* One stream. Lives in the HTTP request's arena; what belongs to the call ends with that arena, on the loop, as the loop may
+ * still tell of a client that went while another thread ends the call. */
+struct watch {
+  struct jg_call call; /* first: the sink gets this */
+  struct jg_rest *rest;
+  struct jg_http_request *http;
+  struct jg_rest_changes_style style;
+  int64_t retry_ms;
+  /* Of the thread that has the call's turn: it sends, or ends. */
+  bool started;
+  bool ending; /* the last piece is out */
+  _Atomic bool finished;
+};
+
+static void send_message(struct jg_call *base, struct jg_bytes *message);
+static void finish(struct jg_call *base, struct jg_status status, const struct jg_answer *answer);
+
+static const struct jg_call_sink watch_sink = {.finish = finish, .send = send_message};
+
+static struct watch *watch_of(struct jg_call *base) {
+  JG_ASSERT(base->magic == JG_CALL_MAGIC);
+  return (struct watch *)base;
+}
+
+static void on_sent(struct jg_http_request *http, bool ok) {
+  struct watch *watch = http->context;
+  if (watch->ending) {
+    jg_http_stream_end(http, true);
+    return;
+  }
+  watch->call.on_sent(&watch->call, ok);
+}
+
+static void on_gone(struct jg_http_request *http) {
+  struct watch *watch = http->context;
+  // Relaxed: it publishes nothing, the method only stops early.
+  atomic_store_explicit(&watch->call.cancelled, true, memory_order_relaxed);
+  // Acquire: not finished means that the call is whole; if it ends now, its memory stays until we return to the loop.
+  if (!atomic_load_explicit(&watch->finished, memory_order_acquire) && watch->call.on_cancelled != NULL) {
+    watch->call.on_cancelled(&watch->call);
+  }
+}
+
+static void start(struct watch *watch, struct jg_bytes *piece) {
+  bool events = watch->style.framing == JG_REST_EVENTS;
+  struct jg_rest_headers headers = {.count = 0};
+  jg_rest_add_header(&headers, JG_STR("OData-Version"), JG_STR("4.0"));
+  jg_rest_add_header(
+      &headers, JG_STR("Content-Type"),
+      events ? JG_STR("text/event-stream; charset=utf-8") : JG_STR("application/x-ndjson; charset=utf-8"));
+  jg_rest_add_header(&headers, JG_STR("Cache-Control"), JG_STR("no-store"));
+  // Proxies that know this field pass each piece on at once.
+  jg_rest_add_header(&headers, JG_STR("X-Accel-Buffering"), JG_STR("no"));
+  jg_rest_add_header(&headers, JG_STR("Vary"), JG_STR("Accept"));
+  struct jg_http_response response = {
+      .status = 200, .headers = headers.list, .header_count = headers.count, .shared = piece};
+  watch->started = true;
+  jg_http_stream_start(watch->http, &response);
+}
+
+static void put_out(struct watch *watch, struct jg_bytes *piece) {
+  if (watch->started) {
+    jg_http_stream_send(watch->http, piece);
+  } else {
+    start(watch, piece);
+  }
+}
+
+/* On any thread. */
+static void send_message(struct jg_call *base, struct jg_bytes *message) {
+  struct watch *watch = watch_of(base);
+  struct jg_bytes *piece = jg_rest_changes_cache_print(watch->rest->changes, &watch->style, message, watch->retry_ms);
+  jg_bytes_unref(message);
+  // One that cannot be printed is our own bug. Its client gets the next ones: an empty piece keeps the turn.
+  put_out(watch, piece != NULL ? piece : jg_bytes_create(JG_STR("")));
+}
+
+/* A server that drains has said so; a client that is gone hears nothing. */
+static bool is_told(struct jg_status status) {
+  return !jg_status_ok(status) && status.code != JG_CANCELLED && status.reason != JG_REASON_DRAINING;
+}
+
+static void finish(struct jg_call *base, struct jg_status status, const struct jg_answer *answer) {
+  (void)answer;
+  struct watch *watch = watch_of(base);
+  if (!watch->started) {
+    struct jg_rest_failure failure;
+    status = jg_status_ok(status) ? jg_status_make(JG_INTERNAL, JG_REASON_NONE, "the stream did not begin") : status;
+    jg_rest_write_status(watch->rest, watch->http, status, false, &failure);
+    // Release: whoever sees the end sees all that came before it.
+    atomic_store_explicit(&watch->finished, true, memory_order_release);
+    jg_http_respond(watch->http, &failure.response);
+    return;
+  }
+  struct jg_bytes *last = is_told(status) ? jg_rest_changes_print_error(&watch->style, status) : NULL;
+  watch->ending = last != NULL;
+  atomic_store_explicit(&watch->finished, true, memory_order_release);  // As above.
+  if (last != NULL) {
+    jg_http_stream_send(watch->http, last);
+  } else {
+    jg_http_stream_end(watch->http, true);
+  }
+}
+
+static void end_call(void *data) {
+  struct watch *watch = data;
+  watch->call.magic = 0;
+  jg_arena_done(&watch->call.arena);
+}
+
+/* NULL at the arena's cap. */
+static struct watch *make_watch(struct jg_rest *rest, struct jg_http_request *request) {
+  struct watch *watch = jg_arena_alloc_zero(&request->arena, sizeof(*watch));
+  if (watch == NULL) {
+    return NULL;
+  }
+  watch->call.magic = JG_CALL_MAGIC;
+  jg_arena_init(&watch->call.arena, JG_LIMIT_CALL_ARENA_BYTES);
+  watch->call.app = rest->app;
+  watch->call.method = &rest->methods[JG_METHOD_WATCH_JOBS];
+  watch->call.sink = &watch_sink;
+  watch->call.identity =
+      (struct jg_identity){.tenant = jg_rest_tenant(rest, request), .loopback = request->peer_loopback};
+  watch->call.started_ns = request->received_ns;
+  watch->call.odata_names = true;
+  watch->rest = rest;
+  watch->http = request;
+  uint16_t random = 0;
+  jg_random(&random, sizeof(random));
+  watch->retry_ms = RETRY_MS + RETRY_MS * random / UINT16_MAX;
+  if (!jg_arena_defer(&request->arena, end_call, watch)) {
+    return NULL;
+  }
+  request->context = watch;
+  request->on_gone = on_gone;
+  request->on_sent = on_sent;
+  return watch;
+}
+
+void jg_rest_watch(struct jg_rest *rest, struct jg_http_request *request, const struct jg_rest_plan *plan) {
+  struct jg_rest_problem problem = {.message = NULL};
+  enum jg_rest_framing framing = JG_REST_EVENTS;
+  problem.status = jg_rest_changes_framing(request, &framing, &problem.message);
+  if (problem.status != 0) {
+    jg_rest_fail(rest, request, &problem);
+    return;
+  }
+  struct watch *watch = make_watch(rest, request);
+  if (watch == NULL) {
+    jg_rest_fail_status(
+        rest, request,
+        jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "the request needs too much memory"), false);
+    return;
+  }
+  struct jg_rest_changes_query query = {.request = NULL};
+  struct jg_status status = jg_rest_changes_read(request, plan, &watch->call.arena, &query);
+  watch->style = (struct jg_rest_changes_style){
+      .json = rest->style, .framing = framing, .some = query.some, .members = query.members};
+  if (!jg_status_ok(status)) {
+    jg_call_fail(&watch->call, status);
+    return;
+  }
+  watch->call.request = &query.request->base;
+  watch->call.method->handle(&watch->call);
+}
