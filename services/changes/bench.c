@@ -1,6 +1,7 @@
 /* How many events the hub hands out, and how late, with a sink that does nothing but account for each message on a thread of
  * its own: what the transport costs comes on top.
- *   bench [streams] [commits a second, 0: as many as go] [seconds] [bytes of a description]
+ *   bench [streams] [commits a second, 0: as many as go] [seconds] [bytes of a description] [none|filed|asked]
+ * filed: each stream has a filter of its own that takes one job, and that the index finds; asked: one that it cannot find.
  * TEST_TMPDIR names the disk. */
 #include <pthread.h>
 #include <stdio.h>
@@ -13,7 +14,9 @@
 #define REVISIONS_MAX 4000000
 #define SAMPLED_OF 16 /* every 16th stream measures */
 #define NS_PER_SECOND INT64_C(1000000000)
-#define TOKEN_LEN 60
+/* Of the jobs that one writer writes in turn; its first one's number is a multiple of the stride, plus one. */
+#define JOBS_OF_WRITER 1000u
+#define WRITER_STRIDE 1000000u
 
 struct stream {
   struct jg_call call;
@@ -47,9 +50,11 @@ static struct worker *worker_of(const struct stream *stream) {
 
 /* The token is the last field of a message of changes: its revision says what the message brought. */
 static void sample(struct stream *stream, const struct jg_bytes *message) {
-  struct jg_token token;
-  struct jg_str text = jg_str_sub(jg_bytes_str(message), message->len - TOKEN_LEN, TOKEN_LEN);
-  if (message->len < TOKEN_LEN || !jg_status_ok(jg_token_parse(text, &token))) {
+  struct jg_token token = {0};
+  char any[JG_TOKEN_TEXT_MAX];
+  size_t token_len = jg_token_format(&token, any);
+  struct jg_str text = jg_str_sub(jg_bytes_str(message), message->len - token_len, token_len);
+  if (message->len < token_len || !jg_status_ok(jg_token_parse(text, &token))) {
     return;
   }
   struct worker *worker = worker_of(stream);
@@ -128,7 +133,19 @@ static int64_t rss_bytes(void) {
   return (int64_t)pages * 4096;
 }
 
-static struct stream *open_streams(struct fixture *fixture, size_t count) {
+/* Makes the filter of one stream; "": none. */
+static void make_filter(const char *kind, size_t number, char filter[128]) {
+  char id[JG_UUID_TEXT_LEN];
+  jg_uuid_format(job_id(1 + number % WRITERS * WRITER_STRIDE + number / WRITERS % JOBS_OF_WRITER), id);
+  filter[0] = '\0';
+  if (strcmp(kind, "filed") == 0) {
+    (void)snprintf(filter, 128, "id eq %.*s", JG_UUID_TEXT_LEN, id);
+  } else if (strcmp(kind, "asked") == 0) {
+    (void)snprintf(filter, 128, "not (id ne %.*s)", JG_UUID_TEXT_LEN, id);
+  }
+}
+
+static struct stream *open_streams(struct fixture *fixture, size_t count, const char *kind) {
   Jobgate__V1__WatchJobsRequest *request = jg_alloc_zero(1, sizeof(*request));
   jobgate__v1__watch_jobs_request__init(request);
   Google__Protobuf__Empty *now = jg_alloc_zero(1, sizeof(*now));
@@ -145,6 +162,9 @@ static struct stream *open_streams(struct fixture *fixture, size_t count) {
     call->sink = &sink;
     call->identity.tenant = fixture->tenant;
     call->request = &request->base;
+    char filter[128];
+    make_filter(kind, i, filter);
+    request->filter = filter;
     jg_hub_watch(call);
   }
   while (atomic_load(&open_count) < count) {
@@ -175,8 +195,8 @@ static void *write_on(void *data) {
       next += writing->gap_ns;
     }
     int64_t start = now_ns();
-    int64_t revision = write_jobs(writing->fixture, writing->fixture->tenant, 1 + writing->number * 1000000 + i % 1000,
-                                  1, writing->bytes);
+    int64_t revision = write_jobs(writing->fixture, writing->fixture->tenant,
+                                  1 + writing->number * WRITER_STRIDE + i % JOBS_OF_WRITER, 1, writing->bytes);
     int64_t end = now_ns();
     if (revision < REVISIONS_MAX) {
       atomic_store_explicit(&committed_ns[revision], end, memory_order_relaxed);  // see sample
@@ -205,7 +225,7 @@ static double percentile_ms(int64_t *values, size_t count, double share) {
 static int64_t argument(int argc, char **argv, int index, int64_t otherwise) {
   int64_t value = otherwise;
   if (index < argc && !jg_parse_i64(jg_str_from_cstr(argv[index]), &value)) {
-    (void)fprintf(stderr, "bench [streams] [commits a second] [seconds] [bytes]\n");
+    (void)fprintf(stderr, "bench [streams] [commits a second] [seconds] [bytes] [none|filed|asked]\n");
     exit(2);  // NOLINT(concurrency-mt-unsafe): no other thread runs yet
   }
   return value;
@@ -263,6 +283,7 @@ static void report(struct fixture *fixture, size_t stream_count, double seconds,
   (void)printf("%zu streams: %.0f commits/s, write p50 %.2f ms p99 %.2f ms\n", stream_count, (double)count / seconds,
                percentile_ms(commits, count, 0.5), percentile_ms(commits, count, 0.99));
   jg_free(commits);
+  const size_t commit_count = count;
   for (size_t i = 0; i < TRANSPORT_COUNT; i++) {
     parts[i] = workers[i].latencies;
     counts[i] = workers[i].latency_count;
@@ -273,9 +294,9 @@ static void report(struct fixture *fixture, size_t stream_count, double seconds,
   (void)printf("  %.0f events/s in %.0f messages/s (%.1f each), pages read by streams: %lld\n", changes / seconds,
                messages / seconds, messages > 0 ? changes / messages : 0,
                (long long)metric(fixture, "jobgate_watch_catch_up_pages_total"));
-  (void)printf("  commit -> event p50 %.2f ms p99 %.2f ms (%zu samples), cpu %.2f user %.2f system\n",
+  (void)printf("  commit -> event p50 %.2f ms p99 %.2f ms (%zu samples), cpu %.2f user %.2f system, %.0f us a commit\n",
                percentile_ms(events, count, 0.5), percentile_ms(events, count, 0.99), count, user / seconds,
-               system / seconds);
+               system / seconds, (user + system) * 1e6 / (double)(commit_count > 0 ? commit_count : 1));
   jg_free(events);
 }
 
@@ -284,6 +305,7 @@ int main(int argc, char **argv) {
   int64_t rate = argument(argc, argv, 2, 500);
   int64_t seconds = argument(argc, argv, 3, 5);
   size_t bytes = (size_t)argument(argc, argv, 4, 300);
+  const char *kind = argc > 5 ? argv[5] : "none";
   const struct fixture_options options = {.streams_max = 20000};
   struct fixture *fixture = fixture_create(&options);
   for (size_t i = 0; i < TRANSPORT_COUNT; i++) {
@@ -294,7 +316,7 @@ int main(int argc, char **argv) {
     JG_ASSERT(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0);
   }
   int64_t rss = rss_bytes();
-  struct stream *streams = open_streams(fixture, stream_count);
+  struct stream *streams = open_streams(fixture, stream_count, kind);
   (void)printf("%lld bytes of memory a stream\n",
                (long long)(rss_bytes() - rss) / (stream_count > 0 ? (long long)stream_count : 1));
   struct rusage before;

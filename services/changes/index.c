@@ -143,7 +143,6 @@ static size_t weight(const struct demand *demand) {
 
 /* The best demand among the conditions that must all hold. */
 static void find_demand(const struct jg_filter *filter, struct demand *best) {
-  best->member = NULL;
   const struct jg_filter *stack[JG_FILTER_NODES_MAX];
   size_t count = 0;
   if (filter != NULL) {
@@ -259,7 +258,7 @@ static void file(struct jg_index *index, struct jg_index_item *item, const struc
 
 void jg_index_add(struct jg_index *index, struct jg_index_item *item) {
   *item = (struct jg_index_item){.view = item->view};
-  struct demand demand;
+  struct demand demand = {0};
   find_demand(item->view->filter, &demand);
   if (demand.member != NULL) {
     file(index, item, &demand);
