@@ -96,6 +96,11 @@ static const struct jg_option serve_options[] = {
      .type = JG_OPTION_TEXT,
      .metavar = "CIDR,...",
      .help = "peers whose X-Forwarded-Proto, -Host and -Prefix count in these links"},
+    {.name = "string-case",
+     .type = JG_OPTION_CHOICE,
+     .value = "sensitive",
+     .choices = "sensitive|insensitive",
+     .help = "strings in filters and orders"},
     {.name = "virtual-statuses",
      .type = JG_OPTION_TEXT,
      .value = "",
@@ -210,6 +215,7 @@ static struct jg_status open_record(struct server *server) {
   };
   JG_RETURN_IF_ERROR(jg_server_app_open(&options, server->arena, &server->app));
   server->app.app.virtual_statuses = &server->virtual_statuses;
+  server->app.app.fold_case = is(server, "string-case", "insensitive");
   const struct jg_hub_options hub = {
       .store = server->app.app.store,
       .expander = server->app.app.expander,

@@ -37,11 +37,12 @@ static void take_members(struct jg_view *view) {
   }
 }
 
-static struct jg_status take_filter(struct jg_str text, struct jg_view *view) {
+static struct jg_status take_filter(const struct jg_view_options *from, struct jg_view *view) {
   const struct jg_entity *job = jg_entity(JG_KIND_JOB);
   struct jg_arena *arena = &view->arena;
-  const struct jg_filter_options options = {.entity = job, .field = "filter", .stored_only = true};
-  JG_RETURN_IF_ERROR(jg_filter_parse(text, &options, arena, &view->filter));
+  const struct jg_filter_options options = {
+      .entity = job, .field = "filter", .stored_only = true, .fold_case = from->fold_case};
+  JG_RETURN_IF_ERROR(jg_filter_parse(from->filter, &options, arena, &view->filter));
   if (view->filter == NULL) {
     return JG_STATUS_OK;
   }
@@ -78,7 +79,7 @@ struct jg_status jg_view_create(const struct jg_view_options *options, struct jg
     view->mask.members |= UINT64_C(1) << jg_entity(JG_KIND_JOB)->id_member;
   }
   jg_arena_init(&view->arena, FILTER_BYTES_MAX);
-  struct jg_status status = take_filter(options->filter, view);
+  struct jg_status status = take_filter(options, view);
   if (!jg_status_ok(status)) {
     status = jg_status_copy(arena, status);
     jg_view_destroy(view);

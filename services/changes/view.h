@@ -30,6 +30,7 @@ struct jg_view {
 
 struct jg_view_options {
   struct jg_str filter; /* empty: none */
+  bool fold_case;       /* of the filter's strings */
   bool nodes, entity_changes;
   struct jg_read_mask mask;
   int64_t coalesce_ns; /* 0..JG_VIEW_COALESCE_NS_MAX */

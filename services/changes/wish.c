@@ -74,10 +74,10 @@ static void destroy_view(void *data) {
   jg_view_destroy(owner->view);
 }
 
-static struct jg_status take_view(const Jobgate__V1__WatchJobsRequest *request, struct jg_arena *arena,
+static struct jg_status take_view(const Jobgate__V1__WatchJobsRequest *request, bool fold_case, struct jg_arena *arena,
                                   struct jg_wish *wish) {
-  struct jg_view_options options = {.filter = jg_str_from_cstr(request->filter),
-                                    .entity_changes = request->entity_changes};
+  struct jg_view_options options = {
+      .filter = jg_str_from_cstr(request->filter), .fold_case = fold_case, .entity_changes = request->entity_changes};
   const Google__Protobuf__FieldMask *mask = request->read_mask;
   JG_RETURN_IF_ERROR(
       jg_read_mask_read(mask != NULL ? mask->paths : NULL, mask != NULL ? mask->n_paths : 0, arena, &options.mask));
@@ -102,10 +102,10 @@ static struct jg_status take_view(const Jobgate__V1__WatchJobsRequest *request, 
   return JG_STATUS_OK;
 }
 
-struct jg_status jg_wish_take(const Jobgate__V1__WatchJobsRequest *request, struct jg_arena *arena,
+struct jg_status jg_wish_take(const Jobgate__V1__WatchJobsRequest *request, bool fold_case, struct jg_arena *arena,
                               struct jg_wish *ret_wish) {
   struct jg_wish wish = {0};
-  JG_RETURN_IF_ERROR(take_view(request, arena, &wish));
+  JG_RETURN_IF_ERROR(take_view(request, fold_case, arena, &wish));
   JG_RETURN_IF_ERROR(take_heartbeat(request->heartbeat_interval, arena, &wish));
   JG_RETURN_IF_ERROR(take_start(request, arena, &wish));
   wish.snapshot_on_reset = request->snapshot_on_reset != 0;

@@ -65,7 +65,8 @@ static struct jg_status parse_expressions(struct jg_entityset_page *page) {
                                       .field = call->odata_names ? "$filter" : "filter",
                                       .now_ticks = jg_clock_now_ticks(call->app->clock),
                                       .aliases = call->aliases,
-                                      .alias_count = call->alias_count};
+                                      .alias_count = call->alias_count,
+                                      .fold_case = call->app->fold_case};
   const struct jg_filter *filter = NULL;
   JG_RETURN_IF_ERROR(jg_filter_parse(jg_str_from_cstr(page->list.filter), &options, &call->arena, &filter));
   options.field = call->odata_names ? "$orderby" : "order_by";

@@ -359,6 +359,7 @@ struct jg_status jg_filter_parse_order(struct jg_str text, const struct jg_filte
     JG_RETURN_IF_ERROR(read_expression(parser, true, &token));
     struct jg_parse_operand key = parser->operands[--parser->operand_count];
     JG_RETURN_IF_ERROR(jg_parse_scalar(parser, &key));
+    JG_RETURN_IF_ERROR(jg_parse_fold(parser, &key));
     struct jg_filter_order order = {.key = key.node, .descending = jg_str_equal(token.text, JG_STR("desc"))};
     if (token.kind == JG_LEX_WORD) {
       jg_lexer_next(&parser->lexer, false, &token);

@@ -27,6 +27,9 @@ struct jg_filter_options {
   /* Only what the entity's own record holds: no paths into embedded entities and no keys emitted from them. For change
    * streams and delta links: another entity's change would move rows in and out at revisions that the log cannot replay. */
   bool stored_only;
+  /* Strings compare, are found and are sorted without case (contract statement 37): both sides stand in tolower, and the canonical
+   * text says so. */
+  bool fold_case;
 };
 
 /* text: borrowed; empty: *ret_filter is NULL, no filter. The tree, of type BOOL, lives in the arena.

@@ -104,6 +104,8 @@ JG_MUST_CHECK struct jg_status jg_parse_make_lambda(struct jg_parser *parser, co
 /* A condition, or a null literal, which becomes false; `what` names who asks. */
 JG_MUST_CHECK struct jg_status jg_parse_condition(struct jg_parser *parser, struct jg_parse_operand *operand,
                                                   const char *what);
+/* Without case, if the options want that: a string becomes tolower of it, a literal its lower case. */
+JG_MUST_CHECK struct jg_status jg_parse_fold(struct jg_parser *parser, struct jg_parse_operand *operand);
 /* A value: no entity and no collection. */
 JG_MUST_CHECK struct jg_status jg_parse_scalar(struct jg_parser *parser, const struct jg_parse_operand *operand);
 

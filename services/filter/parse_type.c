@@ -1,4 +1,5 @@
 #include "base/compiler.h"
+#include "base/unicode.h"
 #include "services/filter/parse_internal.h"
 
 /* What a parameter takes. */
@@ -120,6 +121,36 @@ static struct jg_status push(struct jg_parser *parser, const struct jg_parse_ent
                                (struct jg_parse_operand){.node = node, .depth = depth + 1, .place = entry->place});
 }
 
+static struct jg_status fold_literal(struct jg_parser *parser, const struct jg_parse_operand *operand) {
+  struct jg_str *text = &operand->node->string;
+  char *lower = jg_arena_alloc(parser->arena, JG_UNICODE_CASE_BYTES(text->len));
+  if (lower == NULL) {
+    return jg_parse_limit(parser, operand->place, "the expression needs too much memory");
+  }
+  *text = jg_str_make(lower, jg_unicode_lower(*text, lower));
+  return JG_STATUS_OK;
+}
+
+struct jg_status jg_parse_fold(struct jg_parser *parser, struct jg_parse_operand *operand) {
+  struct jg_filter *inner = operand->node;
+  if (!parser->options->fold_case || inner->type != JG_VALUE_STRING || inner->kind == JG_FILTER_TOLOWER) {
+    return JG_STATUS_OK;
+  }
+  if (inner->kind == JG_FILTER_LITERAL) {
+    return fold_literal(parser, operand);
+  }
+  struct jg_status status = JG_STATUS_OK;
+  struct jg_filter *node = jg_parse_node(parser, operand->place, JG_FILTER_TOLOWER, JG_VALUE_STRING, &status);
+  if (node == NULL) {
+    return status;
+  }
+  node->args[0] = inner;
+  node->arg_count = 1;
+  operand->node = node;
+  operand->depth++;
+  return JG_STATUS_OK;
+}
+
 /* Gives both sides one type where a literal allows it: quoted GUIDs and dates (contract statements 31 and 39), a date beside a
  * date with time, an integer beside a decimal. False: they cannot stand beside each other. */
 static bool unify(const struct jg_parse_operand *left, const struct jg_parse_operand *right) {
@@ -173,6 +204,8 @@ static struct jg_status make_comparison(struct jg_parser *parser, const struct j
   if (!unify(&sides[0], &sides[1])) {
     return mismatch(parser, entry, &sides[0], &sides[1]);
   }
+  JG_RETURN_IF_ERROR(jg_parse_fold(parser, &sides[0]));
+  JG_RETURN_IF_ERROR(jg_parse_fold(parser, &sides[1]));
   return push(parser, entry, JG_VALUE_BOOL, sides, 2);
 }
 
@@ -250,6 +283,12 @@ struct jg_status jg_parse_make_unary(struct jg_parser *parser, const struct jg_p
   return push(parser, entry, null ? JG_VALUE_INTEGER : operand->node->type, operand, 1);
 }
 
+/* Its strings are looked for in each other. */
+static bool compares(enum jg_filter_kind kind) {
+  return kind == JG_FILTER_CONTAINS || kind == JG_FILTER_STARTSWITH || kind == JG_FILTER_ENDSWITH ||
+         kind == JG_FILTER_INDEXOF;
+}
+
 struct jg_status jg_parse_make_function(struct jg_parser *parser, const struct jg_parse_entry *entry,
                                         struct jg_parse_operand *operands, size_t count) {
   const struct signature *signature = &signatures[entry->kind];
@@ -265,6 +304,9 @@ struct jg_status jg_parse_make_function(struct jg_parser *parser, const struct j
       return jg_parse_fail(parser, operands[i].place, JG_INVALID_ARGUMENT, "'%.*s' needs %s, not %s,",
                            JG_STR_ARG(jg_parse_function_name(entry->kind)), parameters[wanted].name,
                            name_of(&operands[i]));
+    }
+    if (compares(entry->kind)) {
+      JG_RETURN_IF_ERROR(jg_parse_fold(parser, &operands[i]));
     }
   }
   return push(parser, entry, signature->result, operands, count);

@@ -51,7 +51,8 @@ static struct jg_status parse_expressions(struct list *list, const Jobgate__V1__
                                       .field = call->odata_names ? "$filter" : "filter",
                                       .now_ticks = jg_clock_now_ticks(call->app->clock),
                                       .aliases = call->aliases,
-                                      .alias_count = call->alias_count};
+                                      .alias_count = call->alias_count,
+                                      .fold_case = call->app->fold_case};
   JG_RETURN_IF_ERROR(jg_filter_parse(jg_str_from_cstr(request->filter), &options, &call->arena, &list->query.filter));
   options.field = call->odata_names ? "$orderby" : "order_by";
   JG_RETURN_IF_ERROR(jg_filter_parse_order(jg_str_from_cstr(request->order_by), &options, &call->arena, list->orders,

@@ -145,13 +145,14 @@ static void fuzz_order(struct jg_str text, const struct jg_parts *parts, struct 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct jg_str input = jg_str_make((const char *)data, size);
-  size_t choice = jg_fuzz_choice(&input, 4 * JG_COUNT(kinds));
+  size_t choice = jg_fuzz_choice(&input, 8 * JG_COUNT(kinds));
   options = (struct jg_filter_options){.entity = jg_entity(kinds[choice % JG_COUNT(kinds)]),
                                        .field = "$filter",
                                        .now_ticks = INT64_C(17696708207184075),
                                        .aliases = aliases,
                                        .alias_count = JG_COUNT(aliases),
-                                       .stored_only = choice / JG_COUNT(kinds) % 2 == 1};
+                                       .stored_only = choice / JG_COUNT(kinds) % 2 == 1,
+                                       .fold_case = choice / JG_COUNT(kinds) >= 4};
   struct jg_str payload;
   struct jg_str text = jg_str_cut(input, '\0', &payload);
   struct jg_arena arena;
@@ -159,7 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct jg_expanded expanded;
   struct jg_parts parts;
   bool readable = take_parts(payload, &arena, &expanded, &parts);
-  if (choice / JG_COUNT(kinds) < 2) {
+  if (choice / JG_COUNT(kinds) % 4 < 2) {
     fuzz_filter(text, readable ? &parts : NULL, &arena);
   } else {
     fuzz_order(text, readable ? &parts : NULL, &arena);
