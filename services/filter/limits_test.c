@@ -157,7 +157,7 @@ static void memory(void **state) {
       "project/equipment_model/translations/any(t:t/language_code eq 'nl')";
   bool taken = false;
   size_t refusals = 0;
-  for (size_t cap = 64; !taken; cap += 64) {
+  for (size_t cap = 16; !taken; cap += 16) {
     struct jg_arena arena;
     jg_arena_init(&arena, cap);
     const struct jg_filter *filter = NULL;

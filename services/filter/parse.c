@@ -314,19 +314,15 @@ static struct jg_status read_expression(struct jg_parser *parser, bool order, st
   }
 }
 
-static struct jg_status create(struct jg_str text, const struct jg_filter_options *options, struct jg_arena *arena,
-                               struct jg_parser **ret_parser) {
+/* The parser is its caller's, so that its stacks do not stay in the arena with the tree. */
+static struct jg_status begin(struct jg_parser *parser, struct jg_str text, const struct jg_filter_options *options,
+                              struct jg_arena *arena) {
   JG_ASSERT(options->entity != NULL && options->field != NULL);
-  struct jg_parser *parser = jg_arena_alloc(arena, sizeof(*parser));
-  if (parser == NULL) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "the expression needs too much memory");
-  }
   // The stacks are written before they are read.
   memset(parser, 0, offsetof(struct jg_parser, operands));
   parser->options = options;
   parser->arena = arena;
   parser->text = text;
-  *ret_parser = parser;
   return start(parser, text, (struct jg_parse_place){0, 0});
 }
 
@@ -336,8 +332,9 @@ struct jg_status jg_filter_parse(struct jg_str text, const struct jg_filter_opti
     *ret_filter = NULL;
     return JG_STATUS_OK;
   }
-  struct jg_parser *parser;
-  JG_RETURN_IF_ERROR(create(text, options, arena, &parser));
+  struct jg_parser memory;
+  struct jg_parser *parser = &memory;
+  JG_RETURN_IF_ERROR(begin(parser, text, options, arena));
   struct jg_lex_token end;
   JG_RETURN_IF_ERROR(read_expression(parser, false, &end));
   JG_RETURN_IF_ERROR(jg_parse_condition(parser, &parser->operands[0], "a filter"));
@@ -350,9 +347,11 @@ struct jg_status jg_filter_parse_order(struct jg_str text, const struct jg_filte
                                        size_t *ret_count) {
   size_t count = 0;
   struct jg_filter_order orders[JG_FILTER_ORDER_MAX];
+  struct jg_parser memory;
   struct jg_parser *parser = NULL;
   if (text.len != 0) {
-    JG_RETURN_IF_ERROR(create(text, options, arena, &parser));
+    parser = &memory;
+    JG_RETURN_IF_ERROR(begin(parser, text, options, arena));
   }
   for (bool more = parser != NULL; more;) {
     struct jg_lex_token token = {.kind = JG_LEX_END};
