@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All tests: the unit tests under Bazel, JSONTestSuite, then the scenarios from outside with clients nobody here wrote.
+# All tests: the unit tests under Bazel, JSONTestSuite, then the scenarios from outside with clients nobody here wrote,
+# and the faults of Redis.
 # Names on the command line: only these files of tests/scenario. Set CONFIG=asan (ubsan, tsan, clang) for another build.
 # Each runner ends on a line "NAME: N passed, N failed, N skipped"; the last line has the totals.
 set -uo pipefail
@@ -40,6 +41,7 @@ runner() { # name script arguments...
 
 [ $# -ne 0 ] || runner json_suite tests/jsonsuite/run.sh
 [ -n "${CONFIG:-}" ] || runner scenario tests/scenario/run.sh "$@"
+[ -n "${CONFIG:-}" ] || [ $# -ne 0 ] || runner fault tests/fault/run.sh
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

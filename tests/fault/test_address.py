@@ -1,0 +1,65 @@
+"""The cache's address: where it comes from, what is refused, and that its password stays in the dark."""
+
+import os
+import subprocess
+
+import pytest
+
+from rig import JOBGATE, PASSWORD, metrics, run, wait_for_breaker
+
+
+@pytest.mark.parametrize("url, words", [
+    ("rediss://user:hunter2@127.0.0.1", "TLS"),
+    ("redis://user:hunter2@127.0.0.1:99999", "port"),
+    ("redis://user:hunter2@127.0.0.1/x", "database"),
+    ("redis+sentinel://user:hunter2@127.0.0.1", "master"),
+    ("memcached://user:hunter2@127.0.0.1", "memory:"),
+])
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_wrong_addresses_are_refused_before_anything_is_opened(tmp_path, url, words, command):
+    result = subprocess.run([JOBGATE, command, "--store", f"sqlite:{tmp_path}/jobgate.db", "--cache", url],
+                            capture_output=True, timeout=60)
+    assert result.returncode == 2
+    text = result.stderr.decode()
+    assert "--cache" in text and words in text
+    assert "hunter2" not in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_address_comes_from_a_file(world, redis, tmp_path, monkeypatch):
+    secret = tmp_path / "cache-url"
+    secret.write_text(f"redis://default:{PASSWORD}@localhost:{redis.port}/1\n")
+    monkeypatch.setenv("JOBGATE_CACHE_FILE", str(secret))
+    server = world.serve("--log-level", "debug", "--log-format", "json")
+    wait_for_breaker(server, read="closed", write="closed")
+    assert world.read_all_doors() is None
+    redis.kill()
+    wait_for_breaker(server, read="open", write="open")
+    shown = (server.folder / "server.log").read_text() + str(metrics(server))
+    assert "cache_breaker" in shown and f"redis://***@localhost:{redis.port}/1" in shown
+    assert PASSWORD not in shown
+
+
+def test_check(world, redis, tmp_path):
+    cache = f"redis://:{PASSWORD}@127.0.0.1:{redis.port}/1"
+    server = world.serve("--cache", cache)  # beside a server
+    result = run("check", "--store", world.store, "--cache", cache)
+    assert b"store: ok" in result.stdout and b"240 jobs" in result.stdout and b"tenant default: epoch " in result.stdout
+    assert b"cache: ok" in result.stdout
+    redis.do("CONFIG", "SET", "maxmemory", "1")
+    result = run("check", "--store", world.store, "--cache", cache, check=False)
+    assert result.returncode == 1
+    assert b"read: ok" in result.stdout and b"write: the server's memory is full" in result.stdout
+    redis.kill()
+    result = run("check", "--store", world.store, "--cache", cache, check=False)
+    assert result.returncode == 1 and b"cache: FAILED" in result.stdout
+    assert PASSWORD.encode() not in result.stdout + result.stderr
+    server.stop()
+    path = world.store.removeprefix("sqlite:")
+    os.chmod(path, 0o600)
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 2)
+        file.write(b"\xaa" * 20000)
+    result = run("check", "--store", world.store, check=False)
+    assert result.returncode == 1 and b"damaged" in result.stderr
+    world.server = None
