@@ -69,7 +69,8 @@ struct jg_answer {
 
 /* How an answer leaves: the seam that gRPC and HTTP implement. All may be called on any thread. */
 struct jg_call_sink {
-  /* Ends the call: exactly once; the call is gone afterwards. answer: NULL unless status is OK; on OK of a stream NULL. */
+  /* Ends the call: exactly once; the call is gone afterwards. answer: NULL unless status is OK; on OK of a stream NULL. While a
+   * message of a stream is out, that goes first. */
   void (*finish)(struct jg_call *call, struct jg_status status, const struct jg_answer *answer);
   /* Server stream: takes one reference of a whole response message. One at a time: the next one after call->on_sent. */
   void (*send)(struct jg_call *call, struct jg_bytes *message);
@@ -108,7 +109,8 @@ struct jg_call {
   _Atomic bool cancelled; /* the client went away or the deadline passed: work may stop early */
 
   /* Streams: set by the handler before its first send or receive. Called on a transport thread, must not block. After ok
-   * false or on_cancelled the handler must finish soon. on_cancelled comes at most once, and may come while a send is out. */
+   * false or on_cancelled the handler must finish soon. on_cancelled comes at most once, and may come while a send is out. None
+   * begins after finish; one that has begun may still run when another thread finishes: until it returns the call stays. */
   void (*on_sent)(struct jg_call *call, bool ok);
   void (*on_received)(struct jg_call *call, struct jg_str message, bool end);
   void (*on_cancelled)(struct jg_call *call);

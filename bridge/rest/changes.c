@@ -18,6 +18,9 @@ struct watch {
   bool started;
   bool ending; /* the last piece is out */
   _Atomic bool finished;
+  /* Whether a piece is out; a call that ends meanwhile leaves its last words, if any, to on_sent. */
+  _Atomic enum turn { TURN_NONE, TURN_OUT, TURN_OUT_AND_FINISHED } turn;
+  struct jg_bytes *last;
 };
 
 static void send_message(struct jg_call *base, struct jg_bytes *message);
@@ -30,8 +33,25 @@ static struct watch *watch_of(struct jg_call *base) {
   return (struct watch *)base;
 }
 
+/* Says the last words, or ends without. */
+static void end_stream(struct watch *watch) {
+  struct jg_bytes *last = watch->last;
+  watch->last = NULL;
+  watch->ending = last != NULL;
+  if (last != NULL) {
+    jg_http_stream_send(watch->http, last);
+  } else {
+    jg_http_stream_end(watch->http, true);
+  }
+}
+
 static void on_sent(struct jg_http_request *http, bool ok) {
   struct watch *watch = http->context;
+  // Acquire: the last words of whoever finished meanwhile. Release: whoever finishes later sees that it is his turn.
+  if (atomic_exchange_explicit(&watch->turn, TURN_NONE, memory_order_acq_rel) == TURN_OUT_AND_FINISHED) {
+    end_stream(watch);
+    return;
+  }
   if (watch->ending) {
     jg_http_stream_end(http, true);
     return;
@@ -79,6 +99,8 @@ static void send_message(struct jg_call *base, struct jg_bytes *message) {
   struct watch *watch = watch_of(base);
   struct jg_bytes *piece = jg_rest_changes_cache_print(watch->rest->changes, &watch->style, message, watch->retry_ms);
   jg_bytes_unref(message);
+  // Relaxed: handing the piece over orders it.
+  atomic_store_explicit(&watch->turn, TURN_OUT, memory_order_relaxed);
   // One that cannot be printed is our own bug. Its client gets the next ones: an empty piece keeps the turn.
   put_out(watch, piece != NULL ? piece : jg_bytes_create(JG_STR("")));
 }
@@ -100,13 +122,13 @@ static void finish(struct jg_call *base, struct jg_status status, const struct j
     jg_http_respond(watch->http, &failure.response);
     return;
   }
-  struct jg_bytes *last = is_told(status) ? jg_rest_changes_print_error(&watch->style, status) : NULL;
-  watch->ending = last != NULL;
+  watch->last = is_told(status) ? jg_rest_changes_print_error(&watch->style, status) : NULL;
   atomic_store_explicit(&watch->finished, true, memory_order_release);  // As above.
-  if (last != NULL) {
-    jg_http_stream_send(watch->http, last);
-  } else {
-    jg_http_stream_end(watch->http, true);
+  enum turn out = TURN_OUT;
+  // Release: on_sent sees the last words. Acquire, if it came already: it is done with the piece.
+  if (!atomic_compare_exchange_strong_explicit(&watch->turn, &out, TURN_OUT_AND_FINISHED, memory_order_acq_rel,
+                                               memory_order_acquire)) {
+    end_stream(watch);
   }
 }
 

@@ -181,6 +181,25 @@ static void messages_become_events(void **state) {
   expect_chunk(client, "");
 }
 
+/* As of a client that takes nothing for too long: the piece goes first. */
+static void an_end_while_a_piece_is_out(void **state) {
+  (void)state;
+  struct jg_test_client *client = test_door_client();
+  for (int i = 0; i < 200; i++) {
+    ask(client, "GET", PATH, "Accept: application/x-ndjson\r\n");
+    struct jg_call *call = take_call();
+    send_synced(call, "t", 7);
+    jg_call_fail(call, jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_SLOW_CONSUMER, "too slow"));
+    expect_head(client, "application/x-ndjson; charset=utf-8");
+    expect_chunk(client, "{\"event\":\"synced\",\"revision\":7,\"resume_token\":\"t\"}\n");
+    expect_chunk(
+        client,
+        "{\"event\":\"error\",\"status\":429,\"reason\":\"SLOW_CONSUMER\",\"error\":{\"code\":\"\",\"message\":"
+        "\"too slow\"}}\n");
+    expect_chunk(client, "");
+  }
+}
+
 static void an_early_end_is_an_ordinary_error(void **state) {
   (void)state;
   struct jg_test_client *client = test_door_client();
@@ -415,6 +434,7 @@ static void origins_are_checked(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       DOOR_TEST(messages_become_events),
+      DOOR_TEST(an_end_while_a_piece_is_out),
       DOOR_TEST(an_early_end_is_an_ordinary_error),
       DOOR_TEST(head_ends_the_stream),
       DOOR_TEST(a_client_that_goes_cancels),
