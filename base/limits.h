@@ -19,6 +19,7 @@
 #define JG_LIMIT_WRITE_BATCH 512                /* writes in one group commit */
 #define JG_LIMIT_WATCH_STREAMS 20000            /* open WatchJobs streams: RESOURCE_EXHAUSTED */
 #define JG_LIMIT_HUB_RING_BYTES (64u << 20)     /* encoded changes kept for streams at the tail */
+#define JG_LIMIT_HUB_OUT_BYTES (128u << 20)     /* messages read for single streams that these have not taken */
 #define JG_LIMIT_CACHE_BYTES (256u << 20)       /* in-process cache of expanded entities */
 #define JG_LIMIT_ANSWER_BYTES (64u << 20)       /* ready answers of single jobs */
 #define JG_LIMIT_CACHE_VALUE_BYTES (4u << 20)   /* one expanded entity, either form */

@@ -86,7 +86,10 @@ struct fixture *fixture_create(const struct fixture_options *options) {
       .ring_bytes_max = options->ring_bytes_max != 0 ? options->ring_bytes_max : RING_BYTES,
       .streams_max = options->streams_max != 0 ? options->streams_max : STREAMS_MAX,
       .snapshot_reads_max = options->snapshot_reads_max,
-      .snapshot_page_jobs = options->snapshot_page_jobs};
+      .snapshot_page_jobs = options->snapshot_page_jobs,
+      .stall_ns = options->stall_ns,
+      .stream_age_ns = options->stream_age_ns,
+      .out_bytes_max = options->out_bytes_max};
   fixture->hub = jg_hub_create(&hub);
   jg_store_listen(fixture->store, jg_hub_hint, fixture->hub);
   fixture->app = (struct jg_app){.store = fixture->store,

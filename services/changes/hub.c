@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "base/limits.h"
 #include "services/changes/snapshot.h"
 
 #define NS_PER_SECOND INT64_C(1000000000)
@@ -31,6 +32,10 @@ static void init_metrics(struct jg_hub_metrics *m, struct jg_metrics *metrics) {
           jg_metrics_counter(metrics, "jobgate_watch_history_lost_total",
                              "Streams that were refused because the log does not reach back to their start.", ""),
       .ring_bytes = jg_metrics_gauge(metrics, "jobgate_watch_ring_bytes", "Memory of the messages kept.", ""),
+      .out_bytes = jg_metrics_gauge(metrics, "jobgate_watch_out_bytes",
+                                    "Messages read for single streams that these have not taken.", ""),
+      .slow = jg_metrics_counter(metrics, "jobgate_watch_slow_consumers_total",
+                                 "Streams that were ended because they took no message.", ""),
       .failures = jg_metrics_counter(metrics, "jobgate_watch_tail_failures_total", "Pages that could not be read.", ""),
       .lag = jg_metrics_histogram(metrics, "jobgate_watch_lag_seconds",
                                   "Time from a commit to its message being handed to the streams.", ""),
@@ -45,6 +50,9 @@ struct jg_hub *jg_hub_create(const struct jg_hub_options *options) {
   if (hub->options.snapshot_reads_max == 0) {
     hub->options.snapshot_reads_max = SNAPSHOT_READS_MAX;
   }
+  if (hub->options.out_bytes_max == 0) {
+    hub->options.out_bytes_max = JG_LIMIT_HUB_OUT_BYTES;
+  }
   if (hub->options.snapshot_page_jobs == 0) {
     hub->options.snapshot_page_jobs = JG_SNAPSHOT_COUNT;
   }
@@ -56,6 +64,7 @@ struct jg_hub *jg_hub_create(const struct jg_hub_options *options) {
   jg_random(&seed, sizeof(seed));
   atomic_init(&hub->jitter, seed);
   atomic_init(&hub->hinted, 0);
+  atomic_init(&hub->out_bytes, 0);
   atomic_init(&hub->draining, false);
 
   JG_ASSERT(pthread_mutex_init(&hub->mutex, NULL) == 0);
@@ -166,16 +175,21 @@ void jg_hub_dismiss(struct jg_hub *hub) {
   jg_hub_unlock(&hub->mutex);  // The hub may be gone now.
 }
 
-int64_t jg_hub_retry_delay_ms(struct jg_hub *hub) {
-  int64_t spread = (int64_t)jg_hub_stream_count(hub) * RETRY_MS_PER_STREAM;
-  spread = spread < RETRY_SPREAD_MS_MIN ? RETRY_SPREAD_MS_MIN : spread;
-  spread = spread > RETRY_SPREAD_MS_MAX ? RETRY_SPREAD_MS_MAX : spread;
+int64_t jg_hub_random(struct jg_hub *hub, int64_t below) {
+  JG_ASSERT(below > 0);
   // SplitMix64, which needs no more than a counter. Relaxed: any order gives other numbers.
   uint64_t z = atomic_fetch_add_explicit(&hub->jitter, UINT64_C(0x9e3779b97f4a7c15), memory_order_relaxed);
   z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
   z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
   z ^= z >> 31;
-  return RETRY_MS_MIN + (int64_t)(z % (uint64_t)spread);
+  return (int64_t)(z % (uint64_t)below);
+}
+
+int64_t jg_hub_retry_delay_ms(struct jg_hub *hub) {
+  int64_t spread = (int64_t)jg_hub_stream_count(hub) * RETRY_MS_PER_STREAM;
+  spread = spread < RETRY_SPREAD_MS_MIN ? RETRY_SPREAD_MS_MIN : spread;
+  spread = spread > RETRY_SPREAD_MS_MAX ? RETRY_SPREAD_MS_MAX : spread;
+  return RETRY_MS_MIN + jg_hub_random(hub, spread);
 }
 
 /* ---- the tail thread ---- */
@@ -298,5 +312,6 @@ static void *run(void *data) {
     go_round(hub, poll);
     jg_hub_beat(hub);
     jg_hub_answer_refused(hub);
+    jg_hub_relieve(hub);
   }
 }

@@ -21,6 +21,13 @@ struct jg_hub_options {
   /* Parts of snapshots that are read at once; the other streams wait for their turn. 0: a few. */
   size_t snapshot_reads_max;
   size_t snapshot_page_jobs; /* jobs in a part at most; 0: as many as make a message */
+  /* Who takes no message for so long is ended (RESOURCE_EXHAUSTED/SLOW_CONSUMER); 0: nobody. */
+  int64_t stall_ns;
+  /* Every stream is drained when it is so old, give or take a tenth; 0: none. */
+  int64_t stream_age_ns;
+  /* Messages that one stream alone was sent and has not taken, over all streams: beyond it nothing is read for streams that are
+   * behind, and those that take nothing end soon. 0: JG_LIMIT_HUB_OUT_BYTES. */
+  size_t out_bytes_max;
 };
 
 /* Starts the tail thread. Borrows what the options name until destroy. Thread: main. */

@@ -82,7 +82,7 @@ struct jg_hub_tail {
 
 struct jg_hub_metrics {
   struct jg_metric *streams, *reading, *messages, *changes, *bookmarks, *pages, *read_pages, *parts, *waiting, *refused,
-      *ring_bytes, *failures;
+      *out_bytes, *slow, *ring_bytes, *failures;
   struct jg_histogram *lag;
 };
 
@@ -110,6 +110,8 @@ struct jg_hub {
   /* Bit tenant % 64: its log grew. The tail thread takes them all at once; a hint wakes it only for the first. */
   _Atomic uint64_t hinted;
   _Atomic uint64_t jitter;
+  /* Bytes of out_bytes and `page` of all streams. Relaxed: a bound, not a count that anything else rests on. */
+  _Atomic size_t out_bytes;
 
   pthread_mutex_t wake_mutex;
   pthread_cond_t wake; /* on the monotonic clock */
@@ -126,7 +128,9 @@ enum jg_hub_state {
   JG_HUB_OPENING, /* its first read is under way */
   JG_HUB_REFUSED, /* the time of its refusal has not come; nobody drives it */
   JG_HUB_IDLE,    /* in its view's list; nobody drives it */
-  JG_HUB_SENDING, /* a message is out; on_sent goes on */
+  JG_HUB_SENDING, /* its driver is giving a message to the sink */
+  JG_HUB_OUT,     /* the message is out: on_sent drives it on, or whoever ends it for taking too long */
+  JG_HUB_SENT,    /* the message was taken; the later of the driver that gave it and on_sent goes on */
   JG_HUB_READING, /* a page of the log is being read for it (H3) */
   JG_HUB_ENDING   /* its driver ends it */
 };
@@ -163,10 +167,14 @@ struct jg_hub_stream {
 
   /* The driver's; while IDLE guarded by view->mutex. */
   enum jg_hub_phase phase;
-  int64_t cursor;  /* H1: everything up to here was sent; in a snapshot, of the jobs up to passed_rid */
-  int64_t resume;  /* the newest end of a request up to there: where a token may stand */
-  int64_t sent_ns; /* when the last message left */
-  bool drained;    /* the drain message is out: the end comes next */
+  int64_t cursor;   /* H1: everything up to here was sent; in a snapshot, of the jobs up to passed_rid */
+  int64_t resume;   /* the newest end of a request up to there: where a token may stand */
+  int64_t sent_ns;  /* when the last message left */
+  int64_t taken_ns; /* when the client took it */
+  int64_t ends_ns;  /* when it is drained for its age; INT64_MAX: never */
+  size_t out_bytes; /* of the message that is out, if it is this stream's alone; and see `page` */
+  bool sent_ok;     /* SENT */
+  bool drained;     /* the drain message is out: the end comes next */
   int64_t retry_delay_ms;
   int64_t passed_rid;               /* SNAPSHOT */
   struct jg_bytes *page;            /* SNAPSHOT: read together with changes that go before it; it is the next message */
@@ -182,6 +190,7 @@ struct jg_hub_stream {
 enum jg_hub_move_kind {
   JG_HUB_STAY,
   JG_HUB_SEND,
+  JG_HUB_TELL_OPENED,
   JG_HUB_BOOKMARK,
   JG_HUB_DRAIN,
   JG_HUB_TELL_RESET,
@@ -212,6 +221,8 @@ void jg_hub_wake(struct jg_hub *hub);
 JG_MUST_CHECK struct jg_status jg_hub_admit(struct jg_hub *hub, struct jg_arena *arena);
 /* Undoes admit, after the call has ended. */
 void jg_hub_dismiss(struct jg_hub *hub);
+/* 0 <= number < below. */
+int64_t jg_hub_random(struct jg_hub *hub, int64_t below);
 /* Spreads reconnections over a time that grows with the streams there are. */
 int64_t jg_hub_retry_delay_ms(struct jg_hub *hub);
 
@@ -239,8 +250,10 @@ void jg_hub_pass(struct jg_hub *hub, struct jg_hub_tail *tail, bool wanted);
 bool jg_hub_abandon(struct jg_hub *hub, struct jg_hub_tail *tail);
 /* Moves every idle stream of the view that has somewhere to go. Returns how many went. */
 size_t jg_hub_fan_out(struct jg_hub *hub, struct jg_hub_view *view);
-/* Sends the bookmarks that are due. */
+/* Sends the bookmarks that are due, drains the old and ends those who take no message. */
 void jg_hub_beat(struct jg_hub *hub);
+/* Ends those who have taken no message for a while, if too much is out. */
+void jg_hub_relieve(struct jg_hub *hub);
 
 /* ---- stream.c ---- */
 
@@ -253,6 +266,15 @@ void jg_hub_step_bookmark(struct jg_hub_stream *stream, int64_t now_ns, struct j
 void jg_hub_step_send(struct jg_hub_stream *stream, const struct jg_batch *batch, int64_t now_ns,
                       struct jg_hub_move *ret_move);
 void jg_hub_step_end(struct jg_hub_stream *stream, struct jg_status status, struct jg_hub_move *ret_move);
+/* It takes too long: its end tells where it stands. By the driver, or who takes it out of IDLE or OUT. */
+void jg_hub_step_slow(struct jg_hub_stream *stream, struct jg_hub_move *ret_move);
+/* When a timer is to look at it next. */
+int64_t jg_hub_due_ns(const struct jg_hub_stream *stream, int64_t now_ns);
+/* Counts bytes that are this stream's alone, in and out. */
+void jg_hub_hold(struct jg_hub *hub, size_t bytes);
+void jg_hub_let_go(struct jg_hub *hub, size_t bytes);
+/* No more may be read for single streams. */
+bool jg_hub_is_full(struct jg_hub *hub);
 void jg_hub_go_idle(struct jg_hub_stream *stream);
 /* It has to read, unless a bookmark is due: one that reads on and on with nothing to send gets them too. */
 void jg_hub_step_read(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move);

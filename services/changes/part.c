@@ -20,6 +20,7 @@ bool jg_hub_begin_anew(struct jg_hub_stream *stream, struct jg_status status) {
 static void step_page(struct jg_hub_stream *stream, struct jg_hub_move *ret_move) {
   ret_move->kind = JG_HUB_SEND;
   ret_move->bytes = stream->page;
+  stream->out_bytes = stream->page->len;
   stream->page = NULL;
   stream->passed_rid = stream->page_rid;
   stream->phase = stream->page_last ? JG_HUB_SYNC : JG_HUB_SNAPSHOT;
@@ -77,6 +78,7 @@ static void step_found(struct jg_hub_stream *stream, struct found_part *found, i
   }
   if (part->page != NULL) {
     stream->page = part->page;
+    jg_hub_hold(stream->hub, part->page->len);
     stream->page_rid = part->rid;
     stream->page_last = part->complete;
   } else {
@@ -84,6 +86,8 @@ static void step_found(struct jg_hub_stream *stream, struct found_part *found, i
     stream->phase = part->complete ? JG_HUB_SYNC : JG_HUB_SNAPSHOT;
   }
   if (part->has_changes) {
+    stream->out_bytes = part->changes.bytes->len;
+    jg_hub_hold(stream->hub, stream->out_bytes);
     jg_hub_step_send(stream, &part->changes, now_ns, ret_move);
   } else {
     stream->cursor = part->revision;
@@ -118,8 +122,8 @@ void jg_hub_forget_turn(struct jg_hub *hub, struct jg_hub_stream *stream) {
       stream->waiting_before;
 }
 
-static bool has_turns(const struct jg_hub *hub) {
-  return hub->turns_taken < hub->options.snapshot_reads_max;
+static bool has_turns(struct jg_hub *hub) {
+  return hub->turns_taken < hub->options.snapshot_reads_max && !jg_hub_is_full(hub);
 }
 
 /* ---- without locks ---- */

@@ -76,6 +76,8 @@ static void step_found(struct jg_hub_stream *stream, struct found *found, int64_
   } else if (found->has_batch) {
     if (found->is_new) {
       jg_ring_remember(&stream->view->ring, &found->batch);
+      stream->out_bytes = found->batch.bytes->len;
+      jg_hub_hold(stream->hub, stream->out_bytes);
     }
     jg_hub_step_send(stream, &found->batch, now_ns, ret_move);
   } else if (found->status.code == JG_UNAVAILABLE ||
@@ -117,6 +119,10 @@ static void read_log(struct jg_txn *txn, struct jg_status begun, void *data) {
 
 void jg_hub_read(struct jg_hub_stream *stream) {
   struct jg_hub *hub = stream->hub;
+  if (jg_hub_is_full(hub)) {
+    jg_hub_put_off(stream);
+    return;
+  }
   stream->read = (struct jg_store_read){
       .tenant = stream->view->key.tenant, .deadline_ns = stream->call->deadline_ns, .run = read_log, .data = stream};
   jg_metric_add(hub->metrics.reading, 1);

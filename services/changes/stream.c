@@ -1,6 +1,11 @@
 #include "services/changes/event.h"
 #include "services/changes/hub_internal.h"
 
+/* A client that was too slow is asked to wait so long. */
+#define SLOW_RETRY_MS 1000
+/* A stream that is busy when its bookmark is due is looked at again after so long. */
+#define BUSY_RETRY_NS INT64_C(1000000000)
+
 static struct jg_status cancelled_status(void) {
   return jg_status_make(JG_CANCELLED, JG_REASON_NONE, "the client has gone");
 }
@@ -80,7 +85,8 @@ bool jg_hub_is_over(struct jg_hub_stream *stream) {
 }
 
 void jg_hub_step_read(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move) {
-  if (now_ns - stream->sent_ns >= stream->wish.heartbeat_ns) {
+  // Since it was taken: a client that takes longer for each message than that shall get more than bookmarks.
+  if (now_ns - stream->taken_ns >= stream->wish.heartbeat_ns) {
     stream->state = JG_HUB_SENDING;
     stream->sent_ns = now_ns;
     ret_move->kind = JG_HUB_BOOKMARK;
@@ -99,7 +105,7 @@ void jg_hub_step(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_mov
     return;
   }
   // Relaxed: see the member.
-  if (atomic_load_explicit(&stream->hub->draining, memory_order_relaxed)) {
+  if (now_ns >= stream->ends_ns || atomic_load_explicit(&stream->hub->draining, memory_order_relaxed)) {
     settle(stream);
     stream->state = JG_HUB_SENDING;
     stream->drained = true;
@@ -137,7 +143,53 @@ void jg_hub_step_bookmark(struct jg_hub_stream *stream, int64_t now_ns, struct j
   stream->sent_ns = now_ns;
 }
 
+void jg_hub_step_slow(struct jg_hub_stream *stream, struct jg_hub_move *ret_move) {
+  struct jg_arena *arena = &stream->call->arena;
+  struct jg_status status = jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_SLOW_CONSUMER,
+                                           "the client takes the changes too slowly, go on with its last token");
+  char text[JG_TOKEN_TEXT_MAX];
+  const struct jg_token token = jg_hub_place(stream);
+  const struct jg_str kept = jg_arena_str(arena, jg_str_make(text, jg_token_format(&token, text)));
+  struct jg_status_details *details = jg_arena_alloc_zero(arena, sizeof(*details));
+  if (details != NULL) {
+    details->retry_delay_ms = SLOW_RETRY_MS;
+    details->resume_token = kept.data;
+    status.details = details;
+  }
+  *ret_move = (struct jg_hub_move){.stream = stream};
+  jg_hub_step_end(stream, status, ret_move);
+}
+
+int64_t jg_hub_due_ns(const struct jg_hub_stream *stream, int64_t now_ns) {
+  int64_t due = stream->sent_ns + stream->wish.heartbeat_ns;
+  int64_t stall_ns = stream->hub->options.stall_ns;
+  // One that is busy when its bookmark is due is looked at again soon.
+  due = due <= now_ns ? now_ns + BUSY_RETRY_NS : due;
+  if (stall_ns > 0 && stream->sent_ns + stall_ns > now_ns) {
+    due = due < stream->sent_ns + stall_ns ? due : stream->sent_ns + stall_ns;
+  }
+  return stream->ends_ns > now_ns && stream->ends_ns < due ? stream->ends_ns : due;
+}
+
 /* ---- without locks ---- */
+
+// Relaxed in all three: see the member.
+void jg_hub_hold(struct jg_hub *hub, size_t bytes) {
+  size_t before = atomic_fetch_add_explicit(&hub->out_bytes, bytes, memory_order_relaxed);
+  jg_metric_set(hub->metrics.out_bytes, (int64_t)(before + bytes));
+}
+
+void jg_hub_let_go(struct jg_hub *hub, size_t bytes) {
+  if (bytes > 0) {
+    size_t before = atomic_fetch_sub_explicit(&hub->out_bytes, bytes, memory_order_relaxed);
+    JG_ASSERT(before >= bytes);
+    jg_metric_set(hub->metrics.out_bytes, (int64_t)(before - bytes));
+  }
+}
+
+bool jg_hub_is_full(struct jg_hub *hub) {
+  return atomic_load_explicit(&hub->out_bytes, memory_order_relaxed) >= hub->options.out_bytes_max;
+}
 
 void jg_hub_put_off(struct jg_hub_stream *stream) {
   struct jg_hub_view *view = stream->view;
@@ -156,10 +208,6 @@ void jg_hub_put_off(struct jg_hub_stream *stream) {
   }
 }
 
-static void send_message(struct jg_hub_stream *stream, struct jg_bytes *message) {
-  stream->call->sink->send(stream->call, message);
-}
-
 struct jg_token jg_hub_place(const struct jg_hub_stream *stream) {
   struct jg_token token = jg_view_token(&stream->view->key, stream->resume);
   // Also when all have come: until `synced` is out a client must be told of it anew.
@@ -170,46 +218,79 @@ struct jg_token jg_hub_place(const struct jg_hub_stream *stream) {
   return token;
 }
 
-void jg_hub_make(const struct jg_hub_move *move) {
+static void go_on(struct jg_hub_stream *stream, struct jg_hub_move *ret_move);
+
+/* Gives a message to the sink. True: it was taken already, and *ret_move is what comes next. */
+static bool send_message(struct jg_hub_stream *stream, struct jg_bytes *message, struct jg_hub_move *ret_move) {
+  stream->call->sink->send(stream->call, message);
+  // on_sent may have come, but it left the stream to us.
+  jg_hub_lock(&stream->mutex);
+  bool taken = stream->state == JG_HUB_SENT;
+  if (!taken) {
+    JG_ASSERT(stream->state == JG_HUB_SENDING);
+    stream->state = JG_HUB_OUT;
+  }
+  jg_hub_unlock(&stream->mutex);
+  if (taken) {
+    go_on(stream, ret_move);
+  }
+  return taken;
+}
+
+/* The message of a move that sends one. */
+static struct jg_bytes *message_of(const struct jg_hub_move *move) {
   struct jg_hub_stream *stream = move->stream;
   struct jg_hub *hub = stream->hub;
-  struct jg_token token;
+  const struct jg_token token = jg_hub_place(stream);
   switch (move->kind) {
-    case JG_HUB_STAY:
-      return;
     case JG_HUB_SEND:
       stream->message_count++;
       jg_metric_add(hub->metrics.messages, 1);
       jg_metric_add(hub->metrics.changes, move->change_count);
-      send_message(stream, move->bytes);
-      return;
+      return move->bytes;
+    case JG_HUB_TELL_OPENED:
+      return jg_event_opened(&token, stream->id, stream->wish.heartbeat_ns);
     case JG_HUB_BOOKMARK:
       jg_metric_add(hub->metrics.bookmarks, 1);
-      token = jg_hub_place(stream);
-      send_message(stream, jg_event_bookmark(&token, jg_clock_now_ticks(hub->options.clock)));
-      return;
+      return jg_event_bookmark(&token, jg_clock_now_ticks(hub->options.clock));
     case JG_HUB_DRAIN:
       stream->retry_delay_ms = jg_hub_retry_delay_ms(hub);
-      token = jg_hub_place(stream);
-      send_message(stream, jg_event_drain(&token, stream->retry_delay_ms));
-      return;
+      return jg_event_drain(&token, stream->retry_delay_ms);
     case JG_HUB_TELL_RESET:
-      send_message(stream, jg_event_reset(stream->lost_oldest, stream->lost_newest));
-      return;
+      return jg_event_reset(stream->lost_oldest, stream->lost_newest);
     case JG_HUB_TELL_SYNCED:
-      token = jg_hub_place(stream);
-      send_message(stream, jg_event_synced(&token));
-      return;
+      return jg_event_synced(&token);
+    case JG_HUB_STAY:
     case JG_HUB_READ:
-      if (stream->phase == JG_HUB_LIVE) {
-        jg_hub_read(stream);
-      } else {
-        jg_hub_read_part(stream);
-      }
-      return;
     case JG_HUB_END:
-      jg_hub_end(stream, move->status);
-      return;
+      break;
+  }
+  JG_ASSERT(false);
+  return NULL;
+}
+
+void jg_hub_make(const struct jg_hub_move *move) {
+  struct jg_hub_move next = *move;
+  for (;;) {
+    struct jg_hub_stream *stream = next.stream;
+    switch (next.kind) {
+      case JG_HUB_STAY:
+        return;
+      case JG_HUB_READ:
+        if (stream->phase == JG_HUB_LIVE) {
+          jg_hub_read(stream);
+        } else {
+          jg_hub_read_part(stream);
+        }
+        return;
+      case JG_HUB_END:
+        jg_hub_end(stream, next.status);
+        return;
+      default:
+        if (!send_message(stream, message_of(&next), &next)) {
+          return;
+        }
+    }
   }
 }
 
@@ -218,8 +299,12 @@ void jg_hub_end(struct jg_hub_stream *stream, struct jg_status status) {
   struct jg_hub *hub = stream->hub;
   struct jg_call *call = stream->call;
   jg_hub_detach(hub, stream);
-  jg_bytes_unref(stream->page);
-  stream->page = NULL;
+  jg_hub_let_go(hub, stream->out_bytes);
+  if (stream->page != NULL) {
+    jg_hub_let_go(hub, stream->page->len);
+    jg_bytes_unref(stream->page);
+    stream->page = NULL;
+  }
   // One that never opened is an error of its caller, which the access log has.
   if (stream->view != NULL && status.code != JG_CANCELLED) {
     char id[JG_UUID_TEXT_LEN];
@@ -234,7 +319,11 @@ void jg_hub_end(struct jg_hub_stream *stream, struct jg_status status) {
 }
 
 static struct jg_status drained_status(struct jg_hub_stream *stream) {
-  struct jg_status status = jg_status_make(JG_UNAVAILABLE, JG_REASON_DRAINING, "the server is shutting down");
+  // Relaxed: the drain message that came before this says the same of both.
+  bool draining = atomic_load_explicit(&stream->hub->draining, memory_order_relaxed);
+  struct jg_status status =
+      jg_status_make(JG_UNAVAILABLE, JG_REASON_DRAINING,
+                     draining ? "the server is shutting down" : "the stream is old, open it again with its token");
   struct jg_status_details *details = jg_arena_alloc_zero(&stream->call->arena, sizeof(*details));
   if (details != NULL) {
     details->retry_delay_ms = stream->retry_delay_ms;
@@ -243,25 +332,44 @@ static struct jg_status drained_status(struct jg_hub_stream *stream) {
   return status;
 }
 
-void jg_hub_on_sent(struct jg_call *call, bool ok) {
-  struct jg_hub_stream *stream = call->stream;
-  JG_ASSERT(stream->magic == JG_HUB_STREAM_MAGIC);
+/* A message was taken, or not: stream->sent_ok. By the driver, state SENT. */
+static void go_on(struct jg_hub_stream *stream, struct jg_hub_move *ret_move) {
   struct jg_hub_view *view = stream->view;
-  struct jg_hub_move move = {.stream = stream};
   int64_t now = jg_clock_mono_ns(stream->hub->options.clock);
+  jg_hub_let_go(stream->hub, stream->out_bytes);
+  stream->out_bytes = 0;
+  stream->taken_ns = now;
+  *ret_move = (struct jg_hub_move){.stream = stream};
   jg_hub_lock(&view->mutex);
   jg_hub_lock(&stream->mutex);
-  JG_ASSERT(stream->state == JG_HUB_SENDING);
-  if (!ok) {
-    jg_hub_step_end(stream, cancelled_status(), &move);
+  JG_ASSERT(stream->state == JG_HUB_SENT);
+  if (!stream->sent_ok) {
+    jg_hub_step_end(stream, cancelled_status(), ret_move);
   } else if (stream->drained) {
-    jg_hub_step_end(stream, drained_status(stream), &move);
+    jg_hub_step_end(stream, drained_status(stream), ret_move);
   } else {
-    jg_hub_step(stream, now, &move);
+    jg_hub_step(stream, now, ret_move);
   }
   jg_hub_unlock(&stream->mutex);
   jg_hub_unlock(&view->mutex);
-  jg_hub_make(&move);
+}
+
+void jg_hub_on_sent(struct jg_call *call, bool ok) {
+  // As in on_cancelled: another thread may have ended the stream.
+  struct jg_hub_stream *stream = call->stream;
+  JG_ASSERT(stream->magic == JG_HUB_STREAM_MAGIC);
+  jg_hub_lock(&stream->mutex);
+  bool ours = stream->state == JG_HUB_OUT;
+  if (ours || stream->state == JG_HUB_SENDING) {
+    stream->state = JG_HUB_SENT;
+    stream->sent_ok = ok;
+  }
+  jg_hub_unlock(&stream->mutex);
+  if (ours) {
+    struct jg_hub_move move;
+    go_on(stream, &move);
+    jg_hub_make(&move);
+  }
 }
 
 void jg_hub_on_cancelled(struct jg_call *call) {

@@ -9,8 +9,8 @@
 #define REST_NS_MIN 100000
 #define REST_NS_MAX 2000000
 #define NS_PER_TICK 100
-/* A stream that is busy when its bookmark is due is looked at again after so long. */
-#define BUSY_RETRY_NS INT64_C(1000000000)
+/* When too much is out, whoever has taken nothing for so long makes room. */
+#define RELIEF_NS INT64_C(5000000000)
 
 /* One read of the log, and what came of it. It runs on a reader; the tail thread goes on meanwhile, so that bookmarks and
  * drains do not wait for it. While it is out, its tail's views stay (reap), and what a page brings them is the reader's. */
@@ -363,15 +363,18 @@ static void beat_one(struct jg_hub *hub, struct jg_hub_stream *stream, int64_t n
   ret_move->kind = JG_HUB_STAY;
   jg_hub_lock(&view->mutex);
   jg_hub_lock(&stream->mutex);
-  int64_t due = stream->sent_ns + stream->wish.heartbeat_ns;
-  if (due <= now && stream->state == JG_HUB_IDLE) {
+  bool stalled = hub->options.stall_ns > 0 && now - stream->sent_ns >= hub->options.stall_ns;
+  if (stream->state == JG_HUB_OUT && stalled) {
+    jg_hub_step_slow(stream, ret_move);
+    jg_metric_add(hub->metrics.slow, 1);
+  } else if (stream->state == JG_HUB_IDLE && now >= stream->ends_ns) {
+    jg_hub_unlink(view, stream);
+    jg_hub_step(stream, now, ret_move);
+  } else if (stream->state == JG_HUB_IDLE && now - stream->sent_ns >= stream->wish.heartbeat_ns) {
     jg_hub_unlink(view, stream);
     jg_hub_step_bookmark(stream, now, ret_move);
-    due = now + stream->wish.heartbeat_ns;
-  } else if (due <= now) {
-    // Busy for so long: soon after it is not, the bookmark comes.
-    due = now + BUSY_RETRY_NS;
   }
+  int64_t due = jg_hub_due_ns(stream, now);
   jg_hub_unlock(&stream->mutex);
   jg_hub_unlock(&view->mutex);
   jg_timers_set(&hub->timers, &stream->timer, due);
@@ -399,4 +402,28 @@ void jg_hub_beat(struct jg_hub *hub) {
       jg_hub_make(&moves[i]);
     }
   } while (count == JG_HUB_MOVES);
+}
+
+void jg_hub_relieve(struct jg_hub *hub) {
+  if (!jg_hub_is_full(hub)) {
+    return;
+  }
+  struct jg_hub_move moves[JG_HUB_MOVES];
+  size_t count = 0;
+  int64_t now = jg_clock_mono_ns(hub->options.clock);
+  jg_hub_lock(&hub->mutex);
+  for (size_t i = 0; i < hub->timers.count && count < JG_HUB_MOVES; i++) {
+    struct jg_hub_stream *stream =
+        (struct jg_hub_stream *)(void *)((char *)hub->timers.heap[i] - offsetof(struct jg_hub_stream, timer));
+    jg_hub_lock(&stream->mutex);
+    if (stream->state == JG_HUB_OUT && stream->out_bytes > 0 && now - stream->sent_ns >= RELIEF_NS) {
+      jg_hub_step_slow(stream, &moves[count++]);
+    }
+    jg_hub_unlock(&stream->mutex);
+  }
+  jg_hub_unlock(&hub->mutex);
+  jg_metric_add(hub->metrics.slow, (int64_t)count);
+  for (size_t i = 0; i < count; i++) {
+    jg_hub_make(&moves[i]);
+  }
 }

@@ -103,7 +103,13 @@ void jg_hub_attach(struct jg_hub *hub, struct jg_hub_stream *stream, const struc
   stream->wish.view = stream->view->key.view;
   stream->view->streams++;
   stream->sent_ns = jg_clock_mono_ns(hub->options.clock);
-  jg_timers_set(&hub->timers, &stream->timer, stream->sent_ns + stream->wish.heartbeat_ns);
+  stream->ends_ns = INT64_MAX;
+  if (hub->options.stream_age_ns > 0) {
+    // Give or take a tenth, so that streams that began together do not end together.
+    int64_t tenth = hub->options.stream_age_ns / 10;
+    stream->ends_ns = stream->sent_ns + hub->options.stream_age_ns - tenth + jg_hub_random(hub, 2 * tenth + 1);
+  }
+  jg_timers_set(&hub->timers, &stream->timer, jg_hub_due_ns(stream, stream->sent_ns));
   bool first = stream->view->streams == 1;
   if (made) {
     stream->view->shown = shown;

@@ -1,4 +1,3 @@
-#include "services/changes/event.h"
 #include "services/changes/hub_internal.h"
 
 /* Where the wish says that the stream goes on in the log. */
@@ -53,10 +52,9 @@ static struct jg_status take_position(struct jg_hub_stream *stream, struct jg_tx
 static void open_stream(struct jg_txn *txn, struct jg_status begun, void *data) {
   struct jg_hub_stream *stream = data;
   JG_ASSERT(stream->magic == JG_HUB_STREAM_MAGIC && stream->state == JG_HUB_OPENING);
-  struct jg_call *call = stream->call;
   struct jg_view_key key;
   int64_t newest = 0;
-  struct jg_status status = jg_status_copy(&call->arena, begun);
+  struct jg_status status = jg_status_copy(&stream->call->arena, begun);
   if (jg_status_ok(status)) {
     status = take_position(stream, txn, &key, &newest);
   }
@@ -73,15 +71,15 @@ static void open_stream(struct jg_txn *txn, struct jg_status begun, void *data) 
     jg_hub_end(stream, jg_status_make(JG_CANCELLED, JG_REASON_NONE, "the client has gone"));
     return;
   }
-  const struct jg_token start = jg_hub_place(stream);
-  call->sink->send(call, jg_event_opened(&start, stream->id, stream->wish.heartbeat_ns));
+  const struct jg_hub_move move = {.kind = JG_HUB_TELL_OPENED, .stream = stream};
+  jg_hub_make(&move);
 }
 
 void jg_hub_watch(struct jg_call *call) {
   struct jg_hub *hub = call->app->hub;
   struct jg_wish wish = {0};
-  struct jg_status status = jg_wish_take((const Jobgate__V1__WatchJobsRequest *)(const void *)call->request,
-                                         call->app->fold_case, &call->arena, &wish);
+  struct jg_status status =
+      jg_wish_take((const Jobgate__V1__WatchJobsRequest *)(const void *)call->request, &call->arena, &wish);
   if (jg_status_ok(status)) {
     status = jg_hub_admit(hub, &call->arena);
   }
