@@ -78,8 +78,8 @@ static void open_stream(struct jg_txn *txn, struct jg_status begun, void *data) 
 void jg_hub_watch(struct jg_call *call) {
   struct jg_hub *hub = call->app->hub;
   struct jg_wish wish = {0};
-  struct jg_status status =
-      jg_wish_take((const Jobgate__V1__WatchJobsRequest *)(const void *)call->request, &call->arena, &wish);
+  struct jg_status status = jg_wish_take((const Jobgate__V1__WatchJobsRequest *)(const void *)call->request,
+                                         call->app->fold_case, &call->arena, &wish);
   if (jg_status_ok(status)) {
     status = jg_hub_admit(hub, &call->arena);
   }
