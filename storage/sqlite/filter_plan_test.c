@@ -30,6 +30,20 @@ static int teardown(void **state JG_UNUSED) {
   return sqlite3_close(db);
 }
 
+static enum jg_sqlite_dates dates;
+
+static struct jg_status list_sql(const struct jg_job_query *query, struct jg_arena *arena_, struct jg_arena *scratch,
+                                 struct jg_sqlite_sql *ret_sql) {
+  return jg_sqlite_list_sql(query, dates, arena_, scratch, ret_sql);
+}
+
+static int64_t few_max;
+
+static struct jg_status dates_sql(const struct jg_job_query *query, struct jg_arena *arena_,
+                                  struct jg_arena *scratch JG_UNUSED, struct jg_sqlite_sql *ret_sql) {
+  return jg_sqlite_dates_sql(query, arena_, ret_sql, &few_max);
+}
+
 typedef struct jg_status (*make_sql)(const struct jg_job_query *query, struct jg_arena *arena, struct jg_arena *scratch,
                                      struct jg_sqlite_sql *ret_sql);
 
@@ -60,7 +74,7 @@ static void plan_of(make_sql make, const struct jg_job_query *query, struct jg_b
 static void check(const struct jg_job_query *query, const char *const has[], bool sorted) {
   struct jg_buf plan;
   jg_buf_init(&plan, 100000);
-  plan_of(jg_sqlite_list_sql, query, &plan);
+  plan_of(list_sql, query, &plan);
   for (size_t i = 0; has[i] != NULL; i++) {
     if (strstr(plan.data, has[i]) == NULL) {
       fail_msg("no %s in %s", has[i], plan.data);
@@ -146,6 +160,65 @@ static void test_filters(void **state JG_UNUSED) {
   }
 }
 
+/* A bound on one side says nothing of how many jobs it leaves: by that date if few, by id if many. */
+static void test_dates(void **state JG_UNUSED) {
+  struct jg_filter *range = two(JG_FILTER_AND, modified(JG_FILTER_GE), modified(JG_FILTER_LT));
+  const struct jg_filter *filters[] = {modified(JG_FILTER_GT), range,
+                                       two(JG_FILTER_AND, modified(JG_FILTER_GT), slow())};
+  const struct jg_filter_order by_id = {.key = jg_filter_member(&arena, "id"), .descending = true};
+  const struct jg_job_key key = {.type = JG_VALUE_GUID};
+  const char *const by_modified[] = {"jobs_by_modified (tenant=? AND modified_dateutc>?", NULL};
+  const char *const walk[] = {"jobs_by_id (tenant=?", NULL};
+  for (size_t i = 0; i < 4 * JG_COUNT(filters); i++) {
+    struct jg_job_query query = {.limit = 100, .filter = filters[i / 4], .has_after = i % 2 != 0, .after_keys = &key};
+    if (i % 4 >= 2) {
+      query.orders = &by_id;
+      query.order_count = 1;
+    }
+    dates = JG_SQLITE_DATES_FEW;
+    check(&query, by_modified, true);
+    dates = JG_SQLITE_DATES_MANY;
+    check(&query, walk, false);
+    dates = JG_SQLITE_DATES_UNKNOWN;
+  }
+}
+
+/* They are counted by the index alone, where nothing else leads into one and the list is by id. */
+static void test_counts_of_dates(void **state JG_UNUSED) {
+  const struct jg_filter_order by_name = {.key = jg_filter_member(&arena, "name")};
+  const struct jg_filter *gt = modified(JG_FILTER_GT);
+  const struct {
+    struct jg_job_query query;
+    const char *index; /* NULL: they are not counted */
+  } rows[] = {
+      {{.filter = gt}, "COVERING INDEX jobs_by_modified (tenant=? AND modified_dateutc>?)"},
+      {{.filter = two(JG_FILTER_AND, two(JG_FILTER_AND, slow(), gt), modified(JG_FILTER_LT))},
+       "COVERING INDEX jobs_by_modified (tenant=? AND modified_dateutc>? AND modified_dateutc<?)"},
+      {{.filter = NULL}, NULL},
+      {{.filter = slow()}, NULL},
+      {{.filter = modified(JG_FILTER_EQ)}, NULL},
+      {{.filter = two(JG_FILTER_OR, gt, slow())}, NULL},
+      {{.filter = two(JG_FILTER_AND, gt, is("job_status_id"))}, NULL},
+      {{.filter = two(JG_FILTER_AND, is("project_reference_back_office"), gt)}, NULL},
+      {{.filter = gt, .order = JG_ORDER_MODIFIED}, NULL},
+      {{.filter = gt, .orders = &by_name, .order_count = 1}, NULL},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    struct jg_buf plan;
+    jg_buf_init(&plan, 100000);
+    if (rows[i].index != NULL) {
+      plan_of(dates_sql, &rows[i].query, &plan);
+      assert_non_null(strstr(plan.data, rows[i].index));
+      assert_true(few_max > 0);
+    } else {
+      struct jg_sqlite_sql sql;
+      assert_true(jg_status_ok(jg_sqlite_dates_sql(&rows[i].query, &arena, &sql, &few_max)));
+      assert_int_equal(few_max, 0);
+    }
+    jg_buf_done(&plan);
+  }
+}
+
 /* The next page is entered at its key, whatever bound the filter has. */
 static void test_keysets(void **state JG_UNUSED) {
   struct jg_filter_order by_modified = {.key = jg_filter_member(&arena, "modified_dateutc")};
@@ -206,7 +279,7 @@ static void test_no_text_of_callers(void **state JG_UNUSED) {
     struct jg_job_query query = {.limit = 1, .filter = two(kinds[i], name, text)};
     struct jg_buf plan;
     jg_buf_init(&plan, 100000);
-    plan_of(jg_sqlite_list_sql, &query, &plan);
+    plan_of(list_sql, &query, &plan);
     assert_null(strstr(plan.data, "DROP"));
     jg_buf_done(&plan);
   }
@@ -230,8 +303,8 @@ static void test_functions(void **state JG_UNUSED) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_filters),   cmocka_unit_test(test_keysets),
-      cmocka_unit_test(test_scans),     cmocka_unit_test(test_no_text_of_callers),
+      cmocka_unit_test(test_filters),   cmocka_unit_test(test_dates), cmocka_unit_test(test_counts_of_dates),
+      cmocka_unit_test(test_keysets),   cmocka_unit_test(test_scans), cmocka_unit_test(test_no_text_of_callers),
       cmocka_unit_test(test_functions),
   };
   return cmocka_run_group_tests(tests, setup, teardown);

@@ -6,6 +6,11 @@
 /* Some twenty joins, eight keys said up to ten times, and a filter, each with its parameters' names. */
 #define SQL_BYTES_MAX ((size_t)1 << 20)
 
+/* Jobs that a list by id finds by date and sorts: with so many of a million, going by id up to a full page costs no more. Where
+ * the filter looks at more than dates each costs the look-up of its row, but going by id may then have to look at every job. */
+#define FEW_BY_INDEX 20000
+#define FEW_BY_ROW 10000
+
 /* One key of the order as SQL. */
 struct key {
   struct jg_str text;             /* in the arena */
@@ -125,6 +130,11 @@ static void put_beyond(const struct key *key, const struct jg_job_key *value, in
   }
 }
 
+/* In front of the id: its index is no way then. */
+static const char *by_date(const struct jg_sqlite_builder *builder) {
+  return builder->dates == JG_SQLITE_DATES_FEW ? "+" : "";
+}
+
 static void put_after(struct jg_sqlite_builder *builder, const struct jg_job_query *query, const struct order *order,
                       struct jg_buf *out) {
   struct jg_job_key values[JG_FILTER_ORDER_MAX];
@@ -136,7 +146,7 @@ static void put_after(struct jg_sqlite_builder *builder, const struct jg_job_que
   const struct jg_job_key id_value = {.type = JG_VALUE_GUID, .uuid = query->after_id};
   int id = jg_sqlite_bind_value(builder, &id_value);
   if (is_one_row(order)) {
-    jg_buf_printf(out, " AND (");
+    jg_buf_printf(out, " AND (%s", by_date(builder));
     for (size_t i = 0; i < order->used; i++) {
       jg_buf_printf(out, "%.*s,", JG_STR_ARG(order->keys[i].text));
     }
@@ -234,8 +244,8 @@ static struct jg_status put_list(struct jg_sqlite_builder *builder, const struct
   for (size_t i = 0; i < order.used; i++) {
     jg_buf_printf(out, "%.*s%s,", JG_STR_ARG(order.keys[i].text), order.keys[i].descending ? " DESC" : "");
   }
-  jg_buf_printf(out, "j.id%s LIMIT ?%d OFFSET ?%d", order.id_descending ? " DESC" : "", JG_SQLITE_BIND_LIMIT,
-                JG_SQLITE_BIND_SKIP);
+  jg_buf_printf(out, "%sj.id%s LIMIT ?%d OFFSET ?%d", by_date(builder), order.id_descending ? " DESC" : "",
+                JG_SQLITE_BIND_LIMIT, JG_SQLITE_BIND_SKIP);
   return JG_STATUS_OK;
 }
 
@@ -249,51 +259,82 @@ static struct jg_status put_count(struct jg_sqlite_builder *builder, const struc
   return JG_STATUS_OK;
 }
 
-static struct jg_status make(const struct jg_job_query *query, struct jg_arena *arena, struct jg_arena *scratch,
+static struct jg_status make(struct jg_sqlite_builder *builder, const struct jg_job_query *query,
                              struct jg_status (*put)(struct jg_sqlite_builder *builder,
                                                      const struct jg_job_query *query, struct jg_buf *out),
                              struct jg_sqlite_sql *ret_sql) {
-  struct jg_sqlite_builder builder = {.arena = arena, .scratch = scratch};
   // A node binds one value, startswith the upper bound too; of a key that is the program, and the value to go on behind.
-  builder.bind_max = 1 + 2 * JG_FILTER_ORDER_MAX;
+  builder->bind_max = 1 + 2 * JG_FILTER_ORDER_MAX;
   if (query->filter != NULL) {
-    builder.bind_max += jg_sqlite_filter_nodes(query->filter);
-    if (builder.bind_max == 1 + 2 * JG_FILTER_ORDER_MAX) {
+    builder->bind_max += jg_sqlite_filter_nodes(query->filter);
+    if (builder->bind_max == 1 + 2 * JG_FILTER_ORDER_MAX) {
       return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "a filter has too many nodes");
     }
   }
-  builder.binds = jg_arena_alloc(arena, builder.bind_max * sizeof(*builder.binds));
-  if (builder.binds == NULL) {
+  builder->binds = jg_arena_alloc(builder->arena, builder->bind_max * sizeof(*builder->binds));
+  if (builder->binds == NULL) {
     return out_of_arena();
   }
   struct jg_buf text;
   jg_buf_init(&text, SQL_BYTES_MAX);
-  jg_buf_init(&builder.where, SQL_BYTES_MAX);
-  jg_sqlite_joins_init(&builder.joins);
-  struct jg_status status = put(&builder, query, &text);
+  jg_buf_init(&builder->where, SQL_BYTES_MAX);
+  jg_sqlite_joins_init(&builder->joins);
+  struct jg_status status = put(builder, query, &text);
   struct jg_str copy = JG_STR_NONE;
   if (jg_status_ok(status)) {
-    copy = jg_arena_str(arena, jg_buf_str(&text));
-    status = text.failed || builder.where.failed || copy.data == NULL ? out_of_arena() : status;
+    copy = jg_arena_str(builder->arena, jg_buf_str(&text));
+    status = text.failed || builder->where.failed || copy.data == NULL ? out_of_arena() : status;
   }
-  jg_buf_done(&builder.where);
+  jg_buf_done(&builder->where);
   jg_buf_done(&text);
   JG_RETURN_IF_ERROR(status);
-  *ret_sql = (struct jg_sqlite_sql){.text = copy, .binds = builder.binds, .bind_count = builder.bind_count};
+  *ret_sql = (struct jg_sqlite_sql){.text = copy, .binds = builder->binds, .bind_count = builder->bind_count};
   return JG_STATUS_OK;
 }
 
-struct jg_status jg_sqlite_list_sql(const struct jg_job_query *query, struct jg_arena *arena, struct jg_arena *scratch,
-                                    struct jg_sqlite_sql *ret_sql) {
-  return make(query, arena, scratch, put_list, ret_sql);
+struct jg_status jg_sqlite_list_sql(const struct jg_job_query *query, enum jg_sqlite_dates dates,
+                                    struct jg_arena *arena, struct jg_arena *scratch, struct jg_sqlite_sql *ret_sql) {
+  struct jg_sqlite_builder builder = {.arena = arena, .scratch = scratch, .dates = dates};
+  return make(&builder, query, put_list, ret_sql);
 }
 
 struct jg_status jg_sqlite_count_sql(const struct jg_job_query *query, struct jg_arena *arena, struct jg_arena *scratch,
                                      struct jg_sqlite_sql *ret_sql) {
-  return make(query, arena, scratch, put_count, ret_sql);
+  struct jg_sqlite_builder builder = {.arena = arena, .scratch = scratch};
+  return make(&builder, query, put_count, ret_sql);
 }
 
 struct jg_status jg_sqlite_scan_sql(const struct jg_job_query *query, struct jg_arena *arena, struct jg_arena *scratch,
                                     struct jg_sqlite_sql *ret_sql) {
-  return make(query, arena, scratch, put_scan, ret_sql);
+  struct jg_sqlite_builder builder = {.arena = arena, .scratch = scratch};
+  return make(&builder, query, put_scan, ret_sql);
+}
+
+static bool is_by_id(const struct jg_job_query *query) {
+  return query->order_count == 0
+             ? query->order == JG_ORDER_ID
+             : jg_sqlite_node_column(query->orders[0].key) == &jg_entity(JG_KIND_JOB)->members[JG_JOB_ID];
+}
+
+/* Leaves `out` empty if it does not matter. */
+static struct jg_status put_dates(struct jg_sqlite_builder *builder, const struct jg_job_query *query,
+                                  struct jg_buf *out) {
+  bool alone = false;
+  if (jg_sqlite_put_dates(builder, query->filter, &alone)) {
+    jg_buf_printf(
+        out, "SELECT count(*) FROM (SELECT 1 FROM jobs j INDEXED BY jobs_by_modified WHERE j.tenant=?%d%.*s LIMIT ?%d)",
+        JG_SQLITE_BIND_TENANT, JG_STR_ARG(jg_buf_str(&builder->where)), JG_SQLITE_BIND_LIMIT);
+    builder->few_max = alone ? FEW_BY_INDEX : FEW_BY_ROW;
+  }
+  return JG_STATUS_OK;
+}
+
+struct jg_status jg_sqlite_dates_sql(const struct jg_job_query *query, struct jg_arena *arena,
+                                     struct jg_sqlite_sql *ret_sql, int64_t *ret_few_max) {
+  struct jg_sqlite_builder builder = {.arena = arena};
+  if (query->filter != NULL && is_by_id(query)) {
+    JG_RETURN_IF_ERROR(make(&builder, query, put_dates, ret_sql));
+  }
+  *ret_few_max = builder.few_max;
+  return JG_STATUS_OK;
 }

@@ -22,10 +22,19 @@ struct jg_sqlite_sql {
   size_t bind_count;
 };
 
+/* How many jobs a filter's bounds on modified_dateutc leave. A list by id goes by the index of that date and sorts what it finds if
+ * these are few, and goes by id up to a full page if they are many: no estimate can tell one from the other. */
+enum jg_sqlite_dates { JG_SQLITE_DATES_UNKNOWN, JG_SQLITE_DATES_FEW, JG_SQLITE_DATES_MANY };
+
+/* The text that counts them, up to *ret_few_max (bound as JG_SQLITE_BIND_LIMIT), which is many. *ret_few_max is 0 if it does not
+ * matter: the list is not by id, or the filter has no such bound, or a better way into an index. */
+JG_MUST_CHECK struct jg_status jg_sqlite_dates_sql(const struct jg_job_query *query, struct jg_arena *arena,
+                                                   struct jg_sqlite_sql *ret_sql, int64_t *ret_few_max);
 /* The text of a list (rid, id and keys in order), or of the number of rows that match the filter. All lives in the arena;
  * scratch as in jg_sqlite_program_make. Statuses of jg_txn_job_list. */
-JG_MUST_CHECK struct jg_status jg_sqlite_list_sql(const struct jg_job_query *query, struct jg_arena *arena,
-                                                  struct jg_arena *scratch, struct jg_sqlite_sql *ret_sql);
+JG_MUST_CHECK struct jg_status jg_sqlite_list_sql(const struct jg_job_query *query, enum jg_sqlite_dates dates,
+                                                  struct jg_arena *arena, struct jg_arena *scratch,
+                                                  struct jg_sqlite_sql *ret_sql);
 JG_MUST_CHECK struct jg_status jg_sqlite_count_sql(const struct jg_job_query *query, struct jg_arena *arena,
                                                    struct jg_arena *scratch, struct jg_sqlite_sql *ret_sql);
 /* The text of a scan: rid, and whether the query's filter (all that counts of it) matches, of every job behind the rid that is

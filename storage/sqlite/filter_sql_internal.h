@@ -16,6 +16,8 @@ struct jg_sqlite_builder {
    * for the index, and is passed over every page. NULL: none. */
   const struct jg_member *keyset_column;
   bool keyset_descending;
+  enum jg_sqlite_dates dates;
+  int64_t few_max; /* of jg_sqlite_dates_sql */
 };
 
 /* The number of the parameter. */
@@ -26,6 +28,10 @@ JG_MUST_CHECK struct jg_status jg_sqlite_put_program(struct jg_sqlite_builder *b
                                                      const struct jg_filter *node, struct jg_buf *out);
 /* Appends the filter as a condition. Null counts as false there. */
 JG_MUST_CHECK struct jg_status jg_sqlite_put_filter(struct jg_sqlite_builder *builder, const struct jg_filter *filter);
+/* Appends the filter's bounds on modified_dateutc, each behind " AND ". False: it has none, or equality or startswith on a column,
+ * or a bound on the id, leads into an index. *ret_alone: the filter is these bounds and nothing else. */
+JG_MUST_CHECK bool jg_sqlite_put_dates(struct jg_sqlite_builder *builder, const struct jg_filter *filter,
+                                       bool *ret_alone);
 /* The job's column that the node is, or NULL. */
 const struct jg_member *jg_sqlite_node_column(const struct jg_filter *node);
 

@@ -181,6 +181,7 @@ static void put_compare(struct jg_sqlite_builder *builder, const struct term *te
   bool passed =
       column == builder->keyset_column && (builder->keyset_descending ? kind == JG_FILTER_LT || kind == JG_FILTER_LE
                                                                       : kind == JG_FILTER_GT || kind == JG_FILTER_GE);
+  passed = passed || (builder->dates == JG_SQLITE_DATES_MANY && column->index == JG_JOB_MODIFIED_DATEUTC);
   bool is_filled =
       term->literal->string.len != 0 || (term->literal->type == JG_VALUE_GUID && !jg_uuid_is_zero(term->literal->uuid));
   jg_buf_printf(out, "(%sj.%.*s%s?%d%s)", passed ? "+" : "", JG_STR_ARG(column->proto_name), operator_text(kind),
@@ -294,4 +295,42 @@ struct jg_status jg_sqlite_put_filter(struct jg_sqlite_builder *builder, const s
     node = frame->node->args[frame->next++];
   }
   return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "a filter has too many nodes");
+}
+
+static bool is_date_bound(const struct term *term) {
+  return term->type == TERM_COMPARE && term->kind != JG_FILTER_EQ && term->kind != JG_FILTER_NE &&
+         jg_sqlite_node_column(term->member)->index == JG_JOB_MODIFIED_DATEUTC;
+}
+
+/* Another way into an index: it may be none, but then the record is no worse off than without looking. */
+static bool is_entrance(const struct term *term) {
+  bool compared = term->type == TERM_COMPARE &&
+                  (term->kind == JG_FILTER_EQ || jg_sqlite_node_column(term->member)->index == JG_JOB_ID);
+  return compared || term->type == TERM_KEY || term->type == TERM_STARTSWITH;
+}
+
+bool jg_sqlite_put_dates(struct jg_sqlite_builder *builder, const struct jg_filter *filter, bool *ret_alone) {
+  const struct jg_filter *stack[JG_FILTER_NODES_MAX];
+  size_t count = 0, bounds = 0, parts = 0;
+  stack[count++] = filter;
+  for (size_t seen = 0; count > 0 && seen < JG_FILTER_NODES_MAX; seen++) {
+    const struct jg_filter *node = stack[--count];
+    if (node->kind == JG_FILTER_AND && count + 2 <= JG_FILTER_NODES_MAX) {
+      stack[count++] = node->args[1];
+      stack[count++] = node->args[0];
+      continue;
+    }
+    struct term term = term_of(node);
+    if (is_entrance(&term)) {
+      return false;
+    }
+    if (is_date_bound(&term)) {
+      jg_buf_printf(&builder->where, " AND ");
+      put_compare(builder, &term);
+      bounds++;
+    }
+    parts++;
+  }
+  *ret_alone = bounds == parts;
+  return bounds > 0;
 }

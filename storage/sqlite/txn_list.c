@@ -169,6 +169,25 @@ static struct jg_status count_rows(struct jg_sqlite_txn *txn, const struct jg_jo
   return JG_STATUS_OK;
 }
 
+/* Counts no further than it has to. */
+static struct jg_status count_dates(struct jg_sqlite_txn *txn, const struct jg_job_query *wanted,
+                                    struct jg_arena *arena, enum jg_sqlite_dates *ret_dates) {
+  struct jg_sqlite_sql sql;
+  int64_t few_max = 0;
+  JG_RETURN_IF_ERROR(jg_sqlite_dates_sql(wanted, arena, &sql, &few_max));
+  if (few_max == 0) {
+    *ret_dates = JG_SQLITE_DATES_UNKNOWN;
+    return JG_STATUS_OK;
+  }
+  struct jg_sqlite_query query;
+  jg_sqlite_query_begin_sql(&query, txn, &sql);
+  jg_sqlite_bind_i64(&query, JG_SQLITE_BIND_LIMIT, few_max);
+  int64_t count = jg_sqlite_query_step(&query) ? sqlite3_column_int64(query.stmt, 0) : 0;
+  JG_RETURN_IF_ERROR(jg_sqlite_query_end(&query));
+  *ret_dates = count < few_max ? JG_SQLITE_DATES_FEW : JG_SQLITE_DATES_MANY;
+  return JG_STATUS_OK;
+}
+
 /* The value of a key in the row under the query. */
 static struct jg_status read_key(struct jg_sqlite_query *query, int column, enum jg_filter_type type,
                                  struct jg_arena *arena, struct jg_job_key *ret_key) {
@@ -251,8 +270,10 @@ static struct jg_status add_found(struct jg_sqlite_query *list, const struct jg_
 
 static struct jg_status list_found(struct jg_sqlite_txn *txn, const struct jg_job_query *wanted, struct jg_arena *arena,
                                    struct jg_arena *scratch, struct jg_job_rows *page) {
+  enum jg_sqlite_dates dates = JG_SQLITE_DATES_UNKNOWN;
+  JG_RETURN_IF_ERROR(count_dates(txn, wanted, arena, &dates));
   struct jg_sqlite_sql sql;
-  JG_RETURN_IF_ERROR(jg_sqlite_list_sql(wanted, arena, scratch, &sql));
+  JG_RETURN_IF_ERROR(jg_sqlite_list_sql(wanted, dates, arena, scratch, &sql));
   struct jg_sqlite_query list;
   jg_sqlite_query_begin_sql(&list, txn, &sql);
   jg_sqlite_bind_i64(&list, JG_SQLITE_BIND_LIMIT, wanted->limit < INT64_MAX ? wanted->limit + 1 : wanted->limit);
