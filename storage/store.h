@@ -441,8 +441,8 @@ struct jg_store_copied {
 };
 /* Copies the record of one moment to the file, beside a server that goes on writing. The file is there whole and durable, or not
  * at all: it is written under another name (PATH.partial) first. Its epochs are new ones (R5), so that a copy that is served as it
- * is takes no token either. ALREADY_EXISTS unless `replace`; refusals of jg_store_open for the store; UNAVAILABLE when the file
- * cannot be written. Thread: main; it blocks. */
+ * is takes no token either. ALREADY_EXISTS unless `replace`; refusals of jg_store_open for the store; DATA_LOSS/STORE_CORRUPT when
+ * one of its pages is damaged; UNAVAILABLE when the file cannot be written. Thread: main; it blocks. */
 JG_MUST_CHECK struct jg_status jg_store_backup(const struct jg_store_copy *copy, struct jg_arena *arena,
                                                struct jg_store_copied *ret_copied);
 /* Makes the store from the file, after the whole file was checked, under new epochs (R5). Needs the store alone: STORE_LOCKED

@@ -117,6 +117,17 @@ static struct jg_status renew(const struct copying *copying, struct jg_sqlite_co
   return status;
 }
 
+/* A damaged record makes no backup, so that a good one of before is not replaced by it. Each page and row: of the indexes, only
+ * that they can be read. */
+static struct jg_status check_pages(const struct jg_sqlite_file *file, struct jg_sqlite_conn *conn) {
+  int64_t damaged = 0;
+  int rc = jg_sqlite_conn_int(conn, "SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'", &damaged);
+  if (rc != SQLITE_OK) {
+    return jg_sqlite_file_refuse_rc(file, rc, "checking it");
+  }
+  return damaged == 0 ? JG_STATUS_OK : jg_sqlite_file_refuse(file, JG_DATA_LOSS, JG_REASON_STORE_CORRUPT, "is damaged");
+}
+
 /* No WAL: the file stands alone then, and may be read where nothing can be written. Nothing is synced before the end. */
 #define PRAGMAS_TARGET "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;"
 #define PRAGMAS_COPIED "PRAGMA journal_mode=DELETE;"
@@ -136,6 +147,8 @@ static struct jg_status fill(struct copying *copying, struct jg_sqlite_conn *sou
     JG_RETURN_IF_ERROR(jg_sqlite_file_check_whole(&copying->from, target));
     JG_RETURN_IF_ERROR(jg_sqlite_file_migrate(&copying->from, target));
     JG_RETURN_IF_ERROR(jg_sqlite_file_verify(&copying->from, target));
+  } else {
+    JG_RETURN_IF_ERROR(check_pages(&copying->from, target));
   }
   return renew(copying, target);
 }

@@ -153,6 +153,15 @@ static void a_damaged_file_changes_nothing(void **state JG_UNUSED) {
   assert_jobs(JOBS);
 }
 
+static void a_damaged_store_makes_no_backup(void **state JG_UNUSED) {
+  for (off_t page = 20; page < 60; page++) {
+    overwrite(fixture.path, page * JG_SQLITE_PAGE_BYTES, JG_SQLITE_PAGE_BYTES);
+  }
+  assert_code(again(), JG_DATA_LOSS, JG_REASON_STORE_CORRUPT);
+  assert_code(restore(), JG_OK, JG_REASON_NONE);
+  assert_jobs(JOBS);
+}
+
 static void a_log_with_a_gap_is_damaged(void **state JG_UNUSED) {
   exec_in(backup_path, "DELETE FROM changes WHERE revision=7");
   assert_code(restore(), JG_DATA_LOSS, JG_REASON_STORE_CORRUPT);
@@ -241,6 +250,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_backup_stands_alone, setup, teardown),
       cmocka_unit_test_setup_teardown(permissions_stay, setup, teardown),
       cmocka_unit_test_setup_teardown(a_damaged_file_changes_nothing, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_damaged_store_makes_no_backup, setup, teardown),
       cmocka_unit_test_setup_teardown(a_log_with_a_gap_is_damaged, setup, teardown),
       cmocka_unit_test_setup_teardown(a_damaged_store_may_be_replaced, setup, teardown),
       cmocka_unit_test_setup_teardown(versions_count, setup, teardown),
