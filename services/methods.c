@@ -2,6 +2,7 @@
 #include "jobgate/v1/entity_service.pb-c.h"
 #include "jobgate/v1/job_service.pb-c.h"
 #include "services/changes/hub.h"
+#include "services/changes/list_changes.h"
 #include "services/entityset/entityset.h"
 #include "services/import/import.h"
 #include "services/jobs/jobs.h"
@@ -50,6 +51,10 @@ const struct jg_method jg_methods[JG_METHOD_COUNT] = {
                               &jobgate__v1__watch_jobs_request__descriptor,
                               &jobgate__v1__watch_jobs_response__descriptor, .idempotent = true,
                               .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_hub_watch},
+    [JG_METHOD_LIST_JOB_CHANGES] = {JG_STR("ListJobChanges"), PATH("ListJobChanges"), JG_METHOD_UNARY,
+                                    &jobgate__v1__list_job_changes_request__descriptor,
+                                    &jobgate__v1__list_job_changes_response__descriptor, .idempotent = true,
+                                    .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_changes_list},
     [JG_METHOD_GET_ENTITY] = {JG_STR("GetEntity"), ENTITY_PATH("GetEntity"), JG_METHOD_UNARY,
                               &jobgate__v1__get_entity_request__descriptor, &jobgate__v1__any_entity__descriptor,
                               .idempotent = true, .request_bytes_max = JG_LIMIT_BODY_BYTES, .handle = jg_entityset_get},
