@@ -89,6 +89,7 @@ struct fixture *fixture_create(const struct fixture_options *options) {
       .snapshot_page_jobs = options->snapshot_page_jobs,
       .stall_ns = options->stall_ns,
       .stream_age_ns = options->stream_age_ns,
+      .trim_grace_ns = options->trim_grace_ns,
       .out_bytes_max = options->out_bytes_max};
   fixture->hub = jg_hub_create(&hub);
   jg_store_listen(fixture->store, jg_hub_hint, fixture->hub);

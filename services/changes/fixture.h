@@ -87,11 +87,11 @@ static inline struct timespec fixture_deadline(void) {
 void *transport_main(void *data); /* a struct transport */
 
 struct fixture_options {
-  size_t ring_bytes_max;                         /* 0: much */
-  size_t streams_max;                            /* 0: many */
-  size_t snapshot_reads_max, snapshot_page_jobs; /* 0: the hub's own */
-  int64_t stall_ns, stream_age_ns;               /* 0: none */
-  size_t out_bytes_max;                          /* 0: much */
+  size_t ring_bytes_max;                          /* 0: much */
+  size_t streams_max;                             /* 0: many */
+  size_t snapshot_reads_max, snapshot_page_jobs;  /* 0: the hub's own */
+  int64_t stall_ns, stream_age_ns, trim_grace_ns; /* 0: none */
+  size_t out_bytes_max;                           /* 0: much */
 };
 struct fixture *fixture_create(const struct fixture_options *options);
 void fixture_destroy(struct fixture *fixture); /* no client may be left */

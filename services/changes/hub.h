@@ -23,6 +23,7 @@ struct jg_hub_options {
   size_t snapshot_page_jobs; /* jobs in a part at most; 0: as many as make a message */
   /* Who takes no message for so long is ended (RESOURCE_EXHAUSTED/SLOW_CONSUMER); 0: nobody. */
   int64_t stall_ns;
+  int64_t trim_grace_ns; /* jg_hub_make_way: what a stream gets to catch up; 0: nothing */
   /* Every stream is drained when it is so old, give or take a tenth; 0: none. */
   int64_t stream_age_ns;
   /* Messages that one stream alone was sent and has not taken, over all streams: beyond it nothing is read for streams that are
@@ -44,6 +45,11 @@ void jg_hub_destroy(struct jg_hub *hub); /* NULL is allowed */
 
 /* After a commit (jg_store_committed): never blocks. Thread: any. */
 void jg_hub_hint(int64_t tenant, int64_t revision, void *hub);
+
+/* The log of the tenant is to be dropped up to `through`. Returns up to where that may be done now, which may be before its
+ * beginning: whoever needs what lies behind still counts. Streams that do are given trim_grace_ns, over several calls, then ended
+ * (RESOURCE_EXHAUSTED/SLOW_CONSUMER). Takes time with the streams there are. Thread: any. */
+int64_t jg_hub_make_way(struct jg_hub *hub, int64_t tenant, int64_t through);
 
 /* The handler of WatchJobs. */
 void jg_hub_watch(struct jg_call *call);

@@ -143,6 +143,7 @@ enum jg_hub_phase {
   JG_HUB_SYNC      /* all have come, and it is to be told so; then LIVE */
 };
 
+#define JG_HUB_NOT_LATE INT64_MIN
 #define JG_HUB_STREAM_MAGIC 0x4a474853u /* "JGHS" */
 
 /* Lives in its call's arena. */
@@ -184,6 +185,10 @@ struct jg_hub_stream {
   int64_t message_count;
   struct jg_store_read read;
   struct jg_status refusal; /* REFUSED */
+
+  /* Under view->mutex and mutex. */
+  int64_t late_ns; /* since when it is behind what the log is to keep, or JG_HUB_NOT_LATE */
+  bool overdue;    /* for too long: its driver ends it */
 };
 
 /* What to do with a stream once the locks are released. */
@@ -268,6 +273,8 @@ void jg_hub_step_send(struct jg_hub_stream *stream, const struct jg_batch *batch
 void jg_hub_step_end(struct jg_hub_stream *stream, struct jg_status status, struct jg_hub_move *ret_move);
 /* It takes too long: its end tells where it stands. By the driver, or who takes it out of IDLE or OUT. */
 void jg_hub_step_slow(struct jg_hub_stream *stream, struct jg_hub_move *ret_move);
+/* At the tip of what is known, what shows nothing to this view counts as sent. */
+void jg_hub_settle(struct jg_hub_stream *stream);
 /* When a timer is to look at it next. */
 int64_t jg_hub_due_ns(const struct jg_hub_stream *stream, int64_t now_ns);
 /* Counts bytes that are this stream's alone, in and out. */

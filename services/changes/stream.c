@@ -55,8 +55,7 @@ void jg_hub_step_end(struct jg_hub_stream *stream, struct jg_status status, stru
   ret_move->status = status;
 }
 
-/* Everything known was sent: what shows nothing to this view counts as sent. */
-static void settle(struct jg_hub_stream *stream) {
+void jg_hub_settle(struct jg_hub_stream *stream) {
   jg_hub_catch_up(stream->view);
   const struct jg_ring *ring = &stream->view->ring;
   if (stream->phase == JG_HUB_LIVE && jg_ring_at_tip(ring, stream->cursor) && stream->cursor <= ring->through) {
@@ -106,11 +105,15 @@ void jg_hub_step(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_mov
   }
   // Relaxed: see the member.
   if (now_ns >= stream->ends_ns || atomic_load_explicit(&stream->hub->draining, memory_order_relaxed)) {
-    settle(stream);
+    jg_hub_settle(stream);
     stream->state = JG_HUB_SENDING;
     stream->drained = true;
     stream->sent_ns = now_ns;
     ret_move->kind = JG_HUB_DRAIN;
+    return;
+  }
+  if (stream->overdue) {
+    jg_hub_step_slow(stream, ret_move);
     return;
   }
   if (stream->phase != JG_HUB_LIVE) {
@@ -138,7 +141,7 @@ void jg_hub_step_bookmark(struct jg_hub_stream *stream, int64_t now_ns, struct j
     jg_hub_step_end(stream, cancelled_status(), ret_move);
     return;
   }
-  settle(stream);
+  jg_hub_settle(stream);
   stream->state = JG_HUB_SENDING;
   stream->sent_ns = now_ns;
 }
@@ -156,6 +159,7 @@ void jg_hub_step_slow(struct jg_hub_stream *stream, struct jg_hub_move *ret_move
     details->resume_token = kept.data;
     status.details = details;
   }
+  jg_metric_add(stream->hub->metrics.slow, 1);
   *ret_move = (struct jg_hub_move){.stream = stream};
   jg_hub_step_end(stream, status, ret_move);
 }

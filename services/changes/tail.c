@@ -366,7 +366,6 @@ static void beat_one(struct jg_hub *hub, struct jg_hub_stream *stream, int64_t n
   bool stalled = hub->options.stall_ns > 0 && now - stream->sent_ns >= hub->options.stall_ns;
   if (stream->state == JG_HUB_OUT && stalled) {
     jg_hub_step_slow(stream, ret_move);
-    jg_metric_add(hub->metrics.slow, 1);
   } else if (stream->state == JG_HUB_IDLE && now >= stream->ends_ns) {
     jg_hub_unlink(view, stream);
     jg_hub_step(stream, now, ret_move);
@@ -422,7 +421,6 @@ void jg_hub_relieve(struct jg_hub *hub) {
     jg_hub_unlock(&stream->mutex);
   }
   jg_hub_unlock(&hub->mutex);
-  jg_metric_add(hub->metrics.slow, (int64_t)count);
   for (size_t i = 0; i < count; i++) {
     jg_hub_make(&moves[i]);
   }

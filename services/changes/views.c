@@ -104,6 +104,7 @@ void jg_hub_attach(struct jg_hub *hub, struct jg_hub_stream *stream, const struc
   stream->view->streams++;
   stream->sent_ns = jg_clock_mono_ns(hub->options.clock);
   stream->ends_ns = INT64_MAX;
+  stream->late_ns = JG_HUB_NOT_LATE;
   if (hub->options.stream_age_ns > 0) {
     // Give or take a tenth, so that streams that began together do not end together.
     int64_t tenth = hub->options.stream_age_ns / 10;
