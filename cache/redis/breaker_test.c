@@ -8,8 +8,8 @@
 
 #include "base/compiler.h"
 
-#define MIN_NS 1000000
-#define MAX_NS 8000000
+#define MIN_NS INT64_C(1000000)
+#define MAX_NS INT64_C(8000000)
 #define RANDOM_MAX UINT32_MAX
 
 static struct jg_breaker closed_at(int64_t now_ns) {

@@ -89,7 +89,7 @@ static bool host_valid(struct jg_str host) {
 /* "host", "host:port", "[v6]", "[v6]:port". */
 static struct jg_status take_endpoint(struct jg_str text, uint16_t default_port, struct jg_arena *arena,
                                       struct jg_redis_endpoint *ret_endpoint) {
-  struct jg_str host = text, port = JG_STR_NONE;
+  struct jg_str host, port = JG_STR_NONE;
   if (text.len > 0 && text.data[0] == '[') {
     size_t end = jg_str_find(text, ']', 0);
     if (end == SIZE_MAX || (end + 1 < text.len && text.data[end + 1] != ':')) {
