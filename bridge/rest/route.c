@@ -64,6 +64,14 @@ static enum jg_rest_route route_of_member(const struct jg_str *segments, size_t 
   return value ? JG_REST_VALUE : JG_REST_PROPERTY;
 }
 
+/* What stands in the parentheses: a GUID, or "id=" in front of one (OData 4.0 part 2, 4.3.1). */
+static bool parse_key(struct jg_str text, struct jg_uuid *ret_key) {
+  struct jg_str value;
+  struct jg_str name = jg_str_cut(text, '=', &value);
+  bool named = value.data != NULL && jg_str_equal(name, JG_STR("id"));
+  return jg_uuid_parse(named ? value : text, ret_key);
+}
+
 /* Behind the API's root: "Jobs", "Jobs(key)" or what is below one; the other sets likewise. */
 static enum jg_rest_route route_of_set(const struct jg_str *segments, size_t count, struct jg_rest_target *ret_target) {
   struct jg_str key;
@@ -86,7 +94,7 @@ static enum jg_rest_route route_of_set(const struct jg_str *segments, size_t cou
     return count == 1 ? (jobs ? JG_REST_JOBS : JG_REST_ENTITIES) : JG_REST_NONE;
   }
   bool closed = key.len != 0 && key.data[key.len - 1] == ')';
-  if (!closed || !jg_uuid_parse(jg_str_sub(key, 0, key.len - 1), &ret_target->key)) {
+  if (!closed || !parse_key(jg_str_sub(key, 0, key.len - 1), &ret_target->key)) {
     return JG_REST_BAD_KEY;
   }
   if (count == 1) {
