@@ -9,6 +9,7 @@ const require = createRequire(join(resolve(packages), "odata.js"));
 const SAMPLE = "c4724560-42f6-42a7-8b67-0656dc8d7278";
 const SINCE = new Date("2015-06-02T00:00:00.000Z");
 const NEW_JOB = { name: "From npm", project: { reference_back_office: "N-1" }, job_type: { code: "NT" }, job_status_code: "Open" };
+const NEW_TYPE = { code: "NT", name: "From npm" };
 
 // Rows of a filter that is tried in JavaScript too.
 const same = (rows, all, wanted) => {
@@ -73,6 +74,7 @@ function lightOData() {
     },
     async get() {
       assert.equal((await jobs.retrieve(key(SAMPLE))).id, SAMPLE);
+      assert.equal((await jobs.retrieve({ id: key(SAMPLE) })).id, SAMPLE);
       await assert.rejects(jobs.retrieve(key("11111111-1111-1111-1111-111111111111")), /there is no job/);
     },
     async write() {
@@ -86,6 +88,15 @@ function lightOData() {
       await jobs.delete(key(job.id));
       await assert.rejects(jobs.retrieve(key(job.id)), /there is no job/);
       await assert.rejects(jobs.create({ name: "" }), /name is required/);
+    },
+    async sets() {
+      const types = service.getEntitySet("JobType");
+      const type = await types.create(NEW_TYPE);
+      await types.update(key(type.id), { name: "Renamed" });
+      const [found] = await types.query(service.newOptions().filter(service.newFilter().property("code").eqString("NT")).top(5));
+      assert.deepEqual([found.id, found.name, await types.count()], [type.id, "Renamed", 1]);
+      await types.delete(key(type.id));
+      assert.equal(await types.count(), 0);
     },
   };
 }
@@ -143,6 +154,9 @@ function oJs() {
     async expand() {
       const [job] = await get({ select: ["id"], expand: ["project", "job_type"], top: 1 });
       assert.deepEqual(Object.keys(job), ["id", "project", "job_type"]);
+      const [other] = await get({ expand: { project: { select: ["id", "name"], expand: "equipment_family" } }, top: 1 });
+      assert.deepEqual(Object.keys(other.project), ["id", "equipment_family", "name"]);
+      assert.equal(Object.keys(other).length, 57);
     },
     async get() {
       assert.equal((await get({ key: { type: "guid", value: SAMPLE } })).id, SAMPLE);
@@ -160,6 +174,14 @@ function oJs() {
       assert.equal((await service.delete(path).query()).status, 204);
       assert.equal((await problem(service.get(path).query()))[0], 404);
       assert.match((await problem(service.post("Jobs", { name: "" }).query()))[1], /name is required/);
+    },
+    async sets() {
+      const type = await service.post("JobType", NEW_TYPE).query();
+      assert.equal((await service.patch(`JobType(${type.id})`, { name: "Renamed" }).query()).name, "Renamed");
+      const found = await get({ filter: { code: "NT" }, top: 5 }, "JobType");
+      assert.deepEqual(found.map((row) => [row.id, row.name]), [[type.id, "Renamed"]]);
+      assert.equal((await service.delete(`JobType(${type.id})`).query()).status, 204);
+      assert.equal(await service.get("JobType/$count").query(), 0);
     },
   };
 }

@@ -34,8 +34,9 @@ def test_npm_reads(loaded, client, scenario):
 
 @npm
 @pytest.mark.parametrize("client", CLIENTS)
-def test_npm_writes(server, client):
-    node(server, client, "write")
+@pytest.mark.parametrize("scenario", ["write", "sets"])
+def test_npm_writes(server, client, scenario):
+    node(server, client, scenario)
 
 
 def python_odata(server):
@@ -108,6 +109,24 @@ def test_pypi_expands(loaded):
     rest = loaded.get(f"/api/Jobs({SAMPLE_ID})").json()
     assert job.project.serial_number == rest["project"]["serial_number"]
     assert job.job_type.code == rest["job_type"]["code"]
+    inner = service.query(jobs).expand(jobs.project.equipment_family).filter(jobs.id == SAMPLE_ID).one()
+    assert inner.project.equipment_family.name == rest["project"]["equipment_family"]["name"]
+
+
+@pypi
+def test_pypi_sets(loaded):
+    """Each set that $metadata names is there, and its rows are what jobs embed."""
+    service, jobs = python_odata(loaded)
+    assert {"Jobs", "JobType", "Project", "User", "JobStatus"} <= set(service.entities)
+    for name, entities in service.entities.items():
+        query = service.query(entities)
+        rows = query.limit(3).all()
+        assert len(rows) == min(3, query.count()), name
+        for row in rows:
+            assert service.query(entities).filter(entities.id == row.id).one().id == row.id
+    types = service.entities["JobType"]
+    used = {job.job_type_id for job in service.query(jobs)}
+    assert used <= {row.id for row in service.query(types)}
 
 
 @pypi
