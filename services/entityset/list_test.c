@@ -101,8 +101,11 @@ static size_t read_all(const struct ask *ask, int64_t total, char codes[ROWS + 1
 }
 
 static int by_name(const void *a, const void *b) {
-  int left = atoi((const char *)a + 1), right = atoi((const char *)b + 1);
-  return left % 7 != right % 7 ? left % 7 - right % 7 : left - right;
+  int64_t left = 0, right = 0;
+  assert_true(jg_parse_i64(jg_str_from_cstr((const char *)a + 1), &left));
+  assert_true(jg_parse_i64(jg_str_from_cstr((const char *)b + 1), &right));
+  int64_t order = left % 7 != right % 7 ? left % 7 - right % 7 : left - right;
+  return (order > 0) - (order < 0);
 }
 
 static void every_row_comes_once_and_in_order(void **state) {
