@@ -8,7 +8,7 @@
 
 /* OData 4.0 part 1 section 11.2, and the extensions that clients of it send: aggregation, $compute, delta. */
 static const char *const not_built[] = {
-    "$search", "$format", "$apply", "$id", "$compute", "$deltatoken",
+    "$search", "$format", "$apply", "$id", "$compute",
 };
 
 struct parser {
@@ -96,15 +96,16 @@ static struct jg_status take_number(struct parser *parser, const char *name, str
   return JG_STATUS_OK;
 }
 
-static struct jg_status take_skiptoken(struct parser *parser, struct jg_str value) {
-  if (parser->query->skiptoken.data != NULL) {
-    return repeated(parser, "$skiptoken");
+/* expected: what is wrong with one that is none. */
+static struct jg_status take_token(struct parser *parser, const char *name, struct jg_str value, const char *expected,
+                                   struct jg_str *token) {
+  if (token->data != NULL) {
+    return repeated(parser, name);
   }
   if (value.len == 0 || !jg_utf8_valid(value) || jg_str_find(value, '\0', 0) != SIZE_MAX) {
-    return jg_status_field(parser->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_TOKEN, "$skiptoken",
-                           "is not one that a nextLink holds");
+    return jg_status_field(parser->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_TOKEN, name, "%s", expected);
   }
-  parser->query->skiptoken = value;
+  *token = value;
   return JG_STATUS_OK;
 }
 
@@ -146,7 +147,10 @@ static struct jg_status take_option(struct parser *parser, struct jg_str name, s
     return take_number(parser, "$skip", value, INT32_MAX, &parser->query->has_skip, &parser->query->skip);
   }
   if (jg_str_equal(name, JG_STR("$skiptoken"))) {
-    return take_skiptoken(parser, value);
+    return take_token(parser, "$skiptoken", value, "is not one that a nextLink holds", &parser->query->skiptoken);
+  }
+  if (jg_str_equal(name, JG_STR("$deltatoken"))) {
+    return take_token(parser, "$deltatoken", value, "is not one that a deltaLink holds", &parser->query->deltatoken);
   }
   if (jg_str_equal(name, JG_STR("$filter"))) {
     return take_expression(parser, "$filter", value, &parser->query->filter);

@@ -109,7 +109,8 @@ static const struct {
     {"$format=json", "$format", JG_UNIMPLEMENTED},
     {"$apply=x", "$apply", JG_UNIMPLEMENTED},
     {"$compute=x", "$compute", JG_UNIMPLEMENTED},
-    {"$deltatoken=x", "$deltatoken", JG_UNIMPLEMENTED},
+    {"$deltatoken=", "$deltatoken", JG_INVALID_ARGUMENT},
+    {"$deltatoken=x&$deltatoken=x", "$deltatoken", JG_INVALID_ARGUMENT},
     {"$id=x", "$id", JG_UNIMPLEMENTED},
 };
 

@@ -66,14 +66,25 @@ static void write_list(struct jg_rest_call *call, const struct jg_answer *answer
   bool more = answer->next_page_token.len != 0 && (!query->has_top || (uint64_t)query->top > count);
   if (more) {
     jg_buf_clear(&text);
-    const struct jg_rest_page page = {call->entity, query, (int64_t)count, answer->next_page_token};
+    const struct jg_rest_page page = {call->entity, query, (int64_t)count, answer->next_page_token, call->delta_token};
     jg_rest_next_link(call->base, &page, &text);
     out->failed = out->failed || text.failed;
     jg_buf_append_str(out, JG_STR(",\"@odata.nextLink\":"));
     jg_json_encode_string(style->escape, jg_buf_str(&text), out);
+  } else if (call->delta_token.data != NULL) {
+    jg_rest_write_delta_link(call, out);
   }
   jg_buf_append_char(out, '}');
   jg_buf_done(&text);
+}
+
+static void write_delta(struct jg_rest_call *call, const struct jg_answer *answer, struct jg_buf *out) {
+  struct jg_buf context;
+  jg_buf_init(&context, 64u << 10);
+  write_context(call, "/$delta", &context);
+  (void)jg_buf_reserve(out, text_bytes(answer, answer->job_count, answer->nodes));  // Failing is sticky.
+  jg_rest_write_delta(call, answer, jg_buf_str(&context), out);
+  jg_buf_done(&context);
 }
 
 /* The id stands first in the payload: its fields ascend. */
@@ -118,6 +129,9 @@ static bool set_headers(struct jg_rest_call *call, const struct jg_answer *answe
   } else if (answer->kind != JG_ANSWER_MESSAGE) {
     jg_rest_add_content_type(headers, call->wishes.text_json);
   }
+  if (call->tracking != NULL) {
+    jg_rest_add_header(headers, JG_STR("Preference-Applied"), jg_str_from_cstr(call->tracking));
+  }
   if (answer->kind != JG_ANSWER_JOB) {
     return true;
   }
@@ -147,6 +161,9 @@ static void finish(struct jg_call *base, struct jg_status status, const struct j
     if (call->count) {
       JG_ASSERT(answer->has_total);
       jg_buf_printf(&response.buf, "%lld", (long long)answer->total);
+    } else if (call->delta) {
+      response.buf = jg_http_take_buf(http, ANSWER_BYTES_MAX);
+      write_delta(call, answer, &response.buf);
     } else if (answer->kind == JG_ANSWER_JOBS) {
       response.buf = jg_http_take_buf(http, ANSWER_BYTES_MAX);
       write_list(call, answer, &response.buf);
@@ -171,6 +188,7 @@ static void finish(struct jg_call *base, struct jg_status status, const struct j
   // The status' texts live in the call's arena, the call in the request's: written, ended and answered in this order.
   struct jg_rest_failure failure;
   jg_buf_done(&response.buf);
+  status = call->delta ? jg_rest_delta_status(call, status) : status;
   jg_rest_write_status(call->rest, http, status, call->wishes.text_json, &failure);
   end_call(call);
   jg_http_respond(http, &failure.response);

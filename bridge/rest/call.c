@@ -86,24 +86,19 @@ char *jg_rest_key_text(struct jg_rest_call *call, struct jg_uuid key) {
   return text;
 }
 
-/* Options whose name begins with '@' are parameter aliases (OData 4.0 part 1, 11.2.5.1.3). False at the arena's cap. */
-static bool set_aliases(struct jg_rest_call *call) {
-  const struct jg_odata_query *query = &call->query;
-  struct jg_filter_alias *aliases = jg_arena_alloc(&call->call.arena, (query->custom_count + 1) * sizeof(aliases[0]));
-  if (aliases == NULL) {
-    return false;
-  }
+/* Their names begin with '@'. */
+struct jg_filter_alias *jg_rest_aliases(const struct jg_odata_query *query, struct jg_arena *arena, size_t *ret_count) {
+  struct jg_filter_alias *aliases = jg_arena_alloc(arena, (query->custom_count + 1) * sizeof(aliases[0]));
   size_t count = 0;
-  for (size_t i = 0; i < query->custom_count; i++) {
+  for (size_t i = 0; i < query->custom_count && aliases != NULL; i++) {
     const struct jg_odata_option *option = &query->custom[i];
     if (option->name.len > 1 && option->name.data[0] == '@' && option->value.data != NULL &&
         jg_utf8_valid(option->value) && jg_str_find(option->value, '\0', 0) == SIZE_MAX) {
       aliases[count++] = (struct jg_filter_alias){option->name, option->value};
     }
   }
-  call->call.aliases = aliases;
-  call->call.alias_count = count;
-  return true;
+  *ret_count = count;
+  return aliases;
 }
 
 /* Everything, and the parents, which come by name alone. False at the arena's cap. */
@@ -127,7 +122,8 @@ bool jg_rest_read_list(struct jg_rest_call *call, struct jg_rest_list *ret_list)
   struct jg_str token = jg_arena_str(&call->call.arena, call->query.skiptoken);
   struct jg_str filter = jg_arena_str(&call->call.arena, call->query.filter);
   struct jg_str order = jg_arena_str(&call->call.arena, call->query.orderby);
-  if (token.data == NULL || filter.data == NULL || order.data == NULL || !set_aliases(call)) {
+  call->call.aliases = jg_rest_aliases(&call->query, &call->call.arena, &call->call.alias_count);
+  if (token.data == NULL || filter.data == NULL || order.data == NULL || call->call.aliases == NULL) {
     return false;
   }
   int64_t page_size = (int64_t)call->rest->page_size;
@@ -267,8 +263,13 @@ static enum jg_method_index method_of(const struct jg_http_request *request, con
     case JG_HTTP_DELETE:
       return JG_METHOD_DELETE_JOB;
     default:
-      return route == JG_REST_JOBS || route == JG_REST_COUNT ? JG_METHOD_LIST_JOBS : JG_METHOD_GET_JOB;
+      break;
   }
+  if (route != JG_REST_JOBS && route != JG_REST_COUNT) {
+    return JG_METHOD_GET_JOB;
+  }
+  bool delta = plan->query.deltatoken.data != NULL && plan->query.skiptoken.data == NULL;
+  return delta ? JG_METHOD_LIST_JOB_CHANGES : JG_METHOD_LIST_JOBS;
 }
 
 static struct jg_status set_request(struct jg_rest_call *call, enum jg_method_index method,
@@ -287,9 +288,25 @@ static struct jg_status set_request(struct jg_rest_call *call, enum jg_method_in
       return set_delete_request(call, plan->target.key);
     case JG_METHOD_LIST_JOBS:
       return set_list_request(call);
+    case JG_METHOD_LIST_JOB_CHANGES:
+      return jg_rest_set_delta_request(call);
     default:
       return set_get_request(call, plan->target.key);
   }
+}
+
+static void start(struct jg_rest_call *call, enum jg_method_index method, const struct jg_rest_plan *plan) {
+  call->call.method = &call->rest->methods[method];
+  struct jg_status status = set_request(call, method, plan);
+  if (jg_status_ok(status)) {
+    call->call.method->handle(&call->call);
+  } else {
+    jg_call_fail(&call->call, status);
+  }
+}
+
+void jg_rest_list_jobs(struct jg_rest_call *call) {
+  start(call, JG_METHOD_LIST_JOBS, NULL);
 }
 
 void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, const struct jg_rest_plan *plan) {
@@ -299,11 +316,11 @@ void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, const s
     return;
   }
   enum jg_method_index method = method_of(request, plan);
-  call->call.method = &rest->methods[method];
-  struct jg_status status = set_request(call, method, plan);
-  if (!jg_status_ok(status)) {
-    jg_call_fail(&call->call, status);
-    return;
+  if (method == JG_METHOD_LIST_JOBS && plan->query.deltatoken.data != NULL) {
+    call->delta_token = plan->query.deltatoken;  // Of pages behind the first one.
+    jg_rest_keep_id(call);
   }
-  call->call.method->handle(&call->call);
+  if (method != JG_METHOD_LIST_JOBS || call->count || !jg_rest_track(call)) {
+    start(call, method, plan);
+  }
 }

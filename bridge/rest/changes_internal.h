@@ -23,8 +23,9 @@ struct jg_rest_changes_query {
   uint64_t members; /* bit i: member i */
 };
 /* From the query and Last-Event-ID. INVALID_ARGUMENT naming the option; what is made lives in the arena. Thread: any. */
-JG_MUST_CHECK struct jg_status jg_rest_changes_read(const struct jg_http_request *http, const struct jg_rest_plan *plan,
-                                                    struct jg_arena *arena, struct jg_rest_changes_query *ret_query);
+JG_MUST_CHECK struct jg_status jg_rest_changes_read(const struct jg_app *app, const struct jg_http_request *http,
+                                                    const struct jg_rest_plan *plan, struct jg_arena *arena,
+                                                    struct jg_rest_changes_query *ret_query);
 
 /* changes_json.c */
 

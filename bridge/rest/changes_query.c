@@ -226,15 +226,15 @@ static struct jg_status set_shape(struct reader *reader, struct jg_rest_changes_
   return set_mask(reader, query->members);
 }
 
-struct jg_status jg_rest_changes_read(const struct jg_http_request *http, const struct jg_rest_plan *plan,
-                                      struct jg_arena *arena, struct jg_rest_changes_query *query) {
+struct jg_status jg_rest_changes_read(const struct jg_app *app, const struct jg_http_request *http,
+                                      const struct jg_rest_plan *plan, struct jg_arena *arena,
+                                      struct jg_rest_changes_query *query) {
   struct reader reader = {.http = http, .plan = plan, .arena = arena};
   reader.request = (Jobgate__V1__WatchJobsRequest *)jg_message_new(&jobgate__v1__watch_jobs_request__descriptor, arena);
-  struct jg_str filter = jg_arena_str(arena, plan->query.filter);
-  if (reader.request == NULL || filter.data == NULL) {
+  if (reader.request == NULL) {
     return out_of_memory();
   }
-  reader.request->filter = (char *)filter.data;
+  JG_RETURN_IF_ERROR(jg_rest_stored_filter(app, &plan->query, arena, &reader.request->filter));
   for (size_t i = 0; i < plan->query.custom_count; i++) {
     JG_RETURN_IF_ERROR(take_option(&reader, &plan->query.custom[i]));
   }

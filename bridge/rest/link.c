@@ -70,7 +70,7 @@ struct jg_str jg_rest_location(struct jg_str base, const struct jg_entity *entit
 }
 
 /* An option that later pages need too (statement 24). */
-static void append_option(const char *name, struct jg_str value, struct jg_buf *out) {
+void jg_rest_append_option(const char *name, struct jg_str value, struct jg_buf *out) {
   if (value.data != NULL) {
     jg_buf_printf(out, "%s=", name);
     jg_percent_encode(value, out);
@@ -85,15 +85,20 @@ void jg_rest_next_link(struct jg_str base, const struct jg_rest_page *page, stru
     JG_ASSERT(query->top > page->served);
     jg_buf_printf(out, "$top=%" PRId64 "&", query->top - page->served);
   }
-  append_option("$filter", query->filter, out);
-  append_option("$orderby", query->orderby, out);
-  append_option("$select", query->select, out);
-  append_option("$expand", query->expand, out);
-  append_option("$count", query->count ? JG_STR("true") : JG_STR_NONE, out);
+  jg_rest_append_option("$filter", query->filter, out);
+  jg_rest_append_option("$orderby", query->orderby, out);
+  jg_rest_append_option("$select", query->select, out);
+  jg_rest_append_option("$expand", query->expand, out);
+  jg_rest_append_option("$count", query->count ? JG_STR("true") : JG_STR_NONE, out);
+  jg_rest_append_option("$deltatoken", page->delta_token, out);
   // $skip tells people where they are; the token beside it is what is followed. It stops at the option's own maximum.
   int64_t skip = query->skip + page->served;
   jg_buf_printf(out, "$skip=%" PRId64 "&$skiptoken=", skip < INT32_MAX ? skip : INT32_MAX);
   jg_percent_encode(page->token, out);
+  jg_rest_append_custom(query, out);
+}
+
+void jg_rest_append_custom(const struct jg_odata_query *query, struct jg_buf *out) {
   for (size_t i = 0; i < query->custom_count; i++) {
     jg_buf_append_char(out, '&');
     jg_percent_encode(query->custom[i].name, out);

@@ -263,6 +263,23 @@ int jg_rest_check_versions(const struct jg_http_request *request, const char **r
   return 0;
 }
 
+const char *jg_rest_wants_tracking(const struct jg_http_request *request) {
+  static const char *const names[] = {"odata.track-changes", "track-changes"};
+  struct jg_str header = JG_STR("prefer");
+  for (size_t i = 0; (i = jg_http_header_next(request, header, i)) < request->header_count; i++) {
+    struct jg_str rest = request->headers[i].value;
+    for (struct jg_str preference; (preference = next_piece(&rest, ',')).data != NULL;) {
+      struct jg_str value, name = parameter(next_piece(&preference, ';'), &value);
+      for (size_t n = 0; n < JG_COUNT(names); n++) {
+        if (jg_str_equal_nocase(name, jg_str_from_cstr(names[n]))) {
+          return names[n];
+        }
+      }
+    }
+  }
+  return NULL;
+}
+
 void jg_rest_read_prefer(const struct jg_http_request *request, struct jg_rest_wishes *wishes) {
   struct jg_str header = JG_STR("prefer");
   for (size_t i = 0; (i = jg_http_header_next(request, header, i)) < request->header_count; i++) {

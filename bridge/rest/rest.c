@@ -242,8 +242,15 @@ static bool check_request(struct jg_rest *rest, struct jg_http_request *request,
 
 static struct jg_status check_query(const struct jg_http_request *request, enum jg_rest_route route,
                                     const struct jg_odata_query *query) {
+  if (query->deltatoken.data != NULL && route != JG_REST_JOBS && is_set(route)) {
+    return jg_status_make(JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, "$deltatoken is built for Jobs alone");
+  }
   if (is_set(route) && is_read(request)) {
     return JG_STATUS_OK;
+  }
+  if (query->deltatoken.data != NULL) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                          "$deltatoken applies to reading the collection alone");
   }
   if (query->has_top || query->has_skip || query->skiptoken.data != NULL) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,

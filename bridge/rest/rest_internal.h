@@ -104,6 +104,8 @@ int jg_rest_check_body_coding(const struct jg_http_request *request, enum jg_cod
                               const char **ret_message);
 int jg_rest_check_body_type(const struct jg_http_request *request, const char **ret_message);
 void jg_rest_read_prefer(const struct jg_http_request *request, struct jg_rest_wishes *wishes);
+/* The preference by which the client asks for a deltaLink, as it spells it (OData 4.0 or 4.01); static; NULL: it does not. */
+const char *jg_rest_wants_tracking(const struct jg_http_request *request);
 
 /* link.c: texts in the arena, NUL-terminated; data NULL at its cap. Thread: any. */
 struct jg_str jg_rest_base(const struct jg_rest *rest, const struct jg_http_request *request,
@@ -118,8 +120,13 @@ struct jg_rest_page {
   const struct jg_odata_query *query; /* of this one */
   int64_t served;                     /* by this one */
   struct jg_str token;
+  struct jg_str delta_token; /* that the pages carry; data NULL: none */
 };
 void jg_rest_next_link(struct jg_str base, const struct jg_rest_page *page, struct jg_buf *out);
+/* "name=value&"; nothing for data NULL. */
+void jg_rest_append_option(const char *name, struct jg_str value, struct jg_buf *out);
+/* "&name=value" for each of the caller's own options. */
+void jg_rest_append_custom(const struct jg_odata_query *query, struct jg_buf *out);
 
 /* Fields that go with an answer. */
 #define JG_REST_HEADERS_MAX 8u
@@ -193,6 +200,8 @@ struct jg_rest_plan {
   struct jg_str body; /* decoded; read during jg_rest_call */
 };
 
+struct jg_filter_alias;
+
 /* call.c: builds the method's request and starts the call; it answers. */
 void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, const struct jg_rest_plan *plan);
 /* What a list asks of a method, whatever the set. Texts in the call's arena. */
@@ -206,6 +215,27 @@ JG_MUST_CHECK bool jg_rest_read_list(struct jg_rest_call *call, struct jg_rest_l
 /* Canonical text in the call's arena; NULL at its cap. */
 char *jg_rest_key_text(struct jg_rest_call *call, struct jg_uuid key);
 struct jg_status jg_rest_out_of_memory(void);
+/* Parameter aliases of the query (OData 4.0 part 1, 11.2.5.1.3), in the arena; NULL at its cap. */
+struct jg_filter_alias *jg_rest_aliases(const struct jg_odata_query *query, struct jg_arena *arena, size_t *ret_count);
+/* Starts the call of ListJobs; it answers. Thread: any. */
+void jg_rest_list_jobs(struct jg_rest_call *call);
+
+/* delta.c */
+/* $filter as a text for streams and deltas, with its aliases put in. Statuses are jg_filter_parse's. */
+JG_MUST_CHECK struct jg_status jg_rest_stored_filter(const struct jg_app *app, const struct jg_odata_query *query,
+                                                     struct jg_arena *arena, char **ret_text);
+/* A GET with $deltatoken: the call lists changes. */
+JG_MUST_CHECK struct jg_status jg_rest_set_delta_request(struct jg_rest_call *call);
+/* A first page whose client wants a deltaLink: asks for its place in the log, and then for the page; it answers. False: nothing was
+ * begun, the page is to be read as any other. */
+JG_MUST_CHECK bool jg_rest_track(struct jg_rest_call *call);
+/* Who follows changes must know whose they are: the id comes also if it is not selected. */
+void jg_rest_keep_id(struct jg_rest_call *call);
+/* Appends the answer of ListJobChanges; ,"@odata.deltaLink":"..." of a last page; a status in the words of delta links. */
+void jg_rest_write_delta(const struct jg_rest_call *call, const struct jg_answer *answer, struct jg_str context,
+                         struct jg_buf *out);
+void jg_rest_write_delta_link(const struct jg_rest_call *call, struct jg_buf *out);
+struct jg_status jg_rest_delta_status(struct jg_rest_call *call, struct jg_status status);
 
 /* entity.c: the same for the sets beside Jobs. */
 enum jg_method_index jg_rest_entity_method(const struct jg_http_request *request, const struct jg_rest_plan *plan);
@@ -228,6 +258,9 @@ struct jg_rest_call {
   const struct jg_member *property; /* the answer is this member alone; NULL: the job */
   bool raw;                         /* and that as bare text */
   bool count;                       /* the answer is the number of jobs, as bare text */
+  bool delta;                       /* the answer is of ListJobChanges */
+  const char *tracking;             /* the preference that was met; NULL: none. delta_token then */
+  struct jg_str delta_token;        /* stands before what the pages show; data NULL: nobody wants it */
 };
 extern const struct jg_call_sink jg_rest_sink;
 

@@ -192,7 +192,7 @@ static void next_links_keep_the_query(void **state) {
     assert_true(jg_status_ok(status));
     struct jg_buf out;
     jg_buf_init(&out, 65536);
-    const struct jg_rest_page page = {jg_entity(JG_KIND_JOB), &query, links[i].served, JG_STR("T")};
+    const struct jg_rest_page page = {jg_entity(JG_KIND_JOB), &query, links[i].served, JG_STR("T"), JG_STR_NONE};
     jg_rest_next_link(JG_STR("http://a/api"), &page, &out);
     jg_buf_append_char(&out, '\0');
     assert_string_equal(out.data, links[i].link);
