@@ -16,7 +16,7 @@ struct jg_odata_query {
   int64_t top;  /* 0 and up */
   int64_t skip; /* 0 to INT32_MAX */
   /* Valid UTF-8 without NUL; data NULL if it is not given. */
-  struct jg_str skiptoken, deltatoken, filter, orderby, select, expand;
+  struct jg_str skiptoken, deltatoken, filter, orderby, select, expand, format;
   bool count;     /* $count=true */
   bool has_count; /* $count was given */
   /* Options without '$', in their order, for links that must keep them. */

@@ -88,6 +88,7 @@ static const struct {
     {"GET", "/Help/Api", "", 404, "allow", NULL},
     {"GET", "/api?$top=1", "", 400, "odata-version", "4.0"},
     {"GET", "/api/$metadata?$format=json", "", 501, "odata-version", "4.0"},
+    {"GET", "/api/?$format=json", "", 200, "odata-version", "4.0"},
     {"GET", "/api/$metadata", "OData-MaxVersion: 3.0\r\n", 400, "odata-version", "4.0"},
     {"GET", "/api", "Accept: application/xml\r\n", 406, "odata-version", "4.0"},
     {"GET", "/api/Jobs", "Accept-Encoding: identity;q=0\r\n", 406, "content-encoding", NULL},

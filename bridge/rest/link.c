@@ -89,6 +89,7 @@ void jg_rest_next_link(struct jg_str base, const struct jg_rest_page *page, stru
   jg_rest_append_option("$orderby", query->orderby, out);
   jg_rest_append_option("$select", query->select, out);
   jg_rest_append_option("$expand", query->expand, out);
+  jg_rest_append_option("$format", query->format, out);
   jg_rest_append_option("$count", query->count ? JG_STR("true") : JG_STR_NONE, out);
   jg_rest_append_option("$deltatoken", page->delta_token, out);
   // $skip tells people where they are; the token beside it is what is followed. It stops at the option's own maximum.

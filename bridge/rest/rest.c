@@ -242,6 +242,9 @@ static bool check_request(struct jg_rest *rest, struct jg_http_request *request,
 
 static struct jg_status check_query(const struct jg_http_request *request, enum jg_rest_route route,
                                     const struct jg_odata_query *query) {
+  if (query->format.data != NULL && (jg_rest_has_one_type(route) || route == JG_REST_CHANGES)) {
+    return jg_status_make(JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, "$format is not built for this resource");
+  }
   if (query->deltatoken.data != NULL && route != JG_REST_JOBS && is_set(route)) {
     return jg_status_make(JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, "$deltatoken is built for Jobs alone");
   }

@@ -42,7 +42,7 @@ function lightOData() {
     async list() {
       assert.equal((await jobs.query()).length, 100);
       assert.equal(await count(), 251);
-      const two = await jobs.query(service.newOptions().select(["id", "name"]).top(2));
+      const two = await jobs.query(service.newOptions().format("json").select(["id", "name"]).top(2));
       assert.deepEqual(two.map(Object.keys), [["id", "name"], ["id", "name"]]);
       falls(await jobs.query(service.newOptions().orderby([{ field: "working_sequence", order: "desc" }, { field: "id", order: "asc" }])));
     },
