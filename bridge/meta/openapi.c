@@ -5,6 +5,7 @@
 #include "bridge/meta/meta_internal.h"
 
 static void add_success(const struct jg_meta_operation *operation, int status, struct jg_buf *out) {
+  JG_ASSERT(operation != NULL);
   static const char *const descriptions[] = {[0] = "The entity.", [1] = "The new entity.", [4] = "It is deleted."};
   JG_ASSERT(status == 200 || status == 201 || status == 204);
   if (operation->answer == JG_META_ANSWER_NUMBER) {
