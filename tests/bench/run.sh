@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Benchmarks against peers and against small records, as ratios in one run; needs what `./dev bench` installs. Arguments: these
-# sections only (peers, fanout, scale). ROUNDS=5 sets how often each pair runs; the large record of scale has JOBS=1000000 jobs.
+# sections only (peers, fanout, scale, cache). ROUNDS=5 sets how often each pair runs; the large record of scale has JOBS=1000000 jobs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bazel_() { /usr/bin/bazel ${BAZEL_OUTPUT_ROOT:+--output_user_root="$BAZEL_OUTPUT_ROOT"} "$@"; }
-[ $# -gt 0 ] || set -- peers fanout scale
+[ $# -gt 0 ] || set -- peers fanout scale cache
 bin=
 programs() { # labels...
   bazel_ build --config=opt "$@" >&2
@@ -27,8 +27,9 @@ for section in "$@"; do
       /usr/bin/python3 tests/bench/fanout.py "$bin/tests/bench/fanout/fanout"
       ;;
     scale) /usr/bin/python3 tests/bench/scale.py ;;
+    cache) /usr/bin/python3 tests/bench/cache.py ;;
     *)
-      echo "no section $section: peers, fanout, scale" >&2
+      echo "no section $section: peers, fanout, scale, cache" >&2
       exit 2
       ;;
   esac
