@@ -32,19 +32,36 @@ static void add_success(const struct jg_meta_operation *operation, int status, s
   jg_buf_append_char(out, '}');
 }
 
-static void add_statuses(const struct jg_meta_operation *operation, const int *statuses, struct jg_buf *out) {
+static void open_status(int status, struct jg_buf *out) {
+  char key[16];
+  (void)snprintf(key, sizeof(key), "%d", status);  // Three digits.
+  jg_meta_json_open_under(jg_str_from_cstr(key), out);
+}
+
+/* Those of the statuses that are errors. */
+static void add_errors(const int *statuses, struct jg_buf *out) {
   for (size_t i = 0; statuses[i] != 0; i++) {
-    char key[16];
-    (void)snprintf(key, sizeof(key), "%d", statuses[i]);  // Three digits.
-    jg_meta_json_open_under(jg_str_from_cstr(key), out);
     const char *name = jg_meta_error_name(statuses[i]);
     if (name != NULL) {
+      open_status(statuses[i], out);
       jg_meta_json_reference("responses", "", jg_str_from_cstr(name), out);
-    } else {
-      add_success(operation, statuses[i], out);
+      jg_buf_append_char(out, '}');
     }
-    jg_buf_append_char(out, '}');
   }
+}
+
+static void add_responses(const struct jg_meta_operation *operation, struct jg_buf *out) {
+  jg_meta_json_open_under(JG_STR("responses"), out);
+  for (size_t i = 0; operation->statuses[i] != 0; i++) {
+    if (jg_meta_error_name(operation->statuses[i]) == NULL) {
+      open_status(operation->statuses[i], out);
+      add_success(operation, operation->statuses[i], out);
+      jg_buf_append_char(out, '}');
+    }
+  }
+  add_errors(operation->statuses, out);
+  add_errors(jg_meta_common_statuses, out);
+  jg_buf_append_char(out, '}');
 }
 
 static void add_parameter(const char *name, struct jg_buf *out) {
@@ -138,10 +155,8 @@ static void add_operation(const struct jg_meta_operation *operation, struct jg_b
   add_tags(operation->entity->entity_set, out);
   add_parameters(operation, out);
   add_body(operation, out);
-  jg_meta_json_open_under(JG_STR("responses"), out);
-  add_statuses(operation, operation->statuses, out);
-  add_statuses(operation, jg_meta_common_statuses, out);
-  jg_buf_append_str(out, JG_STR("}}"));
+  add_responses(operation, out);
+  jg_buf_append_char(out, '}');
 }
 
 /* What is read without a body and has no help page: type and schema are of its answer. */
@@ -190,8 +205,8 @@ static void add_read(const struct read *read, const struct jg_entity *entity, st
   jg_meta_json_open_under(jg_str_from_cstr(read->type), out);
   jg_meta_json_raw("schema", read->schema, out);
   jg_buf_append_str(out, JG_STR("}}}"));
-  add_statuses(NULL, entity != NULL ? searched : found, out);
-  add_statuses(NULL, jg_meta_common_statuses, out);
+  add_errors(entity != NULL ? searched : found, out);
+  add_errors(jg_meta_common_statuses, out);
   jg_buf_append_str(out, JG_STR("}}}"));
 }
 

@@ -128,7 +128,7 @@ static struct jg_status set_upsert(struct jg_rest_call *call, const char *key, s
   const ProtobufCFieldDescriptor *field =
       protobuf_c_message_descriptor_get_field(any->base.descriptor, (unsigned)call->entity->kind);
   JG_ASSERT(field != NULL);
-  memcpy((char *)any + field->offset, &decoded.message, sizeof(decoded.message));
+  memcpy((char *)any + field->offset, &decoded.message, sizeof(ProtobufCMessage *));
   any->entity_case = (Jobgate__V1__AnyEntity__EntityCase)call->entity->kind;
   request->entity = any;
   request->mode = key != NULL ? JOBGATE__V1__WRITE_MODE__WRITE_MODE_UPDATE : JOBGATE__V1__WRITE_MODE__WRITE_MODE_CREATE;
