@@ -11,15 +11,23 @@ struct place {
   bool any;    /* something was written of it */
 };
 
-/* Index behind the string that begins at `at`. */
+/* Index behind the string that begins at `at`. A quote ends it unless an odd number of backslashes stands before. */
 static size_t skip_string(struct jg_str json, size_t at) {
   JG_ASSERT(json.data[at] == '"');
-  at++;
-  while (json.data[at] != '"') {
-    at += json.data[at] == '\\' ? 2 : 1;
-    JG_ASSERT(at < json.len);
+  const char *begin = json.data + at + 1;
+  const char *from = begin;
+  for (;;) {
+    const char *quote = memchr(from, '"', json.len - (size_t)(from - json.data));
+    JG_ASSERT(quote != NULL);
+    const char *p = quote;
+    while (p > begin && p[-1] == '\\') {
+      p--;
+    }
+    if ((quote - p) % 2 == 0) {
+      return (size_t)(quote - json.data) + 1;
+    }
+    from = quote + 1;
   }
-  return at + 1;
 }
 
 static bool opens(char c) {
@@ -75,7 +83,9 @@ void jg_odata_cut(struct jg_str json, const struct jg_odata_shape *shape, struct
   while (depth > 0) {
     struct place *place = &places[depth - 1];
     JG_ASSERT(at < json.len);
-    if (json.data[at] == '}') {
+    // Behind the last member that is shown, the rest of the whole text need not be read.
+    bool over = depth == 1 && place->next < JG_MEMBERS_MAX && place->shape->members >> place->next == 0;
+    if (over || json.data[at] == '}') {
       jg_buf_append_char(out, '}');
       at++;
       depth--;
