@@ -75,9 +75,6 @@ static void add_member(const struct jg_member *member, struct jg_buf *out) {
   if (member->flags & (JG_MEMBER_READ_ONLY | JG_MEMBER_SERVER_MANAGED)) {
     jg_meta_json_raw("readOnly", "true", out);
   }
-  if (member->flags & JG_MEMBER_EXPAND_ONLY) {
-    jg_meta_json_raw("writeOnly", "true", out);
-  }
   if (member->doc.len != 0) {
     jg_meta_json_key(JG_STR("description"), out);
     jg_meta_json_string(member->doc, out);
@@ -258,9 +255,10 @@ static void add_parameters(struct jg_buf *out) {
       "\"count\":{\"name\":\"$count\",\"in\":\"query\",\"description\":\"true: how many jobs match goes with the "
       "page.\",\"schema\":{\"type\":\"boolean\"}},"
       "\"select\":{\"name\":\"$select\",\"in\":\"query\",\"description\":\"Names of members between commas: "
-      "these alone.\",\"schema\":{\"type\":\"string\"}},"
+      "these alone. A path names a member of an embedded entity.\",\"schema\":{\"type\":\"string\"}},"
       "\"expand\":{\"name\":\"$expand\",\"in\":\"query\",\"description\":\"Names of embedded entities between "
-      "commas: these too.\",\"schema\":{\"type\":\"string\"}},"
+      "commas: these too, each with $select and $expand in parentheses; a job's _parent_job comes no other "
+      "way.\",\"schema\":{\"type\":\"string\"}},"
       "\"prefer\":{\"name\":\"Prefer\",\"in\":\"header\","
       "\"description\":\"return=minimal: the answer holds the id alone.\","
       "\"schema\":{\"type\":\"string\",\"enum\":[\"return=minimal\",\"return=representation\"]}}}",
