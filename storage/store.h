@@ -327,7 +327,7 @@ struct jg_retention {
   int64_t bytes_max;
 };
 /* Records whose sizes are added up in one call of jg_txn_log_excess. */
-#define JG_LOG_EXCESS_LOOKED_MAX 16384
+#define JG_LOG_EXCESS_LOOKED_MAX 4096
 /* The newest revision that the retention lets go, the end of a request; oldest_revision - 1 if none. A short read: of a log that
  * is too large by more than JG_LOG_EXCESS_LOOKED_MAX records it tells a first part, and the next once that is trimmed. */
 JG_MUST_CHECK struct jg_status jg_txn_log_excess(struct jg_txn *txn, const struct jg_retention *retention,

@@ -236,6 +236,87 @@ static void run_filtered_pages(struct reading *reading) {
   jg_arena_done(&trees);
 }
 
+/* ---- the log's ends ---- */
+
+struct part {
+  struct jg_arena *arena;
+  struct jg_job_scan scan;
+  struct jg_job_scanned scanned;
+  struct jg_retention retention;
+  int64_t ticks, revision;
+  size_t count_max;
+};
+
+static struct jg_status run_part(struct jg_txn *txn, void *data) {
+  struct part *part = data;
+  return jg_txn_job_scan(txn, &part->scan, part->arena, &part->scanned);
+}
+
+static struct jg_status run_before(struct jg_txn *txn, void *data) {
+  struct part *part = data;
+  return jg_txn_revision_before(txn, part->ticks, part->arena, &part->revision);
+}
+
+static struct jg_status run_excess(struct jg_txn *txn, void *data) {
+  struct part *part = data;
+  return jg_txn_log_excess(txn, &part->retention, part->ticks, &part->revision);
+}
+
+static struct jg_status run_trim(struct jg_txn *txn, void *data) {
+  struct part *part = data;
+  int64_t oldest;
+  return jg_txn_log_trim(txn, part->revision, part->count_max, &oldest);
+}
+
+/* Milliseconds of one call, as its caller waits. */
+static double timed(struct part *part, jg_fixture_run run, bool writes) {
+  int64_t begun_ns = jg_clock_mono_ns(jg_clock_system());
+  JG_ASSERT(jg_status_ok(writes ? jg_fixture_write(&fixture, fixture.tenant, run, part)
+                                : jg_fixture_read(&fixture, fixture.tenant, run, part)));
+  return (double)(jg_clock_mono_ns(jg_clock_system()) - begun_ns) / 1e6;
+}
+
+static void run_parts(const char *what, struct part *part) {
+  double longest = 0, sum = 0;
+  part->scan.after_rid = 0;
+  int64_t parts = 0;
+  do {
+    double ms = timed(part, run_part, false);
+    longest = ms > longest ? ms : longest;
+    sum += ms;
+    parts++;
+    part->scan.after_rid = part->scanned.through_rid;
+    jg_arena_reset(part->arena);
+  } while (part->scanned.more);
+  printf("%-34s %9ld parts  %.2f ms each, longest %.2f ms\n", what, (long)parts, sum / (double)parts, longest);
+}
+
+static void run_log(uint64_t jobs) {
+  struct jg_arena arena, trees;
+  jg_arena_init(&arena, 1 << 24);
+  jg_arena_init(&trees, 1 << 20);
+  struct part part = {.arena = &arena, .scan = {.limit = 1000, .bytes_max = SIZE_MAX}, .ticks = INT64_MAX};
+  run_parts("scan by rid, 1,000 a part", &part);
+  part.scan.filter = jg_filter_node(&trees, JG_FILTER_CONTAINS, JG_VALUE_BOOL, jg_filter_member(&trees, "description"),
+                                    jg_filter_text(&trees, "no job has this"), NULL);
+  run_parts("  with a filter, nothing found", &part);
+  printf("%-34s %9.3f ms\n", "revision before a time", timed(&part, run_before, false));
+  part.retention.bytes_max = 1;
+  printf("%-34s %9.3f ms\n", "excess by size", timed(&part, run_excess, false));
+  part.revision = (int64_t)jobs;
+  for (part.count_max = 64; part.count_max <= 1024; part.count_max *= 4) {
+    double longest = 0, sum = 0;
+    for (int i = 0; i < 10; i++) {
+      double ms = timed(&part, run_trim, true);
+      longest = ms > longest ? ms : longest;
+      sum += ms;
+    }
+    printf("trim %4zu records a write %19.3f ms each, longest %.3f ms\n", part.count_max, sum / 10, longest);
+  }
+  jg_arena_done(&trees);
+  jg_arena_done(&arena);
+}
+
 static void run_reads(uint64_t jobs, size_t bytes) {
   jg_fixture_init(&fixture);
   fixture.options.clock = jg_clock_system();
@@ -270,6 +351,7 @@ static void run_reads(uint64_t jobs, size_t bytes) {
   }
   run_filtered_pages(&reading);
   run_scans(&reading, made);
+  run_log(made);
   jg_arena_done(&reading.arena);
   jg_fixture_done(&fixture);
 }
