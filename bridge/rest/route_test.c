@@ -181,7 +181,7 @@ static const struct {
     {"a=b+c&$top=9&&%26=%3D&d&e=", 1, "http://a/api/Jobs?$top=8&$skip=1&$skiptoken=T&a=b%20c&%26=%3D&d&e="},
     {"$format=JSON", 100, "http://a/api/Jobs?$format=JSON&$skip=100&$skiptoken=T"},
     {"$format=application/json;odata.metadata%3Dminimal", 100,
-     "http://a/api/Jobs?$format=application/json;odata.metadata%3Dminimal&$skip=100&$skiptoken=T"},
+     "http://a/api/Jobs?$format=application%2Fjson%3Bodata.metadata%3Dminimal&$skip=100&$skiptoken=T"},
     {"$skip=2147483647", 100, "http://a/api/Jobs?$skip=2147483647&$skiptoken=T"},
 };
 
