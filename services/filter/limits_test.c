@@ -80,6 +80,10 @@ static void nodes(void **state) {
   expect(repeated(&out, "", "(id2 eq 1) or ", "(not (id2 eq 1))", "", 49), true, "");
   expect(repeated(&out, "", "(id2 eq 1) or ", "(not not (id2 eq 1))", "", 49), false, "more than 200 members");
   expect(repeated(&out, "", "id2 eq 1 or ", "true", "", 300), false, "more than 200 members");
+  // Each item of a list makes four nodes, the first three.
+  expect(repeated(&out, "id2 in (1", ",1", ")", "", 49), true, "");
+  expect(repeated(&out, "id2 in (1", ",1", ")", "", 50), false, "more than 200 members");
+  expect(repeated(&out, "id2 in (1", ",1", ")", "", 2000), false, "more than 200 members");
   // Many operators that wait at once.
   expect(repeated(&out, "", "- ", "1 eq 1", "", 4000), false, "more than 200 members");
   expect(repeated(&out, "", "not ", "true", "", 2400), false, "more than 200 members");

@@ -195,7 +195,7 @@ static struct jg_status take_operand(struct jg_parser *parser, const struct jg_l
   }
 }
 
-/* Ends what `)` ends: a group, a function, any or all. */
+/* Ends what `)` ends: a group, a function, a list, any or all. */
 static struct jg_status close_entry(struct jg_parser *parser, const struct jg_lex_token *token) {
   JG_RETURN_IF_ERROR(jg_parse_reduce_to(parser, 0));
   const struct jg_parse_entry *open = jg_parse_open_entry(parser);
@@ -207,6 +207,9 @@ static struct jg_status close_entry(struct jg_parser *parser, const struct jg_le
   parser->nesting--;
   if (entry.type == JG_PARSE_GROUP) {
     return JG_STATUS_OK;
+  }
+  if (entry.type == JG_PARSE_LIST) {
+    return jg_parse_make_list(parser, &entry);
   }
   struct jg_parse_operand operands[3];
   size_t count = parser->operand_count - entry.operand_base;
@@ -226,10 +229,13 @@ static struct jg_status close_entry(struct jg_parser *parser, const struct jg_le
   return jg_parse_make_function(parser, &entry, operands, count);
 }
 
-/* The next operand of a function. */
+/* The next operand of a function or item of a list. */
 static struct jg_status take_comma(struct jg_parser *parser, const struct jg_lex_token *token) {
   JG_RETURN_IF_ERROR(jg_parse_reduce_to(parser, 0));
   const struct jg_parse_entry *open = jg_parse_open_entry(parser);
+  if (open != NULL && open->type == JG_PARSE_LIST) {
+    return JG_STATUS_OK;
+  }
   if (open == NULL || open->type != JG_PARSE_FUNCTION) {
     return unexpected(parser, token, "an operator");
   }
@@ -244,7 +250,27 @@ static struct jg_status take_comma(struct jg_parser *parser, const struct jg_lex
   return JG_STATUS_OK;
 }
 
+/* "in (": binds tighter than every operator (OData 4.01 part 2, 5.1.1.17), so that its left side stands ready. */
+static struct jg_status open_list(struct jg_parser *parser, const struct jg_lex_token *token) {
+  struct jg_parse_place place = jg_parse_place_of(parser, token);
+  struct jg_lex_token open;
+  jg_lexer_next(&parser->lexer, false, &open);
+  if (open.kind != JG_LEX_OPEN) {
+    return unexpected(parser, &open, "'('");
+  }
+  JG_ASSERT(parser->operand_count > 0);
+  size_t base = parser->operand_count - 1;
+  if (parser->operands[base].node->kind != JG_FILTER_MEMBER) {
+    return jg_parse_fail(parser, place, JG_UNIMPLEMENTED, "'in' behind what is no member is not implemented");
+  }
+  struct jg_parse_entry entry = {.type = JG_PARSE_LIST, .kind = JG_FILTER_EQ, .place = place, .operand_base = base};
+  return jg_parse_push_entry(parser, &entry);
+}
+
 static struct jg_status take_operator(struct jg_parser *parser, const struct jg_lex_token *token) {
+  if (jg_str_equal(token->text, JG_STR("in"))) {
+    return open_list(parser, token);
+  }
   const struct jg_parse_operator *found = jg_parse_binary_operator(token->text);
   if (found != NULL) {
     JG_RETURN_IF_ERROR(jg_parse_reduce_to(parser, found->precedence));

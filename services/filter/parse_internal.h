@@ -30,6 +30,7 @@ enum jg_parse_entry_type {
   JG_PARSE_UNARY,
   JG_PARSE_GROUP,
   JG_PARSE_FUNCTION,
+  JG_PARSE_LIST,
   JG_PARSE_LAMBDA,
   JG_PARSE_ALIAS
 };
@@ -38,7 +39,8 @@ struct jg_parse_entry {
   enum jg_parse_entry_type type;
   enum jg_filter_kind kind; /* BINARY, UNARY, FUNCTION, LAMBDA */
   struct jg_parse_place place;
-  size_t operand_base; /* FUNCTION, LAMBDA: operands below its own; a lambda's first is its collection */
+  size_t operand_base; /* FUNCTION, LIST, LAMBDA: operands below its own; a lambda's first is its collection, a list's
+                        * the member that is looked for */
   /* LAMBDA */
   struct jg_str variable;
   const struct jg_entity *item;
@@ -98,6 +100,8 @@ JG_MUST_CHECK struct jg_status jg_parse_make_unary(struct jg_parser *parser, con
                                                    struct jg_parse_operand *operand);
 JG_MUST_CHECK struct jg_status jg_parse_make_function(struct jg_parser *parser, const struct jg_parse_entry *entry,
                                                       struct jg_parse_operand *operands, size_t count);
+/* "a in (x,y)" of the operands from the entry's on: "a eq x or a eq y". */
+JG_MUST_CHECK struct jg_status jg_parse_make_list(struct jg_parser *parser, const struct jg_parse_entry *entry);
 /* operands: the collection and the body; the body is missing in any(). */
 JG_MUST_CHECK struct jg_status jg_parse_make_lambda(struct jg_parser *parser, const struct jg_parse_entry *entry,
                                                     struct jg_parse_operand *operands, size_t count);

@@ -29,7 +29,7 @@ static const char *const lacking_functions[] = {
     "totalseconds",   "isof",           "cast",      "geo.distance", "geo.length",
     "geo.intersects", "matchesPattern", "hassubset", "case",         "hassubsequence",
 };
-static const char *const lacking_operators[] = {"has", "in", "divby"};
+static const char *const lacking_operators[] = {"has", "divby"};
 
 const struct jg_parse_operator *jg_parse_binary_operator(struct jg_str name) {
   for (size_t i = 0; i < JG_COUNT(operators); i++) {

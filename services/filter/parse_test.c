@@ -71,6 +71,30 @@ static void statement_35_a_space_for_the_plus_of_an_offset(void **state) {
   jg_parse_refuse("due_date eq 2026-01-29T07:13:40 02:0", JG_INVALID_ARGUMENT, "position");
 }
 
+/* OData 4.01, which clients of 4.0 send too: it binds tightest and is its comparisons. */
+static void in_a_list(void **state) {
+  (void)state;
+  static const struct row rows[] = {
+      {"id2 in (1)", "id2 eq 1"},
+      {"id2 in (1,2,3)", "id2 eq 1 or id2 eq 2 or id2 eq 3"},
+      {"name in('a', 'it''s' )", "name eq 'a' or name eq 'it''s'"},
+      {"(name)in('a')", "name eq 'a'"},
+      {"id in (2044B92D-0000-0000-0000-00000000000A,'2044b92d-0000-0000-0000-00000000000b')",
+       "id eq 2044b92d-0000-0000-0000-00000000000a or id eq 2044b92d-0000-0000-0000-00000000000b"},
+      {"due_date in ('2015-06-02',null)", "due_date eq 2015-06-02T00:00:00Z or due_date eq null"},
+      {"project/name in (name,'b') and id2 eq 1", "(project/name eq name or project/name eq 'b') and id2 eq 1"},
+      {"not id2 in (1,-2)", "not (id2 eq 1 or id2 eq -2)"},
+      {"id2 in (1 add 1,(2))", "id2 eq 1 add 1 or id2 eq 2"},
+      {"project in (null)", "project/id eq null"},
+      {"project in (null,null)", "project/id eq null or project/id eq null"},
+      {"project/equipment_model/translations/any(t:t/field_name in ('a','b'))",
+       "project/equipment_model/translations/any(x:x/field_name eq 'a' or x/field_name eq 'b')"},
+  };
+  expect_rows(rows, JG_COUNT(rows));
+  jg_parse_refuse("id2 in (1,'a')", JG_INVALID_ARGUMENT, "cannot stand between an integer and a string");
+  jg_parse_refuse("project in ('a')", JG_INVALID_ARGUMENT, "is no value");
+}
+
 static void statement_36_operators_and_precedence(void **state) {
   (void)state;
   static const struct row rows[] = {
@@ -359,6 +383,7 @@ int main(void) {
       cmocka_unit_test(statement_33_upper_case_operators_are_refused),
       cmocka_unit_test(statement_34_offsets_name_instants),
       cmocka_unit_test(statement_35_a_space_for_the_plus_of_an_offset),
+      cmocka_unit_test(in_a_list),
       cmocka_unit_test(statement_36_operators_and_precedence),
       cmocka_unit_test(statement_38_doubled_quotes),
       cmocka_unit_test(statement_39_bare_and_quoted_guids_of_any_case),

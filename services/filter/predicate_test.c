@@ -58,6 +58,8 @@ static void members_of_every_type(void **state) {
       {"name gt 'Rep'", true, false},
       {"id2 eq 36", true, false},
       {"id2 eq 0", false, true},
+      {"id2 in (35,36)", true, false},
+      {"not id2 in (35,36,0)", false, false},
       {"working_sequence eq -3", true, false},
       {"working_sequence lt 0", true, false},
       {"db_address_latitude_decimal eq 51.05", true, false},

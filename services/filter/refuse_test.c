@@ -50,7 +50,8 @@ static void statement_42_what_we_lack_is_unimplemented(void **state) {
   (void)state;
   static const struct row rows[] = {
       {"id2 has 4", "the operator 'has' is not implemented at position 5"},
-      {"id2 in (1,2)", "the operator 'in' is not implemented"},
+      {"tolower(name) in ('a')", "'in' behind what is no member is not implemented at position 15"},
+      {"id2 add 1 in (2)", "'in' behind what is no member"},
       {"id2 divby 2 eq 1", "the operator 'divby'"},
       {"isof(project,'a')", "the function 'isof'"},
       {"cast(id2,Edm.String) eq '1'", "the function 'cast'"},
@@ -132,6 +133,14 @@ static void statement_43_malformed_filters_are_400(void **state) {
       {"-", "ends where an operand"},
       {"not", "ends where an operand"},
       {"not eq 1", "'eq' on type"},
+      {"id2 in 1", "'1' stands where '(' was expected"},
+      {"id2 in", "ends where '(' was expected"},
+      {"id2 in ()", "')' stands where an operand"},
+      {"id2 in (1,)", "')' stands where an operand"},
+      {"id2 in (1", "ends where ')' was expected"},
+      {"id2 in (1 2)", "'2' stands where an operator"},
+      {"id2 in @p", "'@p' stands where '('"},
+      {"in (1)", "unknown function 'in'"},
   };
   refuse_rows(rows, JG_COUNT(rows), JG_INVALID_ARGUMENT);
 }

@@ -135,6 +135,7 @@ function oJs() {
       same(await by({ job_status_code: "Open" }), all, (job) => job.job_status_code === "Open");
       same(await by({ job_status_code: "Open", working_sequence: { ge: 1 } }), all, (job) => job.job_status_code === "Open" && job.working_sequence >= 1);
       same(await by({ or: [{ job_status_code: "Open" }, { job_status_code: "Completed" }] }), all, (job) => ["Open", "Completed"].includes(job.job_status_code));
+      same(await by({ job_status_code: { in: ["Open", "Completed"] } }), all, (job) => ["Open", "Completed"].includes(job.job_status_code));
       same(await by({ "tolower(name)": { contains: "lift" } }), all, (job) => job.name.toLowerCase().includes("lift"));
       same(await by({ "length(name)": { gt: 40 } }), all, (job) => job.name.length > 40);
       same(await by({ project_id: { type: "guid", value: project.id } }), all, (job) => job.project_id === project.id);
