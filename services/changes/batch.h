@@ -54,7 +54,9 @@ struct jg_batches {
 };
 
 /* Encodes a page that began behind revision `after`; stops behind batches_max (> 0) messages. A job that would not fit a
- * message comes without its embedded entities, and if it still does not fit, as id, revision and etag.
+ * message comes without its embedded entities, and if it still does not fit, as id, revision and etag. A view that gathers gets
+ * the messages of its first window that shows something: through may then lie before the page's end. Such a message is a unit:
+ * only its ends are places to go on from.
  * Statuses: jg_sift_pick's, jg_expand_jobs', RESOURCE_EXHAUSTED at the arena's cap. */
 JG_MUST_CHECK struct jg_status jg_batch_encode(const struct jg_batch_source *source, const struct jg_changes *changes,
                                                int64_t after, size_t batches_max, struct jg_arena *arena,

@@ -30,16 +30,20 @@ enum { MASK_PATHS = 1 };
 /* A traceparent has 55 characters (W3C trace context, section 3.2); whatever is much longer is not sent on. */
 #define TRACE_BYTES_MAX 256u
 
+#define NS_PER_TICK 100
+
 /* One view's picks on their way into messages. */
 struct encoder {
   const struct jg_batch_source *source;
   struct jg_sift *sift;
-  const struct jg_picks *picks;
+  const struct jg_picks *picks; /* NULL: they are gathered */
   struct jg_batches *batches;
   size_t batches_max;
   struct jg_buf body; /* of the message that is being filled */
   uint32_t change_count;
   int64_t after;       /* of that message */
+  bool whole;          /* it is not closed early, what does not fit is dropped: */
+  bool overflowed;     /* something did not */
   struct jg_buf piece; /* one JobChange without its jobs: what stands before them and what stands behind */
 };
 
@@ -154,6 +158,11 @@ static struct jg_status flush(struct encoder *encoder, int64_t through, bool res
   return JG_STATUS_OK;
 }
 
+static bool shows_members(Jobgate__V1__ChangeKind kind) {
+  return kind == JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_UPDATED ||
+         kind == JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_ENTERED || kind == JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_LEFT;
+}
+
 /* Appends a change, closing the message before it if it would not fit. */
 static struct jg_status put_change(struct encoder *encoder, size_t at) {
   const struct jg_pick *pick = &encoder->picks->items[at];
@@ -167,7 +176,7 @@ static struct jg_status put_change(struct encoder *encoder, size_t at) {
   jg_wire_put_timestamp(piece, CHANGE_COMMIT_TIME, change->commit_ticks);
   jg_wire_put_uint(piece, CHANGE_KIND, (uint64_t)pick->kind);
   size_t head_len = piece->len;
-  put_mask(piece, jg_entity(change->kind), change->change == JG_CHANGE_UPDATED ? change->changed : 0);
+  put_mask(piece, jg_entity(change->kind), shows_members(pick->kind) ? pick->changed : 0);
   jg_wire_put_uint(piece, CHANGE_TRANSACTION_LAST, jg_sift_is_last(encoder->sift, encoder->picks, at));
   if (change->trace.len > 0 && change->trace.len <= TRACE_BYTES_MAX) {
     jg_wire_put_bytes(piece, CHANGE_TRACEPARENT, change->trace);
@@ -176,7 +185,12 @@ static struct jg_status put_change(struct encoder *encoder, size_t at) {
 
   size_t len = piece->len + content.bytes;
   len += content.has_before ? field_size(CHANGE_BEFORE, jg_proto_encode_size(&content.before, false)) : 0;
-  if (encoder->body.len > 0 && encoder->body.len + field_size(CHANGES_CHANGES, len) > BODY_BYTES_MAX) {
+  bool fits = encoder->body.len + field_size(CHANGES_CHANGES, len) <= BODY_BYTES_MAX;
+  if (!fits && encoder->whole) {
+    encoder->overflowed = true;
+    return JG_STATUS_OK;
+  }
+  if (!fits && encoder->body.len > 0) {
     const struct jg_change *end = &encoder->sift->changes->items[pick->index - 1];
     JG_RETURN_IF_ERROR(flush(encoder, end->revision, end->last));
     if (is_full(encoder)) {
@@ -196,18 +210,24 @@ static struct jg_status put_change(struct encoder *encoder, size_t at) {
   return JG_STATUS_OK;
 }
 
-static struct jg_status encode_picks(struct encoder *encoder) {
+/* Messages of the picks, the last one left open. */
+static struct jg_status put_picks(struct encoder *encoder) {
   const struct jg_sift *sift = encoder->sift;
-  const struct jg_changes *changes = sift->changes;
-  for (size_t at = 0; at < encoder->picks->count; at++) {
+  for (size_t at = 0; at < encoder->picks->count && !is_full(encoder); at++) {
     JG_RETURN_IF_ERROR(put_change(encoder, at));
     if (!is_full(encoder) && encoder->body.len >= JG_BATCH_BYTES && jg_sift_is_last(sift, encoder->picks, at)) {
       size_t end = sift->request_ends[encoder->picks->items[at].index];
-      JG_RETURN_IF_ERROR(flush(encoder, changes->items[end].revision, true));
+      JG_RETURN_IF_ERROR(flush(encoder, sift->changes->items[end].revision, true));
     }
-    if (is_full(encoder)) {
-      return JG_STATUS_OK;
-    }
+  }
+  return JG_STATUS_OK;
+}
+
+static struct jg_status encode_picks(struct encoder *encoder) {
+  const struct jg_changes *changes = encoder->sift->changes;
+  JG_RETURN_IF_ERROR(put_picks(encoder));
+  if (is_full(encoder)) {
+    return JG_STATUS_OK;
   }
   if (encoder->body.len > 0) {
     // A page ends with the end of a request (jg_txn_changes), so what is left is whole.
@@ -217,12 +237,96 @@ static struct jg_status encode_picks(struct encoder *encoder) {
   return JG_STATUS_OK;
 }
 
+/* ---- changes of one job as one ---- */
+
+/* Fills a message with what [from, to) shows, unless it would not fit: then it is empty again. */
+static struct jg_status try_whole(struct encoder *encoder, size_t from, size_t to) {
+  struct jg_picks picks = {0};
+  JG_RETURN_IF_ERROR(jg_sift_gather(encoder->sift, encoder->source->key->view, from, to, &picks));
+  encoder->picks = &picks;
+  encoder->whole = true;
+  encoder->overflowed = false;
+  struct jg_status status = JG_STATUS_OK;
+  for (size_t at = 0; at < picks.count && jg_status_ok(status) && !encoder->overflowed; at++) {
+    status = put_change(encoder, at);
+  }
+  encoder->whole = false;
+  encoder->picks = NULL;
+  if (encoder->overflowed) {
+    jg_buf_clear(&encoder->body);
+    encoder->change_count = 0;
+  }
+  return status;
+}
+
+/* A request that does not fit one message comes as it is, in several. */
+static struct jg_status put_request(struct encoder *encoder, size_t from, size_t to) {
+  struct jg_picks picks = {0};
+  for (size_t i = from; i < to; i++) {
+    JG_RETURN_IF_ERROR(jg_sift_pick(encoder->sift, encoder->source->key->view, i, &picks));
+  }
+  encoder->picks = &picks;
+  struct jg_status status = put_picks(encoder);
+  encoder->picks = NULL;
+  return status;
+}
+
+/* One message of as many requests from `from` on as fit. A message is the unit: it has all of what it gathers, so that its end,
+ * and no place inside it, is one to go on from. */
+static struct jg_status put_gathered(struct encoder *encoder, size_t from, size_t to, size_t *ret_end) {
+  const size_t *ends = encoder->sift->request_ends;
+  for (;;) {
+    JG_RETURN_IF_ERROR(try_whole(encoder, from, to));
+    *ret_end = to;
+    if (!encoder->overflowed) {
+      return JG_STATUS_OK;
+    }
+    size_t first_end = ends[from] + 1;
+    if (to == first_end) {
+      return put_request(encoder, from, to);
+    }
+    size_t middle = ends[from + (to - from) / 2] + 1;
+    to = middle < to ? middle : first_end;
+  }
+}
+
+/* Behind the last request that begins within the view's time from the change on. */
+static size_t window_end(const struct encoder *encoder, size_t from) {
+  const struct jg_changes *changes = encoder->sift->changes;
+  int64_t until = changes->items[from].commit_ticks + encoder->source->key->view->coalesce_ns / NS_PER_TICK;
+  size_t to = encoder->sift->request_ends[from] + 1;
+  while (to < changes->count && changes->items[to].commit_ticks < until) {
+    to = encoder->sift->request_ends[to] + 1;
+  }
+  return to;
+}
+
+/* The messages of the first window that shows something; what follows it is left. */
+static struct jg_status encode_gathered(struct encoder *encoder) {
+  const struct jg_changes *changes = encoder->sift->changes;
+  struct jg_batches *batches = encoder->batches;
+  size_t from = 0;
+  while (from < changes->count && batches->count == 0) {
+    size_t to = window_end(encoder, from);
+    while (from < to && !is_full(encoder)) {
+      JG_RETURN_IF_ERROR(put_gathered(encoder, from, to, &from));
+      if (encoder->body.len > 0 && !is_full(encoder)) {
+        JG_RETURN_IF_ERROR(flush(encoder, changes->items[from - 1].revision, true));
+      }
+    }
+  }
+  if (!is_full(encoder)) {
+    batches->through = from < changes->count ? changes->items[from - 1].revision : changes->through_revision;
+  }
+  return JG_STATUS_OK;
+}
+
 static struct jg_status encode(struct encoder *encoder, struct jg_batches *ret_batches) {
   struct jg_batches batches = {.through = encoder->after};
   encoder->batches = &batches;
   jg_buf_init(&encoder->body, BODY_BYTES_MAX);
   jg_buf_init(&encoder->piece, CHANGE_BYTES_MAX);
-  struct jg_status status = encode_picks(encoder);
+  struct jg_status status = encoder->picks != NULL ? encode_picks(encoder) : encode_gathered(encoder);
   jg_buf_done(&encoder->piece);
   jg_buf_done(&encoder->body);
   if (!jg_status_ok(status)) {
@@ -252,11 +356,15 @@ struct jg_status jg_batch_encode(const struct jg_batch_source *source, const str
                                           .passed_rid = source->passed_rid};
   struct jg_sift sift;
   JG_RETURN_IF_ERROR(jg_sift_init(&sift, &options, changes, arena));
+  struct encoder encoder = {.source = source, .sift = &sift, .batches_max = batches_max, .after = after};
   struct jg_picks picks = {0};
-  struct jg_status status = jg_sift_pick_all(&sift, source->key->view, &picks);
+  struct jg_status status = JG_STATUS_OK;
+  // Within a snapshot every change comes: what was gathered could not be told apart by the jobs that have come.
+  if (source->key->view->coalesce_ns == 0 || source->in_snapshot) {
+    encoder.picks = &picks;
+    status = jg_sift_pick_all(&sift, source->key->view, &picks);
+  }
   if (jg_status_ok(status)) {
-    struct encoder encoder = {
-        .source = source, .sift = &sift, .picks = &picks, .batches_max = batches_max, .after = after};
     status = encode(&encoder, ret_batches);
   }
   jg_sift_done(&sift);

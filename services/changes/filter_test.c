@@ -39,19 +39,6 @@ static const Jobgate__V1__JobChange *change_at(struct client *client, size_t n) 
   return NULL;
 }
 
-/* Lets time pass until a bookmark or a change tells that all up to there was sent. One step is not enough: a stream that is just
- * sending gets its bookmark later. */
-static void await_revision(struct client *client, int64_t revision) {
-  int64_t seen = 0;
-  while (seen < revision) {
-    pass_time(client->fixture, INT64_C(16000000000));
-    size_t count = message_count(client);
-    const Jobgate__V1__WatchJobsResponse *last = message_at(client, count - 1);
-    seen = last->event_case == JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_BOOKMARK ? last->bookmark->revision : 0;
-    JG_ASSERT(sched_yield() == 0);
-  }
-}
-
 static void check_kinds(struct client *client, const Jobgate__V1__ChangeKind *kinds, size_t count) {
   assert_int_equal(check_changes(client, 0, NULL, NULL), count);
   for (size_t i = 0; i < count; i++) {
@@ -161,7 +148,7 @@ static void a_bookmark_comes_where_nothing_matches(void **state) {
   struct client *all = watch_now(fixture);
   int64_t newest = step(fixture, &(struct job_step){.number = 1, .name = "x"});
   wait_for_revision(all, newest);
-  await_revision(client, newest);
+  pass_time_to_revision(client, newest);
   assert_int_equal(check_changes(client, 0, NULL, NULL), 0);
   client_close(client);
   client_close(all);
@@ -377,21 +364,41 @@ static void check_listing(struct fixture *fixture, const char *filter, const boo
   }
 }
 
-static void check_sets(const struct fixture_options *options) {
+/* window_ms: of gathering; 0: none. */
+static struct client *watch_gathered(struct fixture *fixture, const char *filter, int64_t window_ms) {
+  Jobgate__V1__WatchJobsRequest request = JOBGATE__V1__WATCH_JOBS_REQUEST__INIT;
+  Google__Protobuf__Empty now = GOOGLE__PROTOBUF__EMPTY__INIT;
+  Google__Protobuf__Duration window = GOOGLE__PROTOBUF__DURATION__INIT;
+  request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_NOW;
+  request.now = &now;
+  request.filter = (char *)(uintptr_t)filter;
+  request.coalesce_window = &window;
+  window.seconds = window_ms / 1000;
+  window.nanos = (int32_t)(window_ms % 1000) * 1000000;
+  struct client *client = client_open(fixture, fixture->tenant, &request, false);
+  wait_for_messages(client, 1);
+  wait_for_rest(client);
+  return client;
+}
+
+static void check_sets(const struct fixture_options *options, int64_t window_ms) {
   struct fixture *fixture = fixture_create(options);
   struct client *clients[JG_COUNT(filters)];
   for (size_t i = 0; i < JG_COUNT(filters); i++) {
-    clients[i] = watch_filter(fixture, filters[i]);
+    clients[i] = watch_gathered(fixture, filters[i], window_ms);
   }
   uint64_t seed = 7;
   bool exists[JOBS] = {false};
   for (size_t i = 0; i < REQUESTS; i++) {
     write_at_random(fixture, &seed, exists);
+    if (window_ms > 0) {
+      pass_time(fixture, INT64_C(100000000));
+    }
   }
   int64_t newest = step(fixture, &(struct job_step){.number = 0, .name = "c"});
   for (size_t i = 0; i < JG_COUNT(filters); i++) {
     struct client *client = clients[i];
-    await_revision(client, newest);
+    pass_time_to_revision(client, newest);
     bool in[JOBS] = {false};
     fold(client, in);
     check_listing(fixture, filters[i], in);
@@ -402,12 +409,23 @@ static void check_sets(const struct fixture_options *options) {
 
 static void a_stream_makes_the_lists_set(void **state) {
   (void)state;
-  check_sets(&defaults);
+  check_sets(&defaults, 0);
 }
 
 static void a_stream_that_reads_the_log_makes_it_too(void **state) {
   (void)state;
-  check_sets(&(const struct fixture_options){.ring_bytes_max = 2000});
+  check_sets(&(const struct fixture_options){.ring_bytes_max = 2000}, 0);
+}
+
+static void gathered_changes_make_it_too(void **state) {
+  (void)state;
+  check_sets(&defaults, 1000);
+  check_sets(&defaults, 350);
+}
+
+static void gathered_changes_from_the_log_make_it_too(void **state) {
+  (void)state;
+  check_sets(&(const struct fixture_options){.ring_bytes_max = 2000}, 1000);
 }
 
 int main(void) {
@@ -422,6 +440,8 @@ int main(void) {
       cmocka_unit_test(a_mask_leaves_the_id_and_what_it_names),
       cmocka_unit_test(a_stream_makes_the_lists_set),
       cmocka_unit_test(a_stream_that_reads_the_log_makes_it_too),
+      cmocka_unit_test(gathered_changes_make_it_too),
+      cmocka_unit_test(gathered_changes_from_the_log_make_it_too),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

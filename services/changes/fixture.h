@@ -151,6 +151,9 @@ void client_step(struct client *client); /* acknowledges the one message that is
 /* Wait; the test fails if it takes too long. */
 void wait_for_messages(struct client *client, size_t count);
 void wait_for_revision(struct client *client, int64_t revision); /* of a change or a bookmark */
+/* Lets time pass until a bookmark says that all up to there was sent. One step may not do: a stream that is just sending gets its
+ * bookmark later. */
+void pass_time_to_revision(struct client *client, int64_t revision);
 void wait_for_finish(struct client *client);
 void wait_for_rest(struct client *client); /* what was sent is acknowledged, and what that led to is done */
 

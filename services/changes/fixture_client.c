@@ -259,6 +259,21 @@ void wait_for_revision(struct client *client, int64_t revision) {
   fixture_unlock(client->fixture);
 }
 
+void pass_time_to_revision(struct client *client, int64_t revision) {
+  struct timespec now;
+  const struct timespec until = fixture_deadline();
+  bool seen = false;
+  while (!seen) {
+    pass_time(client->fixture, INT64_C(16000000000));
+    fixture_lock(client->fixture);
+    const Jobgate__V1__WatchJobsResponse *last = client->messages[client->message_count - 1];
+    seen = last->event_case == JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_BOOKMARK && last->bookmark->revision >= revision;
+    JG_ASSERT(!client->finished);
+    fixture_unlock(client->fixture);
+    JG_ASSERT(sched_yield() == 0 && clock_gettime(CLOCK_REALTIME, &now) == 0 && now.tv_sec <= until.tv_sec);
+  }
+}
+
 void wait_for_finish(struct client *client) {
   const struct timespec until = fixture_deadline();
   fixture_lock(client->fixture);

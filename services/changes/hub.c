@@ -116,6 +116,7 @@ void jg_hub_destroy(struct jg_hub *hub) {
   jg_hub_stop(hub);
   JG_ASSERT(hub->tails == NULL && hub->budget.bytes == 0);
   jg_timers_done(&hub->timers);
+  jg_timers_done(&hub->windows);
   jg_timers_done(&hub->refused);
   jg_penalties_destroy(hub->penalties);
   JG_ASSERT(pthread_cond_destroy(&hub->wake) == 0);
@@ -222,7 +223,8 @@ static bool wait_for_wake(struct jg_hub *hub, int64_t timeout_ns) {
 static int64_t idle_ns(struct jg_hub *hub) {
   jg_hub_lock(&hub->mutex);
   int64_t timeout = hub->tails != NULL ? JG_HUB_POLL_NS : -1;
-  const struct jg_timer *const firsts[] = {jg_timers_first(&hub->timers), jg_timers_first(&hub->refused)};
+  const struct jg_timer *const firsts[] = {jg_timers_first(&hub->timers), jg_timers_first(&hub->refused),
+                                           jg_timers_first(&hub->windows)};
   for (size_t i = 0; i < JG_COUNT(firsts); i++) {
     if (firsts[i] != NULL) {
       int64_t left = firsts[i]->due_ns - jg_clock_mono_ns(hub->options.clock);
@@ -309,6 +311,7 @@ static void *run(void *data) {
       hub->polled_ns = now;
       jg_hub_give_turns(hub);
     }
+    jg_hub_collect_windows(hub);
     go_round(hub, poll);
     jg_hub_beat(hub);
     jg_hub_answer_refused(hub);

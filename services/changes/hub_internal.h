@@ -30,6 +30,11 @@
 #define JG_HUB_POLL_NS INT64_C(100000000)
 /* Tails that one poll reads at most. */
 #define JG_HUB_POLL_TAILS 64u
+/* A window reads so much of the log at most; what is more ends it early. */
+#define JG_HUB_WINDOW_COUNT 20000u
+#define JG_HUB_WINDOW_BYTES ((size_t)16 << 20)
+/* Changes of which a view notes where they are; one that gathers more reads all that is between. */
+#define JG_HUB_WAITING_MAX 64u
 /* Streams moved under one hold of a view's lock. */
 #define JG_HUB_MOVES 64u
 
@@ -53,9 +58,17 @@ struct jg_hub_view {
   struct jg_hub_view *touched_next; /* of the page */
   struct jg_picks picks;            /* in that page's arena */
   struct jg_batches fresh;          /* and so */
+  /* Changes that are gathered (window.c): when they are due, in hub->windows or in tail->due; and where they are, so that what lies
+   * between is not read: the first JG_HUB_WAITING_MAX of them, allocated with the first. */
+  struct jg_timer window;
+  bool due;
+  int64_t *waiting;
+  size_t waiting_count;
 
   pthread_mutex_t mutex; /* guards what follows */
   bool listed;           /* pages are sifted for it: what the tail has read and did not bring shows it nothing */
+  bool held;             /* but for what is gathered */
+  int64_t gathered;      /* end of the last message that gathers */
   struct jg_ring ring;   /* its `through` may lag: jg_hub_catch_up */
   struct jg_hub_stream *idle_first, *idle_last;
   size_t idle_count;
@@ -77,7 +90,28 @@ struct jg_hub_tail {
   _Atomic bool parked;      /* one of its views is; relaxed, the poll comes again */
   struct jg_index *index;   /* tail thread, or the reader while a page is out: the listed views */
   struct jg_hub_page *page; /* tail thread: the read that is out, or NULL */
+  struct jg_timers due;     /* tail thread: views whose changes are gathered long enough */
+  bool window_last;         /* tail thread: the last read was for one of these; they take turns with pages */
   bool again;               /* tail thread: there may be more than that page brings */
+};
+
+/* One read of the log, and what came of it. It runs on a reader; the tail thread goes on meanwhile, so that bookmarks and
+ * drains do not wait for it. While it is out, its tail's views stay (reap), and what a page brings them is the reader's. */
+struct jg_hub_page {
+  struct jg_store_read read;
+  struct jg_hub *hub;
+  struct jg_hub_tail *tail;
+  struct jg_hub_view *touched; /* the views that it matters to */
+  bool state_only;             /* read where the log ends, not its changes */
+  struct jg_hub_view *window;  /* read what was gathered for this view, behind `after` up to `limit`; else NULL */
+  int64_t after, limit;
+  struct jg_changes changes; /* in the arena, until it is published */
+  struct jg_sift sift;       /* while it is read */
+  struct jg_arena arena;
+  struct jg_status status;
+  int64_t through;
+  int64_t commit_ticks; /* of its last change */
+  bool done;            /* hub->wake_mutex */
 };
 
 struct jg_hub_metrics {
@@ -119,6 +153,7 @@ struct jg_hub {
 
   /* Tail thread. */
   struct jg_ring_budget budget;
+  struct jg_timers windows; /* views that gather changes */
   int64_t polled_ns;
   size_t poll_round;
   bool failing; /* the log could not be read: said once */
@@ -168,6 +203,8 @@ struct jg_hub_stream {
 
   /* The driver's; while IDLE guarded by view->mutex. */
   enum jg_hub_phase phase;
+  /* Where changes are gathered: the cursor is no place inside a message of the view's ring, so that it may take these. */
+  bool aligned;
   int64_t cursor;   /* H1: everything up to here was sent; in a snapshot, of the jobs up to passed_rid */
   int64_t resume;   /* the newest end of a request up to there: where a token may stand */
   int64_t sent_ns;  /* when the last message left */
@@ -259,6 +296,33 @@ size_t jg_hub_fan_out(struct jg_hub *hub, struct jg_hub_view *view);
 void jg_hub_beat(struct jg_hub *hub);
 /* Ends those who have taken no message for a while, if too much is out. */
 void jg_hub_relieve(struct jg_hub *hub);
+
+/* Begins the view anew behind `through`: its streams read what is missing themselves (H3). */
+void jg_hub_restart(struct jg_hub *hub, struct jg_hub_view *view, int64_t through);
+/* Puts what a page brought into the view's ring. */
+void jg_hub_append_fresh(struct jg_hub *hub, struct jg_hub_view *view);
+
+/* Does the view gather the changes of a job? */
+static inline bool jg_hub_gathers(const struct jg_hub_view *view) {
+  return view->key.view->coalesce_ns > 0;
+}
+
+/* ---- window.c: on the tail thread, but for the read ---- */
+
+/* What a page has for a view that gathers is left in the log until its time has come. */
+void jg_hub_gather(struct jg_hub_page *page, struct jg_hub_view *view, int64_t now_ns);
+/* What was gathered is forgotten. */
+void jg_hub_forget_window(struct jg_hub *hub, struct jg_hub_view *view);
+/* Hands windows whose time has come to their tails. */
+void jg_hub_collect_windows(struct jg_hub *hub);
+/* The one that comes next; it is no longer due. NULL: none. */
+struct jg_hub_view *jg_hub_next_window(struct jg_hub_tail *tail);
+/* Prepares a page that reads it. */
+void jg_hub_begin_window(struct jg_hub_page *page, struct jg_hub_view *view);
+/* On a reader. */
+JG_MUST_CHECK struct jg_status jg_hub_read_window(struct jg_txn *txn, struct jg_hub_page *page);
+/* Gives the view what was read, or lets its streams find out what cannot be. */
+void jg_hub_take_window(struct jg_hub_page *page);
 
 /* ---- stream.c ---- */
 

@@ -76,21 +76,22 @@ void jg_image_after(const struct jg_change *change, struct jg_parts *ret_parts) 
   }
 }
 
-struct jg_status jg_image_old(const struct jg_change *change, uint64_t members, struct jg_arena *arena,
+struct jg_status jg_image_cut(const struct jg_parts *parts, uint64_t members, struct jg_arena *arena,
                               struct jg_str *ret_payload) {
-  char *memory = jg_arena_alloc(arena, change->old.len + 1);
+  size_t bytes_max = parts->payload.len;
+  char *memory = jg_arena_alloc(arena, bytes_max + 1);
   if (memory == NULL) {
     return no_memory();
   }
-  struct jg_buf out = {.data = memory, .capacity = change->old.len, .bytes_max = change->old.len};
-  struct jg_wire_reader old;
-  jg_wire_reader_init(&old, change->old);
-  for (struct jg_wire_field field; jg_wire_next(&old, &field);) {
-    if (names(jg_entity(change->kind), members, field.number)) {
+  struct jg_buf out = {.data = memory, .capacity = bytes_max, .bytes_max = bytes_max};
+  struct jg_wire_reader reader;
+  jg_wire_reader_init(&reader, parts->payload);
+  for (struct jg_wire_field field; jg_wire_next(&reader, &field);) {
+    if (names(parts->entity, members, field.number)) {
       put(&out, &field);
     }
   }
-  if (old.failed) {
+  if (reader.failed) {
     return damaged();
   }
   JG_ASSERT(!out.failed);

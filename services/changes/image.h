@@ -14,9 +14,9 @@ JG_MUST_CHECK struct jg_status jg_image_before(const struct jg_change *change, s
 /* After it; DELETED: ret_parts->entity is NULL. Borrows the change. */
 void jg_image_after(const struct jg_change *change, struct jg_parts *ret_parts);
 
-/* The old values of those changed members that `members` names (bit i: member i); of a deleted job or entity every member
- * counts as changed. A member whose old value was the default leaves no field. CREATED: empty. Statuses as above. */
-JG_MUST_CHECK struct jg_status jg_image_old(const struct jg_change *change, uint64_t members, struct jg_arena *arena,
+/* Those fields of the parts' payload whose members `members` names (bit i: member i); a member of the default value has none.
+ * Statuses as above. */
+JG_MUST_CHECK struct jg_status jg_image_cut(const struct jg_parts *parts, uint64_t members, struct jg_arena *arena,
                                             struct jg_str *ret_payload);
 
 #endif

@@ -144,16 +144,16 @@ static void creation_and_deletion(void **state) {
   jg_arena_done(&world.arena);
 }
 
-static void old_values_of_some_members(void **state) {
+static void some_members_alone(void **state) {
   (void)state;
   struct world world;
   world_init(&world);
   put_text(&world.old, JG_JOB_NAME, "old");
   put_text(&world.old, JG_JOB_DESCRIPTION, "text");
   put_text(&world.expected, JG_JOB_DESCRIPTION, "text");
-  struct jg_change change = updated(&world, bit(JG_JOB_NAME) | bit(JG_JOB_DESCRIPTION));
+  const struct jg_parts parts = {.entity = jg_entity(JG_KIND_JOB), .payload = jg_buf_str(&world.old.buf)};
   struct jg_str payload;
-  assert_true(jg_status_ok(jg_image_old(&change, bit(JG_JOB_DESCRIPTION) | bit(JG_JOB_ID), &world.arena, &payload)));
+  assert_true(jg_status_ok(jg_image_cut(&parts, bit(JG_JOB_DESCRIPTION) | bit(JG_JOB_ID), &world.arena, &payload)));
   assert_true(jg_str_equal(payload, jg_buf_str(&world.expected.buf)));
   jg_arena_done(&world.arena);
 }
@@ -169,12 +169,12 @@ static void damage_and_want_of_memory(void **state) {
   struct jg_parts parts;
   struct jg_str payload;
   assert_int_equal(jg_image_before(&change, &world.arena, &parts).code, JG_DATA_LOSS);
-  change.old.len--;
-  assert_int_equal(jg_image_old(&change, bit(JG_JOB_NAME), &world.arena, &payload).code, JG_DATA_LOSS);
+  parts = (struct jg_parts){.entity = jg_entity(JG_KIND_JOB), .payload = change.payload};
+  assert_int_equal(jg_image_cut(&parts, bit(JG_JOB_NAME), &world.arena, &payload).code, JG_DATA_LOSS);
   jg_arena_done(&world.arena);
   jg_arena_init(&world.arena, 1);
   assert_int_equal(jg_image_before(&change, &world.arena, &parts).code, JG_RESOURCE_EXHAUSTED);
-  assert_int_equal(jg_image_old(&change, 0, &world.arena, &payload).code, JG_RESOURCE_EXHAUSTED);
+  assert_int_equal(jg_image_cut(&parts, 0, &world.arena, &payload).code, JG_RESOURCE_EXHAUSTED);
   jg_arena_done(&world.arena);
 }
 
@@ -185,7 +185,7 @@ int main(void) {
       cmocka_unit_test(a_member_that_became_default_stands_in_its_place),
       cmocka_unit_test(a_repeated_member_comes_from_one_side),
       cmocka_unit_test(creation_and_deletion),
-      cmocka_unit_test(old_values_of_some_members),
+      cmocka_unit_test(some_members_alone),
       cmocka_unit_test(damage_and_want_of_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

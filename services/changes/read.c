@@ -3,7 +3,8 @@
 /* What a read for one stream found. */
 struct found {
   struct jg_status status; /* lives in the call's arena or is static */
-  bool has_batch, is_new;
+  bool has_batch;
+  bool is_new;           /* and good for others at the same place */
   struct jg_batch batch; /* one reference */
   int64_t through;
 };
@@ -27,10 +28,26 @@ struct jg_status jg_hub_history_lost(struct jg_hub_stream *stream, struct jg_txn
   return jg_token_check(&here, &here, state.oldest_revision, state.revision, arena);
 }
 
+/* Up to where a stream reads by itself: where changes are gathered, no further than its ring reaches, so that it comes to stand
+ * between two messages of that and takes them from there on. */
+static int64_t limit_of(struct jg_hub_view *view) {
+  jg_hub_lock(&view->mutex);
+  jg_hub_catch_up(view);
+  int64_t limit = jg_hub_gathers(view) ? view->ring.through : INT64_MAX;
+  jg_hub_unlock(&view->mutex);
+  return limit;
+}
+
 static struct jg_status find_page(struct jg_hub_stream *stream, struct jg_txn *txn, struct jg_arena *arena,
                                   struct found *found) {
   struct jg_changes changes;
   JG_RETURN_IF_ERROR(jg_txn_changes(txn, stream->cursor, JG_HUB_PAGE_COUNT, JG_HUB_PAGE_BYTES, arena, &changes));
+  int64_t limit = limit_of(stream->view);
+  limit = limit > stream->cursor ? limit : stream->cursor;
+  while (changes.count > 0 && changes.items[changes.count - 1].revision > limit) {
+    changes.count--;
+  }
+  changes.through_revision = changes.through_revision < limit ? changes.through_revision : limit;
   const struct jg_batch_source source = {
       .key = &stream->view->key, .expander = stream->hub->options.expander, .txn = txn};
   struct jg_batches batches;
@@ -39,7 +56,9 @@ static struct jg_status find_page(struct jg_hub_stream *stream, struct jg_txn *t
   found->through = batches.through;
   if (batches.count > 0) {
     found->batch = batches.items[0];
-    found->has_batch = found->is_new = true;
+    found->has_batch = true;
+    // One that gathers is, if it ends where the ring's messages do.
+    found->is_new = !jg_hub_gathers(stream->view) || found->through == limit;
   }
   return JG_STATUS_OK;
 }

@@ -1,19 +1,24 @@
 #include "services/changes/sift.h"
 
+#include "base/hash.h"
 #include "services/changes/image.h"
 
 /* Of strings that a filter makes of one job: as much as the record gives a list's filter. */
 #define SCRATCH_BYTES_MAX ((size_t)64 << 20)
+#define UNSPECIFIED JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_UNSPECIFIED
+#define CREATED JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_CREATED
+#define UPDATED JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_UPDATED
+#define DELETED JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_DELETED
+#define ENTERED JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_ENTERED
+#define LEFT JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_LEFT
+
 /* Jobs expanded at once: few enough that a message which is full early has not expanded much for nothing. */
 #define EXPAND_COUNT 32u
 #define PICKS_FIRST 8u
 
-_Static_assert((int)JG_CHANGE_CREATED == (int)JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_CREATED,
-               "an entity's kinds are sent as stored");
-_Static_assert((int)JG_CHANGE_UPDATED == (int)JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_UPDATED,
-               "an entity's kinds are sent as stored");
-_Static_assert((int)JG_CHANGE_DELETED == (int)JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_DELETED,
-               "an entity's kinds are sent as stored");
+_Static_assert((int)JG_CHANGE_CREATED == (int)CREATED, "an entity's kinds are sent as stored");
+_Static_assert((int)JG_CHANGE_UPDATED == (int)UPDATED, "an entity's kinds are sent as stored");
+_Static_assert((int)JG_CHANGE_DELETED == (int)DELETED, "an entity's kinds are sent as stored");
 
 /* A job on one side of a change, as far as filters have looked at it. */
 struct jg_sift_side {
@@ -122,6 +127,7 @@ static struct jg_status matches(struct jg_sift *sift, const struct jg_view *view
   return jg_filter_matches(view->program, parts, &sift->scratch, ret_matches);
 }
 
+/* Did the job match before the change, and does it after it? */
 static struct jg_status match_both(struct jg_sift *sift, const struct jg_view *view, size_t index, bool *ret_before,
                                    bool *ret_after) {
   const struct jg_change *change = &sift->changes->items[index];
@@ -145,8 +151,9 @@ struct jg_status jg_sift_pick(struct jg_sift *sift, const struct jg_view *view, 
   if (hidden || (change->kind != JG_KIND_JOB && !view->entity_changes)) {
     return JG_STATUS_OK;
   }
+  struct jg_pick pick = {.index = index, .first = index, .changed = change->changed};
   if (change->kind != JG_KIND_JOB) {
-    const struct jg_pick pick = {.index = index, .kind = (Jobgate__V1__ChangeKind)change->change};
+    pick.kind = (Jobgate__V1__ChangeKind)change->change;
     return append(sift, picks, &pick);
   }
   bool before = false;
@@ -155,15 +162,79 @@ struct jg_status jg_sift_pick(struct jg_sift *sift, const struct jg_view *view, 
   if (!before && !after) {
     return JG_STATUS_OK;
   }
-  struct jg_pick pick = {.index = index, .kind = JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_UPDATED};
+  pick.kind = UPDATED;
   if (!before) {
-    pick.kind = change->change == JG_CHANGE_CREATED ? JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_CREATED
-                                                    : JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_ENTERED;
+    pick.kind = change->change == JG_CHANGE_CREATED ? CREATED : ENTERED;
   } else if (!after) {
-    pick.kind = change->change == JG_CHANGE_DELETED ? JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_DELETED
-                                                    : JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_LEFT;
+    pick.kind = change->change == JG_CHANGE_DELETED ? DELETED : LEFT;
   }
   return append(sift, picks, &pick);
+}
+
+/* The place of the job in the table, which is large enough: its own, or the empty one where it belongs. Rids, not ids: an id may be
+ * given to another job once its own is gone. */
+static struct jg_pick **place_of(const struct jg_sift *sift, struct jg_pick **table, size_t size, int64_t rid) {
+  size_t at = (size_t)jg_hash_mix((uint64_t)rid) & (size - 1);
+  while (table[at] != NULL && sift->changes->items[table[at]->first].rid != rid) {
+    at = (at + 1) & (size - 1);
+  }
+  return &table[at];
+}
+
+/* Puts what came later behind what the pick holds of the same job. UNSPECIFIED: it came and went. */
+static void fold(const struct jg_sift *sift, struct jg_pick *pick, const struct jg_pick *later) {
+  bool was_in = pick->kind == UPDATED || pick->kind == DELETED || pick->kind == LEFT;
+  bool is_in = later->kind != DELETED && later->kind != LEFT;
+  pick->index = later->index;
+  pick->changed |= later->changed;
+  if (was_in) {
+    pick->kind = is_in ? UPDATED : later->kind;
+  } else if (is_in) {
+    pick->kind = sift->changes->items[pick->first].change == JG_CHANGE_CREATED ? CREATED : ENTERED;
+  } else {
+    pick->kind = UNSPECIFIED;
+  }
+}
+
+struct jg_status jg_sift_gather(struct jg_sift *sift, const struct jg_view *view, size_t from, size_t to,
+                                struct jg_picks *picks) {
+  struct jg_picks single = {0};
+  for (size_t i = from; i < to; i++) {
+    JG_RETURN_IF_ERROR(jg_sift_pick(sift, view, i, &single));
+  }
+  size_t size = 2;
+  while (size < 2 * single.count) {
+    size *= 2;
+  }
+  struct jg_pick **table = jg_arena_alloc_zero(sift->arena, size * sizeof(struct jg_pick *));
+  struct jg_pick *jobs = jg_arena_alloc(sift->arena, single.count * sizeof(*jobs));
+  if (table == NULL || jobs == NULL) {
+    return no_memory();
+  }
+  size_t count = 0;
+  for (size_t i = 0; i < single.count; i++) {
+    const struct jg_change *change = &sift->changes->items[single.items[i].index];
+    struct jg_pick **job = place_of(sift, table, size, change->rid);
+    if (change->kind == JG_KIND_JOB && *job == NULL) {
+      *job = &jobs[count++];
+      **job = single.items[i];
+    } else if (change->kind == JG_KIND_JOB) {
+      fold(sift, *job, &single.items[i]);
+    }
+  }
+  for (size_t i = 0; i < single.count; i++) {
+    const struct jg_pick *pick = &single.items[i];
+    const struct jg_change *change = &sift->changes->items[pick->index];
+    if (change->kind == JG_KIND_JOB) {
+      // Where the newest of the job's changes stands.
+      const struct jg_pick *job = *place_of(sift, table, size, change->rid);
+      pick = job->index == pick->index && job->kind != UNSPECIFIED ? job : NULL;
+    }
+    if (pick != NULL) {
+      JG_RETURN_IF_ERROR(append(sift, picks, pick));
+    }
+  }
+  return JG_STATUS_OK;
 }
 
 struct jg_status jg_sift_value(struct jg_sift *sift, size_t index, bool is_before, const struct jg_sift_key *key,
@@ -257,15 +328,15 @@ bool jg_sift_is_last(const struct jg_sift *sift, const struct jg_picks *picks, s
 
 struct jg_status jg_sift_before(struct jg_sift *sift, const struct jg_view *view, const struct jg_pick *pick,
                                 struct jg_parts *ret_parts, bool *ret_has) {
-  const struct jg_change *change = &sift->changes->items[pick->index];
-  uint64_t changed = change->change == JG_CHANGE_UPDATED ? change->changed : UINT64_MAX;
-  *ret_has = view->filter != NULL && change->kind == JG_KIND_JOB &&
-             pick->kind != JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_CREATED && (changed & view->filter_members) != 0;
+  const struct jg_change *last = &sift->changes->items[pick->index];
+  uint64_t changed = last->change == JG_CHANGE_DELETED ? UINT64_MAX : pick->changed;
+  *ret_has = view->filter != NULL && last->kind == JG_KIND_JOB && pick->kind != CREATED &&
+             (changed & view->filter_members) != 0;
   if (!*ret_has) {
     return JG_STATUS_OK;
   }
   const struct jg_parts *whole = NULL;
-  JG_RETURN_IF_ERROR(side_of(sift, pick->index, true, view->filter_relations, &whole));
+  JG_RETURN_IF_ERROR(side_of(sift, pick->first, true, view->filter_relations, &whole));
   JG_ASSERT(whole != NULL);
   *ret_parts = (struct jg_parts){.entity = whole->entity};
   for (size_t i = 0; i < whole->entity->relation_count; i++) {
@@ -273,5 +344,5 @@ struct jg_status jg_sift_before(struct jg_sift *sift, const struct jg_view *view
     bool old = (changed >> whole->entity->relations[i].id_member & 1) != 0;
     ret_parts->relations[i] = old && (view->filter_relations >> i & 1) != 0 ? whole->relations[i] : NULL;
   }
-  return jg_image_old(change, changed & view->filter_members, sift->arena, &ret_parts->payload);
+  return jg_image_cut(whole, changed & view->filter_members, sift->arena, &ret_parts->payload);
 }

@@ -7,10 +7,12 @@
 #include "services/changes/view.h"
 #include "services/expand/expand.h"
 
-/* A change that a view shows. */
+/* A change that a view shows; or several of one job that it shows as one. */
 struct jg_pick {
-  size_t index; /* of the change */
+  size_t index; /* of the change, the newest one */
+  size_t first; /* of the oldest one */
   Jobgate__V1__ChangeKind kind;
+  uint64_t changed; /* members that an update changed, of all of them */
 };
 /* In the order of the log; they live in the sift's arena. */
 struct jg_picks {
@@ -68,6 +70,10 @@ struct jg_sift_key {
 JG_MUST_CHECK struct jg_status jg_sift_value(struct jg_sift *sift, size_t index, bool is_before,
                                              const struct jg_sift_key *key, struct jg_filter_value *ret_value,
                                              bool *ret_there);
+/* What jg_sift_pick shows of the changes in [from, to), with those of one job as one: the newest that is shown, of the kind that
+ * leads from the state before all of them to the one after them. So what came and went is not shown. Entities' changes all come. */
+JG_MUST_CHECK struct jg_status jg_sift_gather(struct jg_sift *sift, const struct jg_view *view, size_t from, size_t to,
+                                              struct jg_picks *picks);
 /* Every change of the page. */
 JG_MUST_CHECK struct jg_status jg_sift_pick_all(struct jg_sift *sift, const struct jg_view *view,
                                                 struct jg_picks *picks);

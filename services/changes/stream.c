@@ -55,10 +55,23 @@ void jg_hub_step_end(struct jg_hub_stream *stream, struct jg_status status, stru
   ret_move->status = status;
 }
 
+/* May it take messages of its view's ring? Where these gather changes, what a job was at a place inside of one cannot be told
+ * from it: such a job may not be in it at all, having come and gone. A stream that stands there reads the log up to its end. */
+static bool may_take(struct jg_hub_stream *stream) {
+  struct jg_hub_view *view = stream->view;
+  jg_hub_catch_up(view);
+  if (!jg_hub_gathers(view)) {
+    return true;
+  }
+  // Behind the last of these messages, and not where one is being gathered.
+  stream->aligned = stream->aligned || (stream->cursor >= view->gathered && stream->cursor <= view->ring.through);
+  return stream->aligned;
+}
+
 void jg_hub_settle(struct jg_hub_stream *stream) {
-  jg_hub_catch_up(stream->view);
   const struct jg_ring *ring = &stream->view->ring;
-  if (stream->phase == JG_HUB_LIVE && jg_ring_at_tip(ring, stream->cursor) && stream->cursor <= ring->through) {
+  if (stream->phase == JG_HUB_LIVE && may_take(stream) && jg_ring_at_tip(ring, stream->cursor) &&
+      stream->cursor <= ring->through) {
     stream->cursor = ring->through;
     stream->resume = ring->through;
   }
@@ -121,6 +134,14 @@ void jg_hub_step(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_mov
     return;
   }
   struct jg_batch batch;
+  if (!may_take(stream)) {
+    if (stream->cursor < stream->view->ring.through) {
+      jg_hub_step_read(stream, now_ns, ret_move);
+    } else {
+      jg_hub_go_idle(stream);
+    }
+    return;
+  }
   switch (jg_ring_next(&stream->view->ring, &stream->cursor, &batch)) {
     case JG_RING_FOUND:
       jg_hub_step_send(stream, &batch, now_ns, ret_move);
@@ -129,6 +150,7 @@ void jg_hub_step(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_mov
       jg_hub_go_idle(stream);
       return;
     case JG_RING_BEHIND:
+      stream->aligned = false;
       jg_hub_step_read(stream, now_ns, ret_move);
       return;
   }

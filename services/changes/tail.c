@@ -12,23 +12,6 @@
 /* When too much is out, whoever has taken nothing for so long makes room. */
 #define RELIEF_NS INT64_C(5000000000)
 
-/* One read of the log, and what came of it. It runs on a reader; the tail thread goes on meanwhile, so that bookmarks and
- * drains do not wait for it. While it is out, its tail's views stay (reap), and what a page brings them is the reader's. */
-struct jg_hub_page {
-  struct jg_store_read read;
-  struct jg_hub *hub;
-  struct jg_hub_tail *tail;
-  struct jg_hub_view *touched; /* the views that it matters to */
-  bool state_only;             /* read where the log ends, not its changes */
-  struct jg_sift sift;         /* while it is read */
-  struct jg_arena arena;
-  struct jg_status status;
-  int64_t through;
-  int64_t commit_ticks; /* of its last change */
-  size_t count;
-  bool done; /* hub->wake_mutex */
-};
-
 static void untouch(struct jg_hub_view *view) {
   view->touched = false;
   view->failed = false;
@@ -96,7 +79,7 @@ static struct jg_status encode_page(struct jg_hub_page *page, int64_t after) {
   for (struct jg_hub_view *view = page->touched; view != NULL; view = view->touched_next) {
     const struct jg_batch_source source = {
         .key = &view->key, .expander = page->sift.options.expander, .txn = page->sift.options.txn};
-    if (!view->failed) {
+    if (!view->failed && !jg_hub_gathers(view)) {
       JG_RETURN_IF_ERROR(jg_batch_encode_picks(&source, &page->sift, &view->picks, after, &view->fresh));
     }
   }
@@ -104,18 +87,17 @@ static struct jg_status encode_page(struct jg_hub_page *page, int64_t after) {
 }
 
 static struct jg_status read_changes(struct jg_txn *txn, struct jg_hub_page *page) {
-  struct jg_changes changes;
+  struct jg_changes *changes = &page->changes;
   int64_t after = atomic_load_explicit(&page->tail->through, memory_order_relaxed);  // it stands while a page is out
-  JG_RETURN_IF_ERROR(jg_txn_changes(txn, after, JG_HUB_PAGE_COUNT, JG_HUB_PAGE_BYTES, &page->arena, &changes));
-  page->count = changes.count;
-  page->through = changes.through_revision;
-  if (changes.count == 0) {
+  JG_RETURN_IF_ERROR(jg_txn_changes(txn, after, JG_HUB_PAGE_COUNT, JG_HUB_PAGE_BYTES, &page->arena, changes));
+  page->through = changes->through_revision;
+  if (changes->count == 0) {
     return JG_STATUS_OK;
   }
-  page->commit_ticks = changes.items[changes.count - 1].commit_ticks;
+  page->commit_ticks = changes->items[changes->count - 1].commit_ticks;
   const struct jg_sift_options options = {
       .expander = page->hub->options.expander, .txn = txn, .tenant = page->tail->tenant};
-  JG_RETURN_IF_ERROR(jg_sift_init(&page->sift, &options, &changes, &page->arena));
+  JG_RETURN_IF_ERROR(jg_sift_init(&page->sift, &options, changes, &page->arena));
   struct jg_status status = encode_page(page, after);
   jg_sift_done(&page->sift);
   return status;
@@ -127,7 +109,9 @@ static void read_page(struct jg_txn *txn, struct jg_status begun, void *data) {
   if (!jg_status_ok(begun)) {
     page->status = jg_status_copy(&page->arena, begun);
   } else {
-    page->status = page->state_only ? read_state(txn, page) : read_changes(txn, page);
+    page->status = page->window != NULL ? jg_hub_read_window(txn, page)
+                   : page->state_only   ? read_state(txn, page)
+                                        : read_changes(txn, page);
   }
   jg_hub_lock(&hub->wake_mutex);
   page->done = true;
@@ -136,7 +120,8 @@ static void read_page(struct jg_txn *txn, struct jg_status begun, void *data) {
   jg_hub_unlock(&hub->wake_mutex);
 }
 
-static void start_page(struct jg_hub *hub, struct jg_hub_tail *tail, bool state_only) {
+/* window: read what was gathered for it; NULL: the next page of the log, or where it ends. */
+static void start_page(struct jg_hub *hub, struct jg_hub_tail *tail, bool state_only, struct jg_hub_view *window) {
   JG_ASSERT(tail->page == NULL);
   struct jg_hub_page *page = jg_alloc_zero(1, sizeof(*page));
   page->hub = hub;
@@ -144,9 +129,14 @@ static void start_page(struct jg_hub *hub, struct jg_hub_tail *tail, bool state_
   page->state_only = state_only;
   page->read = (struct jg_store_read){.tenant = tail->tenant, .run = read_page, .data = page, .urgent = true};
   jg_arena_init(&page->arena, JG_HUB_PAGE_ARENA_BYTES);
-  jg_hub_list_views(hub, tail);
+  if (window != NULL) {
+    jg_hub_begin_window(page, window);
+  } else {
+    jg_hub_list_views(hub, tail);
+    tail->again = false;
+  }
+  tail->window_last = window != NULL;
   tail->page = page;
-  tail->again = false;
   jg_metric_add(hub->metrics.pages, 1);
   struct jg_status status = jg_store_submit_read(hub->options.store, &page->read);
   if (!jg_status_ok(status)) {
@@ -178,21 +168,24 @@ static void shrink_rings(struct jg_hub *hub) {
   jg_metric_set(hub->metrics.ring_bytes, (int64_t)hub->budget.bytes);
 }
 
-/* The view begins behind the page, which it was not sifted for, because it is new or the page could not be read: its streams read
- * what is missing themselves (H3). */
-static void restart(struct jg_hub *hub, struct jg_hub_view *view, int64_t through) {
+void jg_hub_restart(struct jg_hub *hub, struct jg_hub_view *view, int64_t through) {
+  jg_hub_forget_window(hub, view);
   jg_hub_lock(&view->mutex);
+  view->held = false;
+  view->gathered = through;
   jg_ring_restart(&view->ring, &hub->budget, through);
   jg_hub_unlock(&view->mutex);
 }
 
-static void append_fresh(struct jg_hub *hub, struct jg_hub_view *view, int64_t through) {
+void jg_hub_append_fresh(struct jg_hub *hub, struct jg_hub_view *view) {
   jg_hub_lock(&view->mutex);
   jg_hub_catch_up(view);
   for (size_t i = 0; i < view->fresh.count; i++) {
     jg_ring_append(&view->ring, &hub->budget, &view->fresh.items[i]);
   }
-  jg_ring_pass(&view->ring, through);
+  if (view->fresh.through > view->ring.through) {
+    jg_ring_pass(&view->ring, view->fresh.through);
+  }
   jg_hub_unlock(&view->mutex);
 }
 
@@ -200,18 +193,21 @@ static void append_fresh(struct jg_hub *hub, struct jg_hub_view *view, int64_t t
 static size_t publish(struct jg_hub_page *page) {
   struct jg_hub *hub = page->hub;
   struct jg_hub_tail *tail = page->tail;
+  int64_t now = jg_clock_mono_ns(hub->options.clock);
   for (struct jg_hub_view *view = page->touched; view != NULL; view = view->touched_next) {
     if (view->failed) {
-      restart(hub, view, page->through);
+      jg_hub_restart(hub, view, page->through);
+    } else if (jg_hub_gathers(view)) {
+      jg_hub_gather(page, view, now);
     } else {
-      append_fresh(hub, view, page->through);
+      jg_hub_append_fresh(hub, view);
     }
     untouch(view);
   }
   jg_hub_lock(&hub->mutex);
   struct jg_hub_view *newcomers = tail->newcomers;
   for (struct jg_hub_view *view = newcomers; view != NULL; view = view->new_next) {
-    restart(hub, view, page->through);
+    jg_hub_restart(hub, view, page->through);
   }
   atomic_store_explicit(&tail->through, page->through, memory_order_release);
   jg_hub_unlock(&hub->mutex);
@@ -233,7 +229,7 @@ static size_t skip_to(struct jg_hub_page *page) {
   jg_hub_lock(&hub->mutex);
   struct jg_hub_view *views = tail->views;
   for (struct jg_hub_view *view = views; view != NULL; view = view->next) {
-    restart(hub, view, page->through);
+    jg_hub_restart(hub, view, page->through);
   }
   atomic_store_explicit(&tail->through, page->through, memory_order_release);
   jg_hub_unlock(&hub->mutex);
@@ -275,23 +271,29 @@ static void take_failure(struct jg_hub_page *page) {
   drop_fresh(page);
   end_page(page);
   if (skip) {
-    start_page(hub, tail, true);
+    start_page(hub, tail, true, NULL);
   }
 }
 
 static void take_page(struct jg_hub_page *page) {
   struct jg_hub *hub = page->hub;
   struct jg_hub_tail *tail = page->tail;
-  if (!jg_status_ok(page->status)) {
+  size_t moved = 0;
+  if (page->window != NULL) {
+    struct jg_hub_view *view = page->window;
+    jg_hub_take_window(page);
+    // The ring has the messages, or the page none.
+    untouch(view);
+    shrink_rings(hub);
+    moved = jg_hub_fan_out(hub, view);
+  } else if (!jg_status_ok(page->status)) {
     take_failure(page);
     return;
-  }
-  size_t moved = 0;
-  if (page->state_only) {
+  } else if (page->state_only) {
     moved = skip_to(page);
   } else {
     hub->failing = false;
-    if (page->count > 0) {
+    if (page->changes.count > 0) {
       tail->again = true;
       observe_lag(hub, page->commit_ticks);
       moved = publish(page);
@@ -307,8 +309,13 @@ void jg_hub_pass(struct jg_hub *hub, struct jg_hub_tail *tail, bool wanted) {
   }
   tail->again = tail->again || wanted;
   // A page that is out may have been read before the commit that is hinted at: the next one follows it.
-  if (tail->page == NULL && tail->again) {
-    start_page(hub, tail, false);
+  if (tail->page != NULL) {
+    return;
+  }
+  bool page_first = tail->again && tail->window_last;
+  struct jg_hub_view *window = page_first ? NULL : jg_hub_next_window(tail);
+  if (window != NULL || tail->again) {
+    start_page(hub, tail, false, window);
   }
 }
 

@@ -88,7 +88,7 @@ void jg_hub_list_views(struct jg_hub *hub, struct jg_hub_tail *tail) {
 void jg_hub_catch_up(struct jg_hub_view *view) {
   // Acquire: what a page brought was appended before its end was told.
   int64_t through = atomic_load_explicit(&view->tail->through, memory_order_acquire);
-  if (view->listed && through > view->ring.through) {
+  if (view->listed && !view->held && through > view->ring.through) {
     jg_ring_pass(&view->ring, through);
   }
 }
@@ -143,7 +143,7 @@ void jg_hub_detach(struct jg_hub *hub, struct jg_hub_stream *stream) {
 }
 
 /* Under hub->mutex. Takes out of the tail's lists what nobody watches any more. */
-static void unlink_unused(struct jg_hub_tail *tail, struct jg_hub_view **dead) {
+static void unlink_unused(struct jg_hub *hub, struct jg_hub_tail *tail, struct jg_hub_view **dead) {
   for (struct jg_hub_view **view = &tail->views; *view != NULL;) {
     struct jg_hub_view *unused = *view;
     if (unused->streams > 0) {
@@ -164,6 +164,7 @@ static void unlink_unused(struct jg_hub_tail *tail, struct jg_hub_view **dead) {
       }
       *newcomer = unused->new_next;
     }
+    jg_hub_forget_window(hub, unused);
     *view = unused->next;
     unused->next = *dead;
     *dead = unused;
@@ -181,7 +182,7 @@ void jg_hub_reap(struct jg_hub *hub) {
       // A page is being encoded for its views.
       hub->emptied = true;
     } else {
-      unlink_unused(unused, &dead);
+      unlink_unused(hub, unused, &dead);
     }
     if (unused->views != NULL || unused->page != NULL) {
       tail = &unused->next;
@@ -189,6 +190,7 @@ void jg_hub_reap(struct jg_hub *hub) {
     }
     *tail = unused->next;
     jg_index_destroy(unused->index);
+    jg_timers_done(&unused->due);
     jg_free(unused->table);
     jg_free(unused);
   }
@@ -200,6 +202,7 @@ void jg_hub_reap(struct jg_hub *hub) {
     jg_ring_done(&view->ring, &hub->budget);
     JG_ASSERT(pthread_mutex_destroy(&view->mutex) == 0);
     jg_view_destroy(view->shown);
+    jg_free(view->waiting);
     jg_free(view);
   }
   jg_metric_set(hub->metrics.ring_bytes, (int64_t)hub->budget.bytes);

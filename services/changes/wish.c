@@ -17,10 +17,6 @@ static struct jg_status refuse(struct jg_arena *arena, const char *field, const 
   return jg_status_field(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, field, "%s", expected);
 }
 
-static struct jg_status not_built(struct jg_arena *arena, const char *field, const char *what) {
-  return jg_status_field(arena, JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, field, "%s", what);
-}
-
 /* Commits have whole ticks: the first one at that time or later is the first one at the next whole tick or later. */
 static struct jg_status take_since(const Google__Protobuf__Timestamp *since, struct jg_arena *arena,
                                    struct jg_wish *wish) {
@@ -69,6 +65,21 @@ static struct jg_status take_heartbeat(const Google__Protobuf__Duration *interva
   return JG_STATUS_OK;
 }
 
+static struct jg_status take_window(const Google__Protobuf__Duration *window, struct jg_arena *arena, int64_t *ret_ns) {
+  *ret_ns = 0;
+  if (window == NULL) {
+    return JG_STATUS_OK;
+  }
+  bool in_range = window->seconds >= 0 && window->seconds <= JG_VIEW_COALESCE_NS_MAX / NS_PER_SECOND &&
+                  window->nanos >= 0 && window->nanos < NS_PER_SECOND;
+  int64_t ns = in_range ? window->seconds * NS_PER_SECOND + window->nanos : -1;
+  if (ns < 0 || ns > JG_VIEW_COALESCE_NS_MAX) {
+    return refuse(arena, "coalesce_window", "must be from 0 to 60 seconds");
+  }
+  *ret_ns = ns;
+  return JG_STATUS_OK;
+}
+
 static void destroy_view(void *data) {
   struct jg_wish_owner *owner = data;
   jg_view_destroy(owner->view);
@@ -86,9 +97,7 @@ static struct jg_status take_view(const Jobgate__V1__WatchJobsRequest *request, 
                   "names \"parent_job\", which no stream brings: its changes are those of another job");
   }
   JG_RETURN_IF_ERROR(jg_read_mask_view(&options.mask, request->view, false, arena, &options.nodes));
-  if (request->coalesce_window != NULL) {
-    return not_built(arena, "coalesce_window", "is not built yet; leave it out");
-  }
+  JG_RETURN_IF_ERROR(take_window(request->coalesce_window, arena, &options.coalesce_ns));
   struct jg_wish_owner *owner = jg_arena_alloc_zero(arena, sizeof(*owner));
   if (owner == NULL) {
     return jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_LIMIT_EXCEEDED, "the call has no memory left");

@@ -21,8 +21,8 @@ struct jg_wish {
   bool snapshot_on_reset; /* history that is lost is no error */
 };
 
-/* fold_case: of the filter's strings. INVALID_ARGUMENT naming the field: INVALID_MEMBER, INVALID_TOKEN;
- * UNIMPLEMENTED/NOT_BUILT. Texts live in the arena. */
+/* fold_case: of the filter's strings. INVALID_ARGUMENT naming the field: INVALID_MEMBER, INVALID_TOKEN; jg_view_create's. Texts live
+ * in the arena. */
 JG_MUST_CHECK struct jg_status jg_wish_take(const Jobgate__V1__WatchJobsRequest *request, bool fold_case,
                                             struct jg_arena *arena, struct jg_wish *ret_wish);
 /* Gives the view (jg_view_destroy), once. */
