@@ -1,12 +1,14 @@
 """The REST twins of the embedded entities, and the planned visits."""
 
+import base64
+import concurrent.futures
 import json
 import urllib.parse
 import uuid
 
 import pytest
 
-from conftest import WAIT_SECONDS
+from conftest import Server, WAIT_SECONDS, run
 from jobgate.v1 import entity_service_pb2 as api, entity_service_pb2_grpc, options_pb2
 
 # Each set with its context, a body that makes one, the key that names it, and a member to change.
@@ -96,6 +98,13 @@ def test_56_57_63_refusals_name_members(server):
     assert answer.status == 422 and "equipment_model.equipment_brand_code" in message(answer)
     assert server.get("/api/EquipmentModel/$count").body == b"0"
     assert server.request("POST", "/api/JobType", b"<a/>", {"Content-Type": "application/xml"}).status == 415
+
+
+def test_76_racing_posts_make_one(server):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda n: server.request("POST", "/api/JobType", {"code": "K", "name": f"n{n}"}), range(32)))
+    assert sorted(answer.status for answer in answers) == [201] + [409] * 31
+    assert server.get("/api/JobType/$count").body == b"1"
 
 
 def test_69_to_71_nodes_in_an_entity(server):
@@ -227,3 +236,27 @@ def test_a_user_is_guarded_and_a_default_priority_is_taken(server):
     assert job["job_priority_id"] == priority["id"]
     assert server.request("PUT", f"/api/JobPriority({priority['id']})", {"is_default": False}).json()["is_default"] is False
     assert json.loads(server.get(f"/api/Jobs({job['id']})").body)["job_priority"]["is_default"] is False
+
+
+def test_92_94_tenants_do_not_see_each_other(tmp_path):
+    store = f"sqlite:{tmp_path}/jobgate.db"
+    callers = {}
+    for name, domain in (("ada", "north"), ("bob", "south")):
+        run("user", "add", f"{name}@{domain}", "--store", store, "--password-file", "-", stdin=b"secret\n")
+        callers[name] = {"Authorization": "Basic " + base64.b64encode(f"{name}:secret@{domain}".encode()).decode()}
+    ada, bob = callers["ada"], callers["bob"]
+    server = Server(tmp_path, "--auth", "on", store=store)
+    try:
+        body = {"code": "K", "name": "n"}
+        one = server.request("POST", "/api/JobType", body, ada).json()
+        server.request("POST", "/api/JobType", {"code": "L", "name": "m"}, ada)
+        path = f"/api/JobType({one['id']})"
+        assert server.request("GET", path).status == server.request("GET", "/api/JobType").status == 401
+        for method, content in (("GET", None), ("PUT", {}), ("DELETE", None)):
+            assert server.request(method, path, content, bob).status == 404
+        assert server.request("GET", "/api/JobType?$count=true", headers=bob).json()["@odata.count"] == 0
+        first = server.request("GET", "/api/JobType?$orderby=name&$top=2", headers=ada).json()
+        assert [row["code"] for row in first["value"]] == ["L", "K"]
+        assert server.request("POST", "/api/JobType", body, bob).status == 201
+    finally:
+        server.stop()
