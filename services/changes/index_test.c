@@ -133,7 +133,7 @@ static void equalities_are_filed(void **state) {
       "name eq 'a'",                                        // 0
       "'a' eq name and id2 gt 3",                           // 1
       "id2 gt 3 and (description eq 'x' and name ne 'z')",  // 2
-      "name eq 'a' or name eq 'b'",                         // 3
+      "name in ('a','b')",                                  // 3
       "id2 eq 7",                                           // 4
       "description eq ''",                                  // 5
   };

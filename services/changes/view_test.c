@@ -96,7 +96,7 @@ static void refusals_name_the_filter(void **state) {
       {"job_type_code eq 'x'", "job_type_code", JG_INVALID_ARGUMENT},
       {"modified_dateutc lt now()", "now()", JG_INVALID_ARGUMENT},
       {"name eq 'x' or not (date_create gt now())", "now()", JG_INVALID_ARGUMENT},
-      {"name in ('x')", "filter", JG_UNIMPLEMENTED},
+      {"name has 'x'", "filter", JG_UNIMPLEMENTED},
   };
   for (size_t i = 0; i < JG_COUNT(cases); i++) {
     struct jg_arena arena;
