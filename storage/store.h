@@ -200,7 +200,7 @@ struct jg_job_scanned {
   size_t count;
   /* Every matching job with a rid in (after_rid, through_rid] is in rows; after_rid if the tenant has none beyond it. */
   int64_t through_rid;
-  bool more; /* jobs with a greater rid are left, matching or not */
+  bool more; /* jobs with a greater rid may be left, matching or not */
 };
 /* Jobs looked at in one scan, whether they match or not: through_rid moves on also where nothing matches. */
 #define JG_JOB_SCAN_LOOKED_MAX 4096

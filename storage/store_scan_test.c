@@ -27,21 +27,23 @@ static int teardown(void **state JG_UNUSED) {
 
 struct fill {
   uint64_t first, count;
+  uint64_t parent; /* of them all, or 0 */
 };
 
 /* Names are "even" and "odd". Ids fall, so that the order by id is not that by rid. */
 static struct jg_status run_fill(struct jg_txn *txn, void *data) {
   const struct fill *fill = data;
   for (uint64_t i = fill->first; i < fill->first + fill->count; i++) {
-    const struct jg_fixture_job job = {.id = 1000000 - i, .name = i % 2 == 0 ? "even" : "odd", .bulk = 100};
+    const struct jg_fixture_job job = {
+        .id = 1000000 - i, .parent = fill->parent, .name = i % 2 == 0 ? "even" : "odd", .bulk = 100};
     int64_t revision;
     JG_RETURN_IF_ERROR(jg_fixture_create(txn, &fixture.arena, &job, &revision));
   }
   return JG_STATUS_OK;
 }
 
-static void fill(int64_t tenant, uint64_t first, uint64_t count) {
-  struct fill jobs = {first, count};
+static void fill_family(int64_t tenant, uint64_t parent, uint64_t first, uint64_t count) {
+  struct fill jobs = {first, count, parent};
   assert_true(jg_status_ok(jg_fixture_write(&fixture, tenant, run_fill, &jobs)));
 }
 
@@ -50,6 +52,10 @@ static struct jg_status run_delete(struct jg_txn *txn, void *data) {
   JG_RETURN_IF_ERROR(jg_txn_job_get(txn, *(struct jg_uuid *)data, &fixture.arena, &row));
   int64_t revision;
   return jg_txn_job_delete(txn, &row, jg_txn_stamp(txn, JG_TICKS_UNSET), &revision);
+}
+
+static void fill(int64_t tenant, uint64_t first, uint64_t count) {
+  fill_family(tenant, 0, first, count);
 }
 
 struct scan {
@@ -165,6 +171,99 @@ static void work_is_bounded(void **state JG_UNUSED) {
   assert_true(part.part.more);
 }
 
+/* ---- filters that an index of their own serves ---- */
+
+/* member = literal; of a GUID: jg_fixture_id(n). */
+struct equals {
+  struct jg_filter member, literal, node;
+};
+
+static const struct jg_filter *equals(struct equals *equals, uint8_t member, enum jg_filter_type type, uint64_t n) {
+  equals->member = (struct jg_filter){.kind = JG_FILTER_MEMBER, .type = type};
+  equals->member.path.count = 1;
+  equals->member.path.steps[0] = &jg_entity(JG_KIND_JOB)->members[member];
+  equals->literal = (struct jg_filter){.kind = JG_FILTER_LITERAL, .type = type, .string = JG_STR("odd")};
+  equals->literal.uuid = jg_fixture_id(n);
+  equals->node = (struct jg_filter){
+      .kind = JG_FILTER_EQ, .type = JG_VALUE_BOOL, .arg_count = 2, .args = {&equals->member, &equals->literal}};
+  return &equals->node;
+}
+
+static struct jg_filter both(enum jg_filter_kind kind, const struct jg_filter *a, const struct jg_filter *b) {
+  return (struct jg_filter){.kind = kind, .type = JG_VALUE_BOOL, .arg_count = 2, .args = {a, b}};
+}
+
+/* How many come in all, in parts of the limit; checks the order, and that they are odd if they shall be. */
+static size_t count_matches(const struct jg_filter *filter, size_t limit) {
+  struct scan part = {.wanted = {.limit = limit, .bytes_max = SIZE_MAX, .filter = filter}};
+  size_t count = 0;
+  int64_t rid = 0;
+  do {
+    scan(fixture.tenant, &part);
+    assert_true(part.part.count <= limit);
+    for (size_t i = 0; i < part.part.count; i++) {
+      assert_true(part.part.rows[i].rid > rid && part.part.rows[i].rid <= part.part.through_rid);
+      rid = part.part.rows[i].rid;
+    }
+    assert_true(!part.part.more || part.part.through_rid > part.wanted.after_rid);
+    count += part.part.count;
+    part.wanted.after_rid = part.part.through_rid;
+    jg_arena_reset(&fixture.arena);
+  } while (part.part.more);
+  // Nothing is left behind the last part.
+  scan(fixture.tenant, &part);
+  assert_int_equal(part.part.count, 0);
+  assert_int_equal(part.part.through_rid, part.wanted.after_rid);
+  return count;
+}
+
+static void a_selective_filter_looks_at_few(void **state JG_UNUSED) {
+  fill(fixture.tenant, 0, MANY);
+  fill_family(fixture.tenant, 7, MANY, 30);
+  fill(fixture.tenant, MANY + 30, MANY);
+  fill_family(fixture.tenant, 7, 2 * MANY + 30, 11);
+  fill(fixture.tenant, 2 * MANY + 41, 5);
+  struct equals parent, name, first, second;
+  const struct jg_filter *family = equals(&parent, JG_JOB_PARENT_ID, JG_VALUE_GUID, 7);
+  const struct jg_filter *odd = equals(&name, JG_JOB_NAME, JG_VALUE_STRING, 0);
+  const struct jg_filter *one = equals(&first, JG_JOB_ID, JG_VALUE_GUID, 1000000 - 3);
+  const struct jg_filter *other = equals(&second, JG_JOB_ID, JG_VALUE_GUID, 1000000 - (MANY + 100));
+  struct scan part = {.wanted = {.limit = 100, .bytes_max = SIZE_MAX, .filter = family}};
+  scan(fixture.tenant, &part);
+  assert_int_equal(part.part.count, 41); /* all in one part, over more jobs than one may look at */
+  assert_false(part.part.more);
+  assert_int_equal(count_matches(family, 100), 41);
+  assert_int_equal(count_matches(family, 41), 41);
+  assert_int_equal(count_matches(family, 7), 41);
+  struct jg_filter filter = both(JG_FILTER_AND, odd, family);
+  assert_int_equal(count_matches(&filter, 100), 20);
+  assert_int_equal(count_matches(&filter, 3), 20);
+  filter = both(JG_FILTER_OR, one, other);
+  assert_int_equal(count_matches(&filter, 100), 2);
+  assert_int_equal(count_matches(&filter, 1), 2);
+  // Half of an or is no way in.
+  filter = both(JG_FILTER_OR, one, odd);
+  assert_int_equal(count_matches(&filter, 1000), (MANY + MANY + 46) / 2);
+}
+
+/* What seemed selective is not: too many match, or too many are looked at. */
+static void a_filter_that_is_not_selective_is_scanned(void **state JG_UNUSED) {
+  fill_family(fixture.tenant, 7, 0, MANY);
+  fill_family(fixture.tenant, 8, MANY, 3 * MANY);
+  fill(fixture.tenant, 4 * MANY, 3);
+  struct equals parent, name;
+  const struct jg_filter *family = equals(&parent, JG_JOB_PARENT_ID, JG_VALUE_GUID, 7);
+  assert_int_equal(count_matches(family, 1000), MANY);
+  family = equals(&parent, JG_JOB_PARENT_ID, JG_VALUE_GUID, 8);
+  const struct jg_filter *none = equals(&name, JG_JOB_NAME, JG_VALUE_STRING, 0);
+  name.literal.string = JG_STR("nobody");
+  struct jg_filter filter = both(JG_FILTER_AND, family, none);
+  struct scan part = {.wanted = {.limit = 100, .bytes_max = SIZE_MAX, .filter = &filter}};
+  scan(fixture.tenant, &part);
+  assert_true(part.part.more); /* it had to look at the jobs */
+  assert_int_equal(count_matches(&filter, 100), 0);
+}
+
 static void it_is_no_inline_read(void **state JG_UNUSED) {
   struct scan part = {.wanted = {.limit = 1}};
   assert_int_equal(jg_store_read_inline(fixture.store, fixture.tenant, run_scan, &part).code, JG_UNAVAILABLE);
@@ -194,6 +293,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(bytes_end_a_part, setup, teardown),
       cmocka_unit_test_setup_teardown(a_filter_ends_no_part, setup, teardown),
       cmocka_unit_test_setup_teardown(work_is_bounded, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_selective_filter_looks_at_few, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_filter_that_is_not_selective_is_scanned, setup, teardown),
       cmocka_unit_test_setup_teardown(it_is_no_inline_read, setup, teardown),
       cmocka_unit_test_setup_teardown(a_small_arena_is_a_status, setup, teardown),
   };

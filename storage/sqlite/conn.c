@@ -6,6 +6,8 @@
 #define PROGRESS_STEPS 1000
 /* An inline read that takes more steps than this is no point read. */
 #define INLINE_TICKS_MAX 20
+/* Some milliseconds. */
+#define BOUNDED_TICKS_MAX 100
 #define STATEMENT_BYTES_MAX 8192
 /* A reader only waits for a recovery of the WAL; a writer for another process that writes beside it (user add). */
 #define READER_BUSY_MS 250
@@ -14,7 +16,7 @@
 static int progress(void *data) {
   struct jg_sqlite_conn *conn = data;
   JG_ASSERT(conn->magic == CONN_MAGIC);
-  if (conn->role == JG_SQLITE_INLINE && --conn->ticks_left < 0) {
+  if (conn->bounded && --conn->ticks_left < 0) {
     return 1;
   }
   return conn->deadline_ns != 0 && jg_clock_mono_ns(conn->clock) >= conn->deadline_ns;
@@ -77,7 +79,6 @@ int jg_sqlite_conn_open(const char *path, enum jg_sqlite_role role, int access, 
   conn->magic = CONN_MAGIC;
   conn->role = role;
   conn->clock = clock;
-  conn->ticks_left = INLINE_TICKS_MAX;
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | access;
   int rc = sqlite3_open_v2(path, &conn->db, flags, NULL);
   if (rc == SQLITE_OK) {
@@ -105,8 +106,15 @@ void jg_sqlite_conn_close(struct jg_sqlite_conn *conn) {
 }
 
 void jg_sqlite_conn_bound_work(struct jg_sqlite_conn *conn) {
-  JG_ASSERT(conn->role == JG_SQLITE_INLINE);
-  conn->ticks_left = INLINE_TICKS_MAX;
+  JG_ASSERT(conn->role == JG_SQLITE_INLINE || conn->role == JG_SQLITE_READER);
+  conn->bounded = true;
+  conn->ticks_left = conn->role == JG_SQLITE_INLINE ? INLINE_TICKS_MAX : BOUNDED_TICKS_MAX;
+}
+
+bool jg_sqlite_conn_end_bound(struct jg_sqlite_conn *conn) {
+  JG_ASSERT(conn->bounded);
+  conn->bounded = false;
+  return conn->ticks_left >= 0;
 }
 
 int jg_sqlite_conn_prepare(struct jg_sqlite_conn *conn, enum jg_sqlite_statement statement, sqlite3_stmt **ret_stmt) {

@@ -270,6 +270,36 @@ static void test_scans(void **state JG_UNUSED) {
   }
 }
 
+/* Where few match, an index of the filter's own finds them. */
+static void test_matches(void **state JG_UNUSED) {
+  const struct {
+    const struct jg_filter *filter;
+    const char *has;
+  } rows[] = {
+      {is("project_id"), "COVERING INDEX jobs_by_project (tenant=? AND project_id=?)"},
+      {two(JG_FILTER_AND, slow(), is("project_reference_back_office")), "jobs_by_project (tenant=? AND project_id=?)"},
+      {two(JG_FILTER_AND, is("job_status_id"), is("_parent_id")), "jobs_by_parent (tenant=? AND parent_id=?)"},
+      {two(JG_FILTER_OR, is("id"), is("id")), "jobs_by_id (tenant=? AND id=?)"},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    assert_true(jg_sqlite_filter_is_selective(rows[i].filter));
+    const struct jg_job_query query = {.filter = rows[i].filter};
+    struct jg_buf plan;
+    jg_buf_init(&plan, 100000);
+    plan_of(jg_sqlite_matches_sql, &query, &plan);
+    if (strstr(plan.data, rows[i].has) == NULL || strstr(plan.data, "SCAN") != NULL) {
+      fail_msg("no %s in %s", rows[i].has, plan.data);
+    }
+    jg_buf_done(&plan);
+  }
+  const struct jg_filter *none[] = {is("job_status_id"), slow(), two(JG_FILTER_OR, is("id"), slow()),
+                                    modified(JG_FILTER_EQ),
+                                    jg_filter_node(&arena, JG_FILTER_NOT, JG_VALUE_BOOL, is("id"), NULL, NULL)};
+  for (size_t i = 0; i < JG_COUNT(none); i++) {
+    assert_false(jg_sqlite_filter_is_selective(none[i]));
+  }
+}
+
 /* Texts of callers are bound, never part of the SQL. */
 static void test_no_text_of_callers(void **state JG_UNUSED) {
   struct jg_filter *name = jg_filter_member(&arena, "name");
@@ -303,8 +333,13 @@ static void test_functions(void **state JG_UNUSED) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_filters),   cmocka_unit_test(test_dates), cmocka_unit_test(test_counts_of_dates),
-      cmocka_unit_test(test_keysets),   cmocka_unit_test(test_scans), cmocka_unit_test(test_no_text_of_callers),
+      cmocka_unit_test(test_filters),
+      cmocka_unit_test(test_dates),
+      cmocka_unit_test(test_counts_of_dates),
+      cmocka_unit_test(test_keysets),
+      cmocka_unit_test(test_scans),
+      cmocka_unit_test(test_matches),
+      cmocka_unit_test(test_no_text_of_callers),
       cmocka_unit_test(test_functions),
   };
   return cmocka_run_group_tests(tests, setup, teardown);

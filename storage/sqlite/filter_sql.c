@@ -217,6 +217,16 @@ static void put_where(const struct jg_sqlite_builder *builder, struct jg_buf *ou
   }
 }
 
+/* The plus keeps the rid from being the way in. */
+static struct jg_status put_matches(struct jg_sqlite_builder *builder, const struct jg_job_query *query,
+                                    struct jg_buf *out) {
+  JG_RETURN_IF_ERROR(jg_sqlite_put_filter(builder, query->filter));
+  jg_buf_printf(out, "SELECT j.rid");
+  put_where(builder, out);
+  jg_buf_printf(out, " AND +j.rid>?%d LIMIT ?%d", JG_SQLITE_BIND_SKIP, JG_SQLITE_BIND_LIMIT);
+  return JG_STATUS_OK;
+}
+
 static struct jg_status put_list(struct jg_sqlite_builder *builder, const struct jg_job_query *query,
                                  struct jg_buf *out) {
   struct order order;
@@ -308,6 +318,12 @@ struct jg_status jg_sqlite_scan_sql(const struct jg_job_query *query, struct jg_
                                     struct jg_sqlite_sql *ret_sql) {
   struct jg_sqlite_builder builder = {.arena = arena, .scratch = scratch};
   return make(&builder, query, put_scan, ret_sql);
+}
+
+struct jg_status jg_sqlite_matches_sql(const struct jg_job_query *query, struct jg_arena *arena,
+                                       struct jg_arena *scratch, struct jg_sqlite_sql *ret_sql) {
+  struct jg_sqlite_builder builder = {.arena = arena, .scratch = scratch};
+  return make(&builder, query, put_matches, ret_sql);
 }
 
 static bool is_by_id(const struct jg_job_query *query) {

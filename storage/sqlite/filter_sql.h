@@ -37,6 +37,11 @@ JG_MUST_CHECK struct jg_status jg_sqlite_list_sql(const struct jg_job_query *que
                                                   struct jg_sqlite_sql *ret_sql);
 JG_MUST_CHECK struct jg_status jg_sqlite_count_sql(const struct jg_job_query *query, struct jg_arena *arena,
                                                    struct jg_arena *scratch, struct jg_sqlite_sql *ret_sql);
+/* True if an index finds what matches among few jobs, as a rule: by a job's id, project, parent or reference. */
+bool jg_sqlite_filter_is_selective(const struct jg_filter *filter);
+/* The text of all rids that match the query's filter, in no order, behind the rid that is bound as JG_SQLITE_BIND_SKIP. */
+JG_MUST_CHECK struct jg_status jg_sqlite_matches_sql(const struct jg_job_query *query, struct jg_arena *arena,
+                                                     struct jg_arena *scratch, struct jg_sqlite_sql *ret_sql);
 /* The text of a scan: rid, and whether the query's filter (all that counts of it) matches, of every job behind the rid that is
  * bound as JG_SQLITE_BIND_SKIP, by rid. */
 JG_MUST_CHECK struct jg_status jg_sqlite_scan_sql(const struct jg_job_query *query, struct jg_arena *arena,

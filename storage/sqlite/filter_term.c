@@ -334,3 +334,59 @@ bool jg_sqlite_put_dates(struct jg_sqlite_builder *builder, const struct jg_filt
   *ret_alone = bounds == parts;
   return bounds > 0;
 }
+
+/* An index has few rows of one value. */
+static bool is_selective(const struct jg_filter *node) {
+  struct term term = term_of(node);
+  if (term.type == TERM_KEY) {
+    return key_relation(term.member)->id_member == JG_JOB_PROJECT_ID;
+  }
+  if (term.type != TERM_COMPARE || term.kind != JG_FILTER_EQ) {
+    return false;
+  }
+  switch (jg_sqlite_node_column(term.member)->index) {
+    case JG_JOB_ID:
+      return true;
+    case JG_JOB_PROJECT_ID:
+    case JG_JOB_PARENT_ID:
+      return !jg_uuid_is_zero(term.literal->uuid);
+    case JG_JOB_REFERENCE_BACK_OFFICE:
+      return term.literal->string.len > 0;
+    default:
+      return false;
+  }
+}
+
+/* All that an or joins. */
+static bool are_selective(const struct jg_filter *node) {
+  const struct jg_filter *stack[JG_FILTER_NODES_MAX];
+  size_t count = 0;
+  stack[count++] = node;
+  for (size_t seen = 0; count > 0 && seen < JG_FILTER_NODES_MAX; seen++) {
+    node = stack[--count];
+    if (node->kind == JG_FILTER_OR && count + 2 <= JG_FILTER_NODES_MAX) {
+      stack[count++] = node->args[1];
+      stack[count++] = node->args[0];
+    } else if (!is_selective(node)) {
+      return false;
+    }
+  }
+  return count == 0;
+}
+
+/* One of what an and joins. */
+bool jg_sqlite_filter_is_selective(const struct jg_filter *filter) {
+  const struct jg_filter *stack[JG_FILTER_NODES_MAX];
+  size_t count = 0;
+  stack[count++] = filter;
+  for (size_t seen = 0; count > 0 && seen < JG_FILTER_NODES_MAX; seen++) {
+    const struct jg_filter *node = stack[--count];
+    if (node->kind == JG_FILTER_AND && count + 2 <= JG_FILTER_NODES_MAX) {
+      stack[count++] = node->args[1];
+      stack[count++] = node->args[0];
+    } else if (are_selective(node)) {
+      return true;
+    }
+  }
+  return false;
+}

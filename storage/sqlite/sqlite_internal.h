@@ -37,7 +37,8 @@ struct jg_sqlite_conn {
   sqlite3_stmt *statements[JG_SQLITE_STATEMENT_COUNT]; /* prepared at first use */
   const struct jg_clock *clock;
   int64_t deadline_ns; /* of the read under way; 0: none */
-  int ticks_left;      /* INLINE: calls of the progress handler before the read is given up */
+  bool bounded;        /* the work under way has a bound: */
+  int ticks_left;      /* calls of the progress handler before it is given up */
   uint64_t undone;     /* WRITER: writes and transactions that were rolled back */
   int wal_pages;       /* WRITER: size of the WAL after the last commit */
 };
@@ -47,8 +48,10 @@ struct jg_sqlite_conn {
 JG_MUST_CHECK int jg_sqlite_conn_open(const char *path, enum jg_sqlite_role role, int access,
                                       const struct jg_clock *clock, struct jg_sqlite_conn **ret_conn);
 void jg_sqlite_conn_close(struct jg_sqlite_conn *conn);
-/* INLINE: a new read begins, and has its bound of work before it. */
+/* A read begins whose statements are given up (SQLITE_INTERRUPT) beyond a bound of work: INLINE all of it, READER a part. */
 void jg_sqlite_conn_bound_work(struct jg_sqlite_conn *conn);
+/* The end of that part; false if the bound was met. */
+bool jg_sqlite_conn_end_bound(struct jg_sqlite_conn *conn);
 /* Runs a statement that has no parameters and no rows. An SQLite code. */
 JG_MUST_CHECK int jg_sqlite_conn_exec(struct jg_sqlite_conn *conn, enum jg_sqlite_statement statement);
 /* Ends the transaction without its changes, if one is open. */
@@ -197,7 +200,10 @@ struct jg_sqlite_sql;
 /* Begins a run of a filter's statement; LIMIT and SKIP are still to be bound. */
 void jg_sqlite_query_begin_sql(struct jg_sqlite_query *query, struct jg_sqlite_txn *txn,
                                const struct jg_sqlite_sql *sql);
-/* The whole row of the job whose rid is the first column of the row under the query. */
+/* The whole row of a job that an index has shown. */
+JG_MUST_CHECK struct jg_status jg_sqlite_job_of(struct jg_sqlite_txn *txn, int64_t rid, struct jg_arena *arena,
+                                                struct jg_job_row *ret_row);
+/* That of the first column of the row under the query. */
 JG_MUST_CHECK struct jg_status jg_sqlite_job_found(struct jg_sqlite_query *list, struct jg_arena *arena,
                                                    struct jg_job_row *ret_row);
 /* Texts that a filter makes of one row; a job's own are at most some megabytes. */

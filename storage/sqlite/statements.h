@@ -63,6 +63,7 @@
   X(JOB_SKIP_MODIFIED_DESC, JG_SQLITE_BY_MODIFIED("id, modified_dateutc", "<", "DESC") " OFFSET ?5")                   \
   X(JOB_SCAN, "SELECT " JG_SQLITE_JOB_ROW                                                                              \
               " FROM jobs INDEXED BY jobs_by_tenant WHERE tenant=?1 AND rid>?2 ORDER BY rid LIMIT ?3")                 \
+  X(JOB_LAST, "SELECT rid FROM jobs INDEXED BY jobs_by_tenant WHERE tenant=?1 ORDER BY rid DESC LIMIT 1")              \
   X(JOB_INSERT, NULL) /* made from the members that have columns */                                                    \
   X(JOB_UPDATE, NULL)                                                                                                  \
   X(JOB_DELETE, "DELETE FROM jobs WHERE tenant=?1 AND rid=?2")                                                         \

@@ -211,16 +211,21 @@ static struct jg_status read_key(struct jg_sqlite_query *query, int column, enum
   return JG_STATUS_OK;
 }
 
-/* The payload is read only now, so that a sort never carries it. */
-struct jg_status jg_sqlite_job_found(struct jg_sqlite_query *list, struct jg_arena *arena, struct jg_job_row *ret_row) {
+struct jg_status jg_sqlite_job_of(struct jg_sqlite_txn *txn, int64_t rid, struct jg_arena *arena,
+                                  struct jg_job_row *ret_row) {
   struct jg_sqlite_query query;
-  jg_sqlite_query_begin(&query, list->txn, JG_SQLITE_JOB_BY_RID);
-  jg_sqlite_bind_i64(&query, 1, list->txn->tenant);
-  jg_sqlite_bind_i64(&query, 2, sqlite3_column_int64(list->stmt, JG_SQLITE_LIST_RID));
+  jg_sqlite_query_begin(&query, txn, JG_SQLITE_JOB_BY_RID);
+  jg_sqlite_bind_i64(&query, 1, txn->tenant);
+  jg_sqlite_bind_i64(&query, 2, rid);
   struct jg_status status = jg_sqlite_query_step(&query) ? jg_sqlite_job_row(&query, arena, ret_row)
-                                                         : jg_sqlite_damaged(list->txn);  // an index without its row
+                                                         : jg_sqlite_damaged(txn);  // an index without its row
   JG_RETURN_IF_ERROR(jg_sqlite_query_end(&query));
   return status;
+}
+
+/* The payload is read only now, so that a sort never carries it. */
+struct jg_status jg_sqlite_job_found(struct jg_sqlite_query *list, struct jg_arena *arena, struct jg_job_row *ret_row) {
+  return jg_sqlite_job_of(list->txn, sqlite3_column_int64(list->stmt, JG_SQLITE_LIST_RID), arena, ret_row);
 }
 
 struct growth {
