@@ -12,6 +12,7 @@
 #include "server/config/networks.h"
 #include "server/grpc/server.h"
 #include "server/version.h"
+#include "services/changes/compact.h"
 #include "services/changes/hub.h"
 #include "services/identity/identity.h"
 #include "services/jobs/virtual_status.h"
@@ -19,6 +20,10 @@
 
 /* Hashing is rare, and slow on purpose. */
 #define HASH_THREADS 2
+#define NS_PER_SECOND INT64_C(1000000000)
+#define MS_PER_SECOND 1000
+/* A hundred years: more than anybody means, and no clock overflows. */
+#define SECONDS_MAX INT64_C(3153600000)
 
 static const struct jg_option serve_options[] = {
     {.name = "grpc", .type = JG_OPTION_ADDRESS, .value = "127.0.0.1:9090", .metavar = "H:P", .help = "gRPC address"},
@@ -127,6 +132,34 @@ static const struct jg_option serve_options[] = {
      .max = 3600,
      .metavar = "N",
      .help = "time that open calls get at the end"},
+    {.name = "retention-age",
+     .type = JG_OPTION_INTEGER,
+     .value = "604800",
+     .min = 0,
+     .max = SECONDS_MAX,
+     .metavar = "SECONDS",
+     .help = "changes older than this leave the log; 0: none for their age"},
+    {.name = "retention-bytes",
+     .type = JG_OPTION_INTEGER,
+     .value = "1073741824",
+     .min = 0,
+     .max = INT64_MAX,
+     .metavar = "N",
+     .help = "of a log larger than this the oldest changes leave, for each tenant; 0: none for its size"},
+    {.name = "stream-max-age",
+     .type = JG_OPTION_INTEGER,
+     .value = "3600",
+     .min = 0,
+     .max = SECONDS_MAX,
+     .metavar = "SECONDS",
+     .help = "a stream of changes so old, give or take a tenth, is drained; 0: none"},
+    {.name = "stream-stall",
+     .type = JG_OPTION_INTEGER,
+     .value = "60",
+     .min = 1,
+     .max = SECONDS_MAX,
+     .metavar = "SECONDS",
+     .help = "a stream that takes nothing, or stays behind what the log keeps, for so long is ended"},
 };
 
 struct server {
@@ -139,6 +172,7 @@ struct server {
   const struct jg_ip_net *trusted_proxies; /* in the arena */
   size_t trusted_proxy_count;
   struct jg_admin admin;
+  struct jg_compactor *compactor;
   struct jg_identity_service *identity; /* NULL: no authentication */
   struct jg_rest *rest;
   struct jg_http_server *http, *admin_http;
@@ -199,6 +233,36 @@ static enum jg_log_level log_level(const struct server *server) {
                                             : JG_LOG_INFO;
 }
 
+/* The streams of changes, and what becomes of the log behind them. */
+static void open_hub(struct server *server) {
+  int64_t stall_ns = jg_options_integer(server->options, "stream-stall") * NS_PER_SECOND;
+  const struct jg_hub_options hub = {
+      .store = server->app.app.store,
+      .expander = server->app.app.expander,
+      .clock = server->app.app.clock,
+      .log = &server->log,
+      .metrics = server->app.metrics,
+      .ring_bytes_max = JG_LIMIT_HUB_RING_BYTES,
+      .streams_max = JG_LIMIT_WATCH_STREAMS,
+      .snapshot_reads_max = (size_t)(jg_options_integer(server->options, "readers") + 1) / 2,
+      .stall_ns = stall_ns,
+      .trim_grace_ns = stall_ns,
+      .stream_age_ns = jg_options_integer(server->options, "stream-max-age") * NS_PER_SECOND,
+  };
+  server->app.app.hub = jg_hub_create(&hub);
+  jg_store_listen(server->app.app.store, jg_hub_hint, server->app.app.hub);
+  const struct jg_compactor_options compactor = {
+      .store = server->app.app.store,
+      .hub = server->app.app.hub,
+      .clock = server->app.app.clock,
+      .metrics = server->app.metrics,
+      .retention = {.age_ms = jg_options_integer(server->options, "retention-age") * MS_PER_SECOND,
+                    .bytes_max = jg_options_integer(server->options, "retention-bytes")},
+  };
+  server->compactor = jg_compactor_create(&compactor);
+  jg_compactor_start(server->compactor);
+}
+
 static struct jg_status open_record(struct server *server) {
   const struct jg_server_app_options options = {
       .store_url = text(server, "store"),
@@ -216,15 +280,6 @@ static struct jg_status open_record(struct server *server) {
   JG_RETURN_IF_ERROR(jg_server_app_open(&options, server->arena, &server->app));
   server->app.app.virtual_statuses = &server->virtual_statuses;
   server->app.app.fold_case = is(server, "string-case", "insensitive");
-  const struct jg_hub_options hub = {
-      .store = server->app.app.store,
-      .expander = server->app.app.expander,
-      .clock = server->app.app.clock,
-      .log = &server->log,
-      .metrics = server->app.metrics,
-      .ring_bytes_max = JG_LIMIT_HUB_RING_BYTES,
-      .streams_max = JG_LIMIT_WATCH_STREAMS,
-  };
   if (server->authenticated) {
     const struct jg_identity_options identity = {.store = server->app.app.store,
                                                  .clock = server->app.app.clock,
@@ -232,8 +287,7 @@ static struct jg_status open_record(struct server *server) {
                                                  .threads = HASH_THREADS};
     server->identity = jg_identity_service_create(&identity);
   }
-  server->app.app.hub = jg_hub_create(&hub);
-  jg_store_listen(server->app.app.store, jg_hub_hint, server->app.app.hub);
+  open_hub(server);
   return JG_STATUS_OK;
 }
 
@@ -374,6 +428,7 @@ static void close_all(struct server *server) {
   jg_http_server_destroy(server->admin_http);
   jg_rest_destroy(server->rest);
   jg_identity_service_destroy(server->identity);
+  jg_compactor_destroy(server->compactor);
   jg_server_app_close(&server->app);
 }
 

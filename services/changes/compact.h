@@ -11,7 +11,6 @@ struct jg_compactor_options {
   struct jg_store *store;
   struct jg_hub *hub;
   const struct jg_clock *clock;
-  const struct jg_log *log;
   struct jg_metrics *metrics;
   struct jg_retention retention;
   size_t records_max; /* that one write drops; 0: JG_COMPACT_RECORDS */
