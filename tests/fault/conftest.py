@@ -11,7 +11,7 @@ spec = importlib.util.spec_from_file_location("scenario", PATH)
 sys.modules["scenario"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["scenario"])
 
-from rig import PASSWORD, Proxy, Redis, World, measured
+from rig import PASSWORD, PATIENT, Proxy, Redis, World, measured
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -43,9 +43,9 @@ def world(tmp_path):
 
 @pytest.fixture
 def serve(world, redis):
-    """Serves the world with its cache in Redis, or behind something else's port."""
+    """Serves the world with its cache in Redis, patiently; or behind another port, which may answer late, with the usual budget."""
 
     def start(port=None, *flags, password=PASSWORD):
-        return world.serve("--cache", f"redis://:{password}@127.0.0.1:{port or redis.port}/1", *flags)
+        return world.serve("--cache", f"redis://:{password}@127.0.0.1:{port or redis.port}/1", *(PATIENT if port is None else ()), *flags)
 
     return start
