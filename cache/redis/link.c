@@ -9,6 +9,7 @@
 #define LINK_MAGIC 0x6c696e6bu
 #define WORDS_MAX 8
 #define ADDRESS_BYTES 64
+#define READ_BUFFER_BYTES (1u << 20)
 
 /* Steps of the greeting: their replies come in this order. */
 enum greeting { GREETING_AUTH, GREETING_NAME, GREETING_SELECT, GREETING_ROLE, GREETING_DONE };
@@ -230,6 +231,8 @@ static void connect_to(struct jg_redis_link *link, const char *address) {
     JG_ASSERT(error == 0);
     return;
   }
+  // A page's values do not fit hiredis' idle buffer, which it would free and grow again with each.
+  context->c.reader->maxbuf = READ_BUFFER_BYTES;
   link->handles++;
   link->context = context;
   context->data = link;

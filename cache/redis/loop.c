@@ -33,6 +33,7 @@ void jg_redis_loop_start(struct jg_redis *redis) {
   for (size_t side = 0; side < JG_REDIS_SIDES; side++) {
     jg_breaker_init(&redis->breakers[side], FAILURES_MAX, PAUSE_MIN_NS, PAUSE_MAX_NS);
     atomic_init(&redis->reason[side], JG_REDIS_CONNECTING);
+    redis->shown[side] = JG_BREAKER_OPEN;
     jg_redis_show(redis, (enum jg_redis_side)side, JG_REDIS_CONNECTING);
   }
   if (redis->url.master.len > 0) {
@@ -188,6 +189,7 @@ static void link_up(void *data) {
   struct jg_redis *redis = data;
   redis->link_is_up = true;
   jg_breaker_probe_now(&redis->breakers[JG_REDIS_WRITES]);
+  jg_redis_show(redis, JG_REDIS_WRITES, JG_REDIS_NONE);
   probe(redis, JG_REDIS_PROBE_READ);
   probe(redis, JG_REDIS_PROBE_WRITE);
   step(redis);

@@ -28,7 +28,7 @@ struct jg_status jg_cache_redis_create(const struct jg_redis_options *options, s
   JG_RETURN_IF_ERROR(jg_cache_redis_check_url(options->url, arena));
   struct jg_redis *redis = jg_alloc_zero(1, sizeof(*redis));
   redis->level.ops = &redis_ops;
-  redis->magic = 0x72656469u;
+  redis->magic = JG_REDIS_MAGIC;
   redis->options = *options;
   jg_arena_init(&redis->arena, URL_ARENA_BYTES);
   struct jg_status parsed = jg_redis_url_parse(options->url, &redis->arena, &redis->url);

@@ -5,12 +5,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/compiler.h"
 #include "base/queue.h"
 #include "cache/redis/breaker.h"
 #include "cache/redis/finder.h"
 #include "cache/redis/redis.h"
 #include "cache/redis/stored.h"
 
+#define JG_REDIS_MAGIC 0x72656469u                  /* "redi" */
 #define JG_REDIS_CONNECT_MS 1000                    /* from opening a connection to its first answers */
 #define JG_REDIS_PUT_NS INT64_C(1000000000)         /* nobody waits for a put: this only finds a server that hangs */
 #define JG_REDIS_LEASE_MS 500                       /* how long a lease keeps the others waiting, if its holder dies */
@@ -128,7 +130,7 @@ void jg_redis_show(struct jg_redis *redis, enum jg_redis_side side, enum jg_redi
 
 static inline struct jg_redis *jg_redis_of(struct jg_cache_level *level) {
   struct jg_redis *redis = (struct jg_redis *)level;
-  JG_ASSERT(redis->magic == 0x72656469u);
+  JG_ASSERT(redis->magic == JG_REDIS_MAGIC);
   return redis;
 }
 
