@@ -14,11 +14,50 @@ struct list {
   enum jg_kind kind;
   struct jg_entityset_page *page;
   bool count;
+  bool one;          /* only one row can pass the filter: */
+  struct jg_uuid id; /* that of this id, */
+  struct jg_str key; /* or, if it is not empty, of this key */
 };
+
+/* An entity is found by its id and by its key. */
+static void take_equal(const struct jg_member *member, const struct jg_filter *literal, void *data) {
+  struct list *list = data;
+  const struct jg_entity *entity = jg_entity(list->kind);
+  if (member->index == entity->id_member && literal->type == JG_VALUE_GUID) {
+    list->one = true;
+    list->id = literal->uuid;
+    list->key = JG_STR_NONE;
+  } else if (!list->one && member->index == entity->key_member && literal->type == JG_VALUE_STRING &&
+             literal->string.len != 0) {
+    list->one = true;
+    list->key = literal->string;
+  }
+}
+
+/* The row that alone can pass the filter, if it is there and behind `after` (NULL: any). */
+static struct jg_status read_one(struct jg_txn *txn, const struct list *list, const struct jg_uuid *after,
+                                 struct jg_arena *arena, struct jg_entity_rows *ret_rows) {
+  struct jg_entity_row *row = jg_arena_alloc(arena, sizeof(*row));
+  if (row == NULL) {
+    return jg_entityset_out_of_arena();
+  }
+  struct jg_status status = list->key.len != 0 ? jg_txn_entity_find(txn, list->kind, list->key, arena, row)
+                                               : jg_txn_entity_get(txn, list->kind, list->id, arena, row);
+  *ret_rows = (struct jg_entity_rows){.rows = row};
+  if (status.code == JG_NOT_FOUND) {
+    return JG_STATUS_OK;
+  }
+  JG_RETURN_IF_ERROR(status);
+  ret_rows->count = after == NULL || memcmp(row->id.bytes, after->bytes, sizeof(after->bytes)) > 0;
+  return JG_STATUS_OK;
+}
 
 static struct jg_status read_rows(struct jg_txn *txn, const struct jg_entityset_want *want, struct jg_arena *arena,
                                   struct jg_entity_rows *ret_rows, void *data) {
   const struct list *list = data;
+  if (!want->exact && list->one) {
+    return read_one(txn, list, want->has_after ? &want->id : NULL, arena, ret_rows);
+  }
   if (!want->exact) {
     const struct jg_entity_query query = {.kind = list->kind,
                                           .has_after = want->has_after,
@@ -49,6 +88,7 @@ static struct jg_status parse(struct list *list) {
                                            .skip = request->skip,
                                            .count = request->count,
                                            .seed = TOKEN_SEED | list->kind,
+                                           .equal = take_equal,
                                            .read = read_rows,
                                            .data = list};
   return jg_entityset_page_parse(call, &wanted, &list->page);

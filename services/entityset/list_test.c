@@ -157,6 +157,56 @@ static void skips_and_counts_go_with_filters(void **state) {
   }
 }
 
+/* What is found by an index is what the predicate finds. */
+static void one_row_is_found_by_its_id_or_key(void **state) {
+  (void)state;
+  static char codes[ROWS + 1][8];
+  struct jg_test_call *call = list(&(struct ask)ASK("code eq 'S123'", "", 1, 0, false), "");
+  const char *id = ((const Jobgate__V1__ListEntitiesResponse *)call->answer.message)->entities[0]->skill->id;
+  static const struct {
+    const char *filter; /* %s: the id of S123 */
+    int64_t total;
+  } rows[] = {
+      {"code eq 'S123'", 1},
+      {"'S123' eq code", 1},
+      {"code eq 's123'", 0},
+      {"code eq 'nope'", 0},
+      {"code eq ''", 0},
+      {"code eq 'S123' and code eq 'S124'", 0},
+      {"code eq 'S123' and name eq 'eee'", 1},
+      {"code eq 'S123' and name eq 'aaa'", 0},
+      {"code eq 'S123' or code eq 'S124'", 2},
+      {"not (code eq 'S123')", ROWS - 1},
+      {"code eq 'S123' and (name eq 'aaa' or id eq %s)", 1},
+      {"code eq 'S124' and id eq %s", 0},
+      {"id eq %s and code eq 'S124'", 0},
+      {"%s eq id", 1},
+      {"id eq 99999999-9999-4999-8999-999999999999", 0},
+      {"sales_organization_id eq %s", 0},
+      {"sales_organization/code eq 'S123'", 0},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    char filter[200];
+    const char *hole = strstr(rows[i].filter, "%s");
+    size_t head = hole != NULL ? (size_t)(hole - rows[i].filter) : strlen(rows[i].filter);
+    (void)snprintf(filter, sizeof(filter), "%.*s%s%s", (int)head, rows[i].filter, hole != NULL ? id : "",
+                   hole != NULL ? hole + 2 : "");
+    for (int ordered = 0; ordered < 2; ordered++) {
+      const struct ask ask = ASK(filter, ordered != 0 ? "name" : "", 100, 0, true);
+      if (read_all(&ask, rows[i].total, codes) != (size_t)rows[i].total) {
+        fail_msg("%s", filter);
+      }
+    }
+    const struct ask passed = ASK(filter, "", 100, 1, true);
+    assert_int_equal(read_all(&passed, rows[i].total, codes), rows[i].total > 0 ? rows[i].total - 1 : 0);
+  }
+  // Where strings compare without case, the record's index is of no use (37).
+  app->app.fold_case = true;
+  assert_int_equal(read_all(&(struct ask)ASK("code eq 's123'", "", 100, 0, true), 1, codes), 1);
+  app->app.fold_case = false;
+  jg_test_call_destroy(call);
+}
+
 static void a_page_of_parts_is_the_same_page(void **state) {
   (void)state;
   struct jg_test_call *call =
@@ -207,9 +257,8 @@ static void refusals_name_what_is_wrong(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_row_comes_once_and_in_order),
-      cmocka_unit_test(skips_and_counts_go_with_filters),
-      cmocka_unit_test(a_page_of_parts_is_the_same_page),
+      cmocka_unit_test(every_row_comes_once_and_in_order), cmocka_unit_test(skips_and_counts_go_with_filters),
+      cmocka_unit_test(one_row_is_found_by_its_id_or_key), cmocka_unit_test(a_page_of_parts_is_the_same_page),
       cmocka_unit_test(refusals_name_what_is_wrong),
   };
   return cmocka_run_group_tests(tests, setup, teardown);

@@ -58,6 +58,25 @@ static bool is_by_id(const struct jg_entityset_page *page) {
           key->path.count == 1 && key->path.steps[0]->index == page->list.entity->id_member);
 }
 
+/* `member eq literal`, or the other way round; the member is the entity's own. */
+static void tell_equal(const struct jg_entityset_list *list, const struct jg_filter *filter) {
+  for (size_t i = 0; filter->kind == JG_FILTER_EQ && i < 2; i++) {
+    const struct jg_filter *member = filter->args[i], *literal = filter->args[1 - i];
+    if (member->kind == JG_FILTER_MEMBER && member->path.count == 1 && literal->kind == JG_FILTER_LITERAL) {
+      list->equal(member->path.steps[0], literal, list->data);
+    }
+  }
+}
+
+/* Conjunctions group from the left. */
+static void tell_equals(const struct jg_entityset_list *list, const struct jg_filter *filter) {
+  while (list->equal != NULL && filter != NULL) {
+    bool conjunction = filter->kind == JG_FILTER_AND;
+    tell_equal(list, conjunction ? filter->args[1] : filter);
+    filter = conjunction ? filter->args[0] : NULL;
+  }
+}
+
 static struct jg_status parse_expressions(struct jg_entityset_page *page) {
   struct jg_call *call = page->call;
   const struct jg_entity *entity = page->list.entity;
@@ -76,6 +95,7 @@ static struct jg_status parse_expressions(struct jg_entityset_page *page) {
     page->order_count = 0;
   }
   page->filter_hash = jg_filter_hash(filter);
+  tell_equals(&page->list, filter);
   page->order_hash = page->list.seed ^ jg_filter_hash_order(page->orders, page->order_count);
   if (filter != NULL) {
     JG_RETURN_IF_ERROR(jg_filter_compile(entity, filter, &call->arena, &page->filter));

@@ -1,11 +1,12 @@
 /* One page of a set that is small enough to be looked at row by row (embedded entities of a kind, planned visits): filter,
  * order, skip, count and tokens by services/filter's predicate, over whatever rows a callback reads.
- * Time: without order and count, until the page is full and one more row is found; else the whole set. Memory: the page, and
+ * Time: without order and count, until the page is full and one more row is found; else all rows that the callback brings. Memory: the page, and
  * for an order the keys of the rows up to its end. Threads: parse any; read the transaction's. */
 #ifndef JG_SERVICES_ENTITYSET_PAGE_H
 #define JG_SERVICES_ENTITYSET_PAGE_H
 
 #include "services/call.h"
+#include "storage/filter.h"
 
 /* What the callback is to read: rows by id, or the one of an id. */
 struct jg_entityset_want {
@@ -18,13 +19,18 @@ struct jg_entityset_want {
 typedef struct jg_status (*jg_entityset_read)(struct jg_txn *txn, const struct jg_entityset_want *want,
                                               struct jg_arena *arena, struct jg_entity_rows *ret_rows, void *data);
 
+/* Told while the request is parsed, of each `member eq literal` that all rows of the filter have: the callback above may then
+ * leave out rows that have not, by an index of the record. The literal lives in the call's arena. */
+typedef void (*jg_entityset_equal)(const struct jg_member *member, const struct jg_filter *literal, void *data);
+
 /* A request, as ListEntities has it. Borrows until the read's end. */
 struct jg_entityset_list {
   const struct jg_entity *entity;
   const char *filter, *order_by, *page_token;
   int32_t page_size, skip;
   bool count;
-  uint64_t seed; /* keeps tokens of this set and of others apart */
+  uint64_t seed;            /* keeps tokens of this set and of others apart */
+  jg_entityset_equal equal; /* NULL: nobody asks */
   jg_entityset_read read;
   void *data;
 };

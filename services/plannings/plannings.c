@@ -6,7 +6,6 @@
 #include "proto/codec/message.h"
 #include "proto/schema/members.h"
 #include "services/entityset/page.h"
-#include "services/filter/parse.h"
 
 /* Keeps tokens of this list and of other ones apart. */
 #define TOKEN_SEED UINT64_C(0x6a706c616e6e696e)
@@ -161,33 +160,12 @@ static struct jg_status read_rows(struct jg_txn *txn, const struct jg_entityset_
   return JG_STATUS_OK;
 }
 
-/* `jobs_id eq <GUID>`, or the other way round. */
-static bool is_of_job(const struct jg_filter *filter, struct jg_uuid *ret_id) {
-  for (size_t i = 0; filter->kind == JG_FILTER_EQ && i < 2; i++) {
-    const struct jg_filter *member = filter->args[i], *literal = filter->args[1 - i];
-    if (member->kind == JG_FILTER_MEMBER && member->path.steps[0]->index == JG_JOB_PLANNING_JOBS_ID &&
-        literal->kind == JG_FILTER_LITERAL && literal->type == JG_VALUE_GUID) {
-      *ret_id = literal->uuid;
-      return true;
-    }
-  }
-  return false;
-}
-
-/* A filter that every visit of one job alone can pass reads that job's visits alone: the record finds them by its index, where
- * the predicate would look at all. The page parses it again, and tells what is wrong with it. */
-static void narrow(struct list *list, const char *text) {
-  const struct jg_filter_options options = {.entity = jg_entity(JG_KIND_JOB_PLANNING),
-                                            .field = "filter",
-                                            .aliases = list->call->aliases,
-                                            .alias_count = list->call->alias_count};
-  const struct jg_filter *filter = NULL;
-  if (list->of_job || !jg_status_ok(jg_filter_parse(jg_str_from_cstr(text), &options, &list->call->arena, &filter))) {
-    return;
-  }
-  // Conjunctions group from the left.
-  for (; filter != NULL && !list->of_job; filter = filter->kind == JG_FILTER_AND ? filter->args[0] : NULL) {
-    list->of_job = is_of_job(filter->kind == JG_FILTER_AND ? filter->args[1] : filter, &list->job_id);
+/* The record finds the visits of a job by an index. */
+static void take_equal(const struct jg_member *member, const struct jg_filter *literal, void *data) {
+  struct list *list = data;
+  if (!list->of_job && member->index == JG_JOB_PLANNING_JOBS_ID && literal->type == JG_VALUE_GUID) {
+    list->of_job = true;
+    list->job_id = literal->uuid;
   }
 }
 
@@ -200,7 +178,6 @@ static struct jg_status parse_list(struct list *list) {
   }
   uint64_t seed = XXH3_64bits_withSeed(list->job_id.bytes, sizeof(list->job_id.bytes), TOKEN_SEED + list->of_job);
   list->count = request->count;
-  narrow(list, request->filter);
   const struct jg_entityset_list wanted = {.entity = jg_entity(JG_KIND_JOB_PLANNING),
                                            .filter = request->filter,
                                            .order_by = request->order_by,
@@ -209,6 +186,7 @@ static struct jg_status parse_list(struct list *list) {
                                            .skip = request->skip,
                                            .count = request->count,
                                            .seed = seed,
+                                           .equal = take_equal,
                                            .read = read_rows,
                                            .data = list};
   return jg_entityset_page_parse(call, &wanted, &list->page);
