@@ -10,7 +10,7 @@
 #include "proto/schema/members.h"
 #include "storage/store_fixture.h"
 
-#define MANY (JG_JOB_SCAN_LOOKED_MAX + 1000)
+#define MANY ((uint64_t)JG_JOB_SCAN_LOOKED_MAX + 1000)
 
 static struct jg_fixture fixture;
 

@@ -155,7 +155,6 @@ static struct jg_status fill(struct copying *copying, struct jg_sqlite_conn *sou
 
 static struct jg_status fill_partial(struct copying *copying) {
   struct jg_sqlite_conn *source = NULL, *target = NULL;
-  struct jg_status status = JG_STATUS_OK;
   int rc =
       jg_sqlite_conn_open(copying->from.path, JG_SQLITE_READER, SQLITE_OPEN_READONLY, copying->wanted->clock, &source);
   if (rc != SQLITE_OK) {
@@ -163,11 +162,8 @@ static struct jg_status fill_partial(struct copying *copying) {
   }
   rc = jg_sqlite_conn_open(copying->partial.path, JG_SQLITE_WRITER, SQLITE_OPEN_READWRITE, copying->wanted->clock,
                            &target);
-  if (rc == SQLITE_OK) {
-    status = fill(copying, source, target);
-  } else {
-    status = jg_sqlite_file_refuse_rc(&copying->to, rc, "opening it");
-  }
+  struct jg_status status =
+      rc == SQLITE_OK ? fill(copying, source, target) : jg_sqlite_file_refuse_rc(&copying->to, rc, "opening it");
   jg_sqlite_conn_close(target);
   jg_sqlite_conn_close(source);
   return status;

@@ -14,16 +14,11 @@ struct scanning {
 /* The row under the query, if it matches. */
 static struct jg_status look(struct jg_sqlite_query *query, struct scanning *scanning) {
   struct jg_job_row *row = &scanning->part.rows[scanning->part.count];
-  struct jg_status status = JG_STATUS_OK;
-  bool matches = true;
-  if (scanning->wanted->filter == NULL) {
-    status = jg_sqlite_job_row(query, scanning->arena, row);
-  } else {
-    matches = sqlite3_column_int(query->stmt, 1) != 0;  // null is no match, and reads as 0 (F3)
-    status = matches ? jg_sqlite_job_found(query, scanning->arena, row) : JG_STATUS_OK;
-  }
-  JG_RETURN_IF_ERROR(status);
-  if (matches) {
+  bool filtered = scanning->wanted->filter != NULL;
+  // Null is no match, and reads as 0 (F3).
+  if (!filtered || sqlite3_column_int(query->stmt, 1) != 0) {
+    JG_RETURN_IF_ERROR(filtered ? jg_sqlite_job_found(query, scanning->arena, row)
+                                : jg_sqlite_job_row(query, scanning->arena, row));
     scanning->bytes += row->payload.len;
     scanning->part.count++;
   }
