@@ -266,11 +266,13 @@ struct both {
   struct reading reading;
 };
 
-/* What the write itself has added is no part of the log yet. */
+/* What the write itself has added is no part of the log yet; what it trimmed is none any more. */
 static struct jg_status run_both(struct jg_txn *txn, void *data) {
   struct both *both = data;
   JG_RETURN_IF_ERROR(run_request(txn, &both->request));
   JG_RETURN_IF_ERROR(run_trim(txn, &both->trim));
+  struct jg_status lost = jg_txn_changes(txn, 0, SIZE_MAX, SIZE_MAX, &fixture.arena, &both->reading.changes);
+  JG_ASSERT(lost.reason == JG_REASON_HISTORY_LOST && lost.details->oldest_revision == both->trim.oldest);
   return jg_txn_changes(txn, both->reading.after, SIZE_MAX, SIZE_MAX, &fixture.arena, &both->reading.changes);
 }
 
