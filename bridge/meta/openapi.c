@@ -171,9 +171,9 @@ static const struct read documents[] = {
     {"/$metadata", "metadata", "The types, as CSDL", "application/xml", "{\"type\":\"string\"}"},
 };
 static const struct read members[] = {
-    {"({id})/{member}", "(id)-member", "Retrieves a member", "application/json",
-     "{\"type\":\"object\",\"required\":[\"@odata.context\",\"value\"],\"properties\":{\"@odata.context\":"
-     "{\"type\":\"string\"},\"value\":{\"type\":[\"string\",\"number\",\"boolean\"]}}}"},
+    {"({id})/{member}", "(id)-member", "Retrieves a member: its value, or the embedded entity", "application/json",
+     "{\"type\":\"object\",\"required\":[\"@odata.context\"],\"properties\":{\"@odata.context\":"
+     "{\"type\":\"string\"},\"value\":{\"type\":[\"string\",\"number\",\"boolean\",\"array\"]}}}"},
     {"({id})/{member}/$value", "(id)-member-value", "Retrieves a member as bare text", "text/plain",
      "{\"type\":\"string\"}"},
 };
@@ -205,6 +205,9 @@ static void add_read(const struct read *read, const struct jg_entity *entity, st
   jg_meta_json_open_under(jg_str_from_cstr(read->type), out);
   jg_meta_json_raw("schema", read->schema, out);
   jg_buf_append_str(out, JG_STR("}}}"));
+  if (read == &members[0]) {
+    jg_buf_append_str(out, JG_STR(",\"204\":{\"description\":\"There is no such entity in it.\"}"));
+  }
   add_errors(entity != NULL ? searched : found, out);
   add_errors(jg_meta_common_statuses, out);
   jg_buf_append_str(out, JG_STR("}}}"));

@@ -241,7 +241,7 @@ static void add_parameters(struct jg_buf *out) {
       "{\"id\":{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"description\":\"Primary Key.\","
       "\"schema\":{\"type\":\"string\",\"format\":\"uuid\"}},"
       "\"member\":{\"name\":\"member\",\"in\":\"path\",\"required\":true,"
-      "\"description\":\"Name of a member that is no embedded entity.\",\"schema\":{\"type\":\"string\"}},"
+      "\"description\":\"Name of a member.\",\"schema\":{\"type\":\"string\"}},"
       "\"top\":{\"name\":\"$top\",\"in\":\"query\",\"description\":\"How many at most, over all pages.\","
       "\"schema\":{\"type\":\"integer\",\"minimum\":0}},"
       "\"skip\":{\"name\":\"$skip\",\"in\":\"query\",\"description\":\"How many to pass over.\","

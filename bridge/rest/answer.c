@@ -122,11 +122,12 @@ static void end_call(struct jg_rest_call *call) {
 }
 
 /* The answer's fields; texts that are made go to the request's arena. False at its cap. */
-static bool set_headers(struct jg_rest_call *call, const struct jg_answer *answer, struct jg_rest_headers *headers) {
+static bool set_headers(struct jg_rest_call *call, const struct jg_answer *answer, int status,
+                        struct jg_rest_headers *headers) {
   jg_rest_add_header(headers, JG_STR("OData-Version"), JG_STR("4.0"));
   if (call->raw || call->count) {
     jg_rest_add_header(headers, JG_STR("Content-Type"), JG_STR("text/plain; charset=utf-8"));
-  } else if (answer->kind != JG_ANSWER_MESSAGE) {
+  } else if (status != 204) {
     jg_rest_add_content_type(headers, call->wishes.text_json);
   }
   if (call->tracking != NULL) {
@@ -168,14 +169,15 @@ static void finish(struct jg_call *base, struct jg_status status, const struct j
       response.buf = jg_http_take_buf(http, ANSWER_BYTES_MAX);
       write_list(call, answer, &response.buf);
     } else if (call->property != NULL) {
-      jg_rest_write_property(call, answer->jobs, id_of(answer->jobs), &response.buf);
+      bool there = jg_rest_write_property(call, answer->jobs, id_of(answer->jobs), &response.buf);
+      response.status = there ? 200 : 204;
     } else if (answer->kind == JG_ANSWER_JOB) {
       write_job(call, answer, &response.buf);
       response.status = answer->created ? 201 : 200;
     } else {
       response.status = 204;
     }
-    if (response.buf.failed || !set_headers(call, answer, &headers)) {
+    if (response.buf.failed || !set_headers(call, answer, response.status, &headers)) {
       status = jg_status_make(JG_INTERNAL, JG_REASON_LIMIT_EXCEEDED, "the answer is too large");
     }
   }

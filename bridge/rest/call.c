@@ -104,7 +104,8 @@ struct jg_filter_alias *jg_rest_aliases(const struct jg_odata_query *query, stru
 /* Everything, and the parents, which come by name alone. False at the arena's cap. */
 static bool set_mask(struct jg_rest_call *call, Google__Protobuf__FieldMask **ret_mask) {
   static const char *const paths[] = {"*", "parent_job"};
-  if (!call->shape.parent) {
+  bool parent = call->property != NULL && (call->property->flags & JG_MEMBER_EXPAND_ONLY) != 0;
+  if (!call->shape.parent && !parent) {
     return true;
   }
   Google__Protobuf__FieldMask *mask =
@@ -169,6 +170,9 @@ static struct jg_status set_get_request(struct jg_rest_call *call, struct jg_uui
     return jg_rest_out_of_memory();
   }
   get->view = call->property != NULL ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC : view(call);
+  if (call->property != NULL && call->property->type == JG_TYPE_ENTITY) {
+    get->view = JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL;
+  }
   call->call.request = &get->base;
   return JG_STATUS_OK;
 }

@@ -265,12 +265,49 @@ static void bare_texts_are_unescaped(void **state) {
 }
 
 static const struct {
+  const char *path, *answer;
+} embedded[] = {
+    {"/project", "#Project/$entity\",\"id\":\"p\"}"},
+    {"/PROJECT", "#Project/$entity\",\"id\":\"p\"}"},
+    {"/project?$select=id", "#Project(id)/$entity\",\"id\":\"p\"}"},
+    {"/project?$select=name", "#Project(name)/$entity\"}"},
+    {"/project?$expand=project_status($select=id)", "#Project(project_status(id))/$entity\",\"id\":\"p\"}"},
+    {"/_parent_job", "#Jobs/$entity\",\"id\":\"q\",\"name\":\"r\"}"},
+    {"/_parent_job?$select=name", "#Jobs(name)/$entity\",\"name\":\"r\"}"},
+};
+
+static void embedded_entities_stand_alone(void **state) {
+  (void)state;
+  for (size_t i = 0; i < JG_COUNT(embedded); i++) {
+    char target[128], expected[256];
+    (void)snprintf(target, sizeof(target), "%s%s", JOB_PATH, embedded[i].path);
+    (void)snprintf(expected, sizeof(expected), "{\"@odata.context\":\"http://a.example/api/$metadata%s",
+                   embedded[i].answer);
+    struct jg_test_answer answer = test_door_get(target);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(answer.body.data, expected);
+    jg_test_answer_done(&answer);
+  }
+  // What a job does not have (OData 4.0 part 1 section 11.2.6).
+  struct jg_test_answer answer = test_door_get(JOB_PATH "/skill");
+  assert_int_equal(answer.status, 204);
+  assert_string_equal(answer.body.data, "");
+  test_door_assert_header(&answer, "content-type", NULL);
+  test_door_assert_header(&answer, "odata-version", "4.0");
+  jg_test_answer_done(&answer);
+}
+
+static const struct {
   const char *method, *target;
   int status;
 } member_refusals[] = {
     {"GET", "/api/Jobs(00000000-0000-0000-0000-000000aaaaaa)/name", 404},
     {"GET", JOB_PATH "/nothing", 404},
-    {"GET", JOB_PATH "/project", 501},
+    {"GET", JOB_PATH "/project/$value", 501},
+    {"GET", JOB_PATH "/project/name", 501},
+    {"GET", JOB_PATH "/project?$top=1", 400},
+    {"GET", JOB_PATH "/project?$select=nope", 400},
+    {"PUT", JOB_PATH "/project", 405},
     {"GET", JOB_PATH "/name?$top=1", 400},
     {"DELETE", JOB_PATH "/name", 405},
     {"PATCH", JOB_PATH "/name/$value", 405},
@@ -313,6 +350,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(bodies_are_decoded, set_up, tear_down),
       cmocka_unit_test_setup_teardown(members_stand_alone, set_up, tear_down),
       cmocka_unit_test_setup_teardown(bare_texts_are_unescaped, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(embedded_entities_stand_alone, set_up, tear_down),
       cmocka_unit_test_setup_teardown(members_are_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(links_follow_the_public_url, set_up, tear_down),
   };

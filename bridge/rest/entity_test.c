@@ -159,6 +159,7 @@ static void what_is_embedded_follows_the_options(void **state) {
        "{\"@odata.context\":\"" BASE "/$metadata#EquipmentBrand(name,sales_organization_code)/$entity\",\"name\":\"n\","
        "\"sales_organization_code\":\"S\"}"},
       {"GET", BRAND "?$select=id&$expand=sales_organization", NULL, 200, ",\"sales_organization\":{\"id\":\"" ID2},
+      {"GET", BRAND "/sales_organization?$select=id", NULL, 200, "#SalesOrganization(id)/$entity\",\"id\":\"" ID2},
       {"GET", "/api/EquipmentBrand?$filter=sales_organization/name%20eq%20'x'", NULL, 200, "\"value\":[]}"},
       {"PUT", BRAND, "{\"sales_organization_code\":\"nope\"}", 422, "sales_organization_code "},
       {"DELETE", "/api/SalesOrganization(" ID2 ")", NULL, 409, "cannot be deleted"},
@@ -198,7 +199,8 @@ static void lists_take_the_options_of_jobs(void **state) {
       {"POST", "/api/Skill?$select=id", "{}", 400, "$select"},
       {"GET", "/api/Skill(" NOBODY ")", NULL, 404, "there is no skill " NOBODY},
       {"GET", "/api/Skill(x)", NULL, 404, "not a GUID"},
-      {"GET", "/api/Skill(" NOBODY ")/sales_organization", NULL, 501, "not built"},
+      {"GET", "/api/Skill(" NOBODY ")/sales_organization", NULL, 404, ""},
+      {"GET", "/api/Skill(" NOBODY ")/sales_organization/name", NULL, 501, "not built"},
       {"POST", "/api/Skill", "{\"code\":1", 400, "JSON"},
       {"POST", "/api/Skill", "[]", 400, "object"},
       {"PUT", "/api/Skill(" ID1 ")", "{\"name\":{}}", 400, "name"},

@@ -1,5 +1,5 @@
-// One member of a job (OData 4.0 part 1 sections 11.2.4 and 11.2.5, part 2 section 4.6). It is cut out of the job's JSON, so
-// that it shows what the job shows.
+// One member of an entity (OData 4.0 part 1 sections 11.2.3 and 11.2.6, part 2 section 4.6). It is cut out of the entity's JSON,
+// so that it shows what the entity shows.
 
 #include "base/utf8.h"
 #include "bridge/odata/cut.h"
@@ -51,9 +51,54 @@ static void append_raw(struct jg_str value, struct jg_buf *out) {
   }
 }
 
-void jg_rest_write_property(const struct jg_rest_call *call, const struct jg_parts *parts, struct jg_str id,
+/* What the entity holds in that member; NULL: nothing. */
+static const struct jg_expanded *related(const struct jg_parts *parts, const struct jg_member *member) {
+  if ((member->flags & JG_MEMBER_EXPAND_ONLY) != 0) {
+    return parts->parent;
+  }
+  const struct jg_expanded *expanded = parts->relations[member->relation];
+  return expanded != NULL && expanded->json.len != 0 ? expanded : NULL;
+}
+
+/* An embedded entity by itself (OData 4.0 part 1 section 11.2.6): as its own set shows it. */
+static void write_related(struct jg_arena *arena, const struct jg_rest_call *call, struct jg_str json,
+                          struct jg_buf *out) {
+  const struct jg_entity *entity = jg_entity((enum jg_kind)call->property->target);
+  struct jg_str set = entity->kind == JG_KIND_PARENT_JOB ? jg_entity(JG_KIND_JOB)->entity_set : entity->entity_set;
+  const struct jg_odata_shape *tree = call->shape.tree;
+  if (tree == NULL) {
+    const struct jg_odata_wish wish = {.select = JG_STR_NONE, .expand = JG_STR_NONE, .embed = call->rest->embed};
+    out->failed = out->failed || !jg_status_ok(jg_odata_shape_parse(&wish, entity, arena, &tree));
+  }
+  struct jg_buf context, text;
+  jg_buf_init(&context, 64u << 10);
+  jg_buf_init(&text, JOB_BYTES_MAX);
+  if (!out->failed) {
+    jg_buf_printf(&context, "%.*s/$metadata#%.*s", JG_STR_ARG(call->base), JG_STR_ARG(set));
+    jg_odata_write_selection(tree, &context);
+    jg_buf_append_str(&context, JG_STR("/$entity"));
+    jg_odata_cut(json, tree, &text);
+    jg_buf_append_str(out, JG_STR("{\"@odata.context\":"));
+    jg_json_encode_string(call->rest->style->escape, jg_buf_str(&context), out);
+    // Behind its brace; "{}" holds nothing that a comma could stand before.
+    jg_buf_append_str(out, text.len > 2 ? JG_STR(",") : JG_STR(""));
+    jg_buf_append_str(out, jg_str_sub(jg_buf_str(&text), 1, text.len));
+  }
+  out->failed = out->failed || text.failed || context.failed;
+  jg_buf_done(&text);
+  jg_buf_done(&context);
+}
+
+bool jg_rest_write_property(struct jg_rest_call *call, const struct jg_parts *parts, struct jg_str id,
                             struct jg_buf *out) {
   const struct jg_json_style *style = call->rest->style;
+  if (call->property->type == JG_TYPE_ENTITY) {
+    const struct jg_expanded *expanded = related(parts, call->property);
+    if (expanded != NULL) {
+      write_related(&call->call.arena, call, expanded->json, out);
+    }
+    return expanded != NULL;
+  }
   struct jg_buf job, context;
   jg_buf_init(&job, JOB_BYTES_MAX);
   jg_buf_init(&context, 64u << 10);
@@ -73,4 +118,5 @@ void jg_rest_write_property(const struct jg_rest_call *call, const struct jg_par
   }
   jg_buf_done(&context);
   jg_buf_done(&job);
+  return true;
 }

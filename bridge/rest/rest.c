@@ -240,8 +240,10 @@ static bool check_request(struct jg_rest *rest, struct jg_http_request *request,
   return true;
 }
 
-static struct jg_status check_query(const struct jg_http_request *request, enum jg_rest_route route,
-                                    const struct jg_odata_query *query) {
+static struct jg_status check_query(const struct jg_http_request *request, const struct jg_rest_plan *plan) {
+  const enum jg_rest_route route = plan->route;
+  const struct jg_odata_query *query = &plan->query;
+  bool entity = is_one(route) || (route == JG_REST_PROPERTY && plan->target.property->type == JG_TYPE_ENTITY);
   if (query->format.data != NULL && (jg_rest_has_one_type(route) || route == JG_REST_CHANGES)) {
     return jg_status_make(JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, "$format is not built for this resource");
   }
@@ -265,7 +267,7 @@ static struct jg_status check_query(const struct jg_http_request *request, enum 
                           "$filter, $orderby and $count apply to reading the collection alone");
   }
   if ((query->select.data != NULL || query->expand.data != NULL) &&
-      ((!is_one(route) && route != JG_REST_CHANGES) || !is_read(request))) {
+      ((!entity && route != JG_REST_CHANGES) || !is_read(request))) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                           "$select and $expand apply to reading entities alone");
   }
@@ -328,10 +330,10 @@ void jg_rest_admitted(struct jg_http_request *request, void *data) {
     status = jg_odata_query_parse(request->query, &request->arena, &plan.query);
   }
   if (jg_status_ok(status)) {
-    status = check_query(request, plan.route, &plan.query);
+    status = check_query(request, &plan);
   }
   if (jg_status_ok(status)) {
-    status = jg_rest_shape_of(plan.target.entity, &plan.query, rest->embed, &request->arena, &plan.shape);
+    status = jg_rest_shape_of(jg_rest_shown(&plan.target), &plan.query, rest->embed, &request->arena, &plan.shape);
   }
   if (!jg_status_ok(status)) {
     jg_rest_fail_status(rest, request, status, plan.wishes.text_json);

@@ -78,7 +78,7 @@ int64_t jg_rest_tenant(const struct jg_rest *rest, const struct jg_http_request 
 struct jg_rest_target {
   const struct jg_entity *entity;   /* of the set; the job's where there is none */
   struct jg_uuid key;               /* of JG_REST_JOB, ENTITY, PROPERTY and VALUE */
-  const struct jg_member *property; /* of PROPERTY and VALUE: no embedded entity */
+  const struct jg_member *property; /* of PROPERTY and VALUE; the latter's is no embedded entity and no list */
 };
 /* route.c: pure. path: raw. */
 enum jg_rest_route jg_rest_route_of(struct jg_str path, struct jg_arena *arena, struct jg_rest_target *ret_target);
@@ -264,8 +264,15 @@ struct jg_rest_call {
 };
 extern const struct jg_call_sink jg_rest_sink;
 
-/* property.c: appends the member as its own answer. id: the job's. Thread: any. */
-void jg_rest_write_property(const struct jg_rest_call *call, const struct jg_parts *parts, struct jg_str id,
+/* The entity that an answer shows: of the set, or the embedded one that the path names. */
+static inline const struct jg_entity *jg_rest_shown(const struct jg_rest_target *target) {
+  bool related = target->property != NULL && target->property->type == JG_TYPE_ENTITY;
+  return related ? jg_entity((enum jg_kind)target->property->target) : target->entity;
+}
+
+/* property.c: appends the member as its own answer. id: the job's. False: it is an embedded entity that is not there. Thread:
+ * any. */
+bool jg_rest_write_property(struct jg_rest_call *call, const struct jg_parts *parts, struct jg_str id,
                             struct jg_buf *out);
 
 #endif

@@ -55,9 +55,10 @@ static enum jg_rest_route route_of_member(const struct jg_str *segments, size_t 
   const struct jg_member *member = jg_entity_member(ret_target->entity, segments[0]);
   bool value = count == 2 && names(segments[1], "$value");
   if (member == NULL || (count != 1 && !value)) {
-    return JG_REST_NONE;
+    // Members of embedded entities have URLs in their own sets.
+    return member != NULL && member->type == JG_TYPE_ENTITY ? JG_REST_NOT_BUILT : JG_REST_NONE;
   }
-  if (member->type == JG_TYPE_ENTITY || member->type == JG_TYPE_ENTITY_LIST) {
+  if (value && (member->type == JG_TYPE_ENTITY || member->type == JG_TYPE_ENTITY_LIST)) {
     return JG_REST_NOT_BUILT;
   }
   ret_target->property = member;

@@ -160,3 +160,27 @@ def test_41_42_refusals_name_what_they_refuse(data, options, status, word):
     answer = data[0].get("/api/Jobs?" + options)
     assert answer.status == status, answer.body
     assert word in answer.json()["error"]["message"]
+
+
+def test_embedded_entities_have_urls_below_their_owners(data):
+    server, jobs = data
+    id, job = next((id, job) for id, job in jobs.items() if job["project"].get("equipment_model"))
+    path, project = f"/api/Jobs({id})", job["project"]
+    shown = server.get(path + "/project").json()
+    assert shown.pop("@odata.context") == f"http://{server.http}/api/$metadata#Project/$entity" and shown == project
+    assert server.get(f"/api/Project({project['id']})").json().items() >= project.items()
+    cut = server.get(path + "/project?$select=name&$expand=equipment_model($select=code)").json()
+    assert cut.pop("@odata.context").endswith("#Project(equipment_model(code),name)/$entity")
+    assert cut == {"equipment_model": pick(project["equipment_model"], "code"), "name": project["name"]}
+    model = project["equipment_model"]
+    for name in ("equipment_brand", "translations"):
+        answer = server.get(f"/api/EquipmentModel({model['id']})/{name}")
+        assert answer.status == 200 and (answer.json().get("value", answer.json()) == model[name] or answer.json()["id"] == model[name]["id"])
+    parent = server.get(f"/api/Jobs({CHILD})/_parent_job").json()
+    assert parent.pop("@odata.context").endswith("#Jobs/$entity") and parent == as_parent(jobs[jobs[CHILD]["_parent_id"]])
+    # What is not there is no error (OData 4.0 part 1, 11.2.6).
+    bare = next(job for job in jobs.values() if "skill" not in job)
+    for path in (f"/api/Jobs({bare['id']})/skill", f"/api/Jobs({ORPHAN})/_parent_job"):
+        answer = server.get(path)
+        assert answer.status == 204 and answer.body == b"" and "Content-Type" not in answer.headers
+    assert server.get(f"/api/Jobs({ORPHAN[:-1]}f)/skill").status == 404
