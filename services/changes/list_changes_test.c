@@ -267,60 +267,83 @@ static void bad_requests(void **state) {
 
 /* ---- as a property: what a client has after the last page is the list ---- */
 
+static const char *const names[] = {"in", "out", "in2"};
+
+/* By number: its name; NULL: it is not there. */
 struct model {
-  char names[NUMBERS][8]; /* "": not there */
+  const char *jobs[NUMBERS];
 };
 
 static struct model record, client;
+static uint64_t random_state;
+
+/* Below `limit`; the same numbers in each run (xorshift64). */
+static unsigned dice(unsigned limit) {
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 7;
+  random_state ^= random_state << 17;
+  return (unsigned)(random_state % limit);
+}
 
 static void write_something(void) {
-  unsigned number = (unsigned)rand() % NUMBERS;
-  static const char *const names[] = {"in", "out", "in2"};
-  const char *name = names[rand() % 3];
-  char *known = record.names[number];
-  if (known[0] == '\0') {
+  unsigned number = dice(NUMBERS);
+  const char *name = names[dice(JG_COUNT(names))];
+  if (record.jobs[number] == NULL) {
     post(number, name);
-    strcpy(known, name);
-  } else if (rand() % 4 == 0) {
+  } else if (dice(4) == 0) {
     delete (number);
-    known[0] = '\0';
+    name = NULL;
   } else {
     rename_to(number, name);
-    strcpy(known, name);
   }
+  record.jobs[number] = name;
+}
+
+/* What a list of the filter, or of all, has of that job; NULL: nothing. */
+static const char *listed(unsigned number, bool filtered) {
+  const char *name = record.jobs[number];
+  return filtered && name != names[0] ? NULL : name;
 }
 
 /* As a client of pages would: some of the jobs now, the others after more writes. */
 static void load(bool filtered) {
   for (unsigned i = 0; i < NUMBERS; i++) {
     if (i == NUMBERS / 2) {
-      for (int more = rand() % 6; more > 0; more--) {
+      for (unsigned more = dice(6); more > 0; more--) {
         write_something();
       }
     }
-    bool shown = !filtered || strcmp(record.names[i], "in") == 0;
-    strcpy(client.names[i], shown ? record.names[i] : "");
+    client.jobs[i] = listed(i, filtered);
+  }
+}
+
+static void apply(struct jg_test_call *call) {
+  const Jobgate__V1__ListJobChangesResponse *answer = answer_of(call);
+  for (size_t i = 0; i < call->answer.job_count; i++) {
+    const Jobgate__V1__Job *job = (const Jobgate__V1__Job *)(const void *)jg_test_call_proto(call, i);
+    client.jobs[number_of(job->id)] = NULL;
+    for (size_t n = 0; n < JG_COUNT(names); n++) {
+      if (strcmp(job->name, names[n]) == 0) {
+        client.jobs[number_of(job->id)] = names[n];
+      }
+    }
+  }
+  for (size_t i = 0; i < answer->n_deleted_ids; i++) {
+    client.jobs[number_of(answer->deleted_ids[i])] = NULL;
+  }
+  for (size_t i = 0; i < answer->n_left_ids; i++) {
+    client.jobs[number_of(answer->left_ids[i])] = NULL;
   }
 }
 
 static const char *catch_up(const char *filter, const char *token) {
   for (bool more = true; more;) {
-    struct jg_test_call *call = ask((struct asked){.filter = filter, .token = token, .page_size = 1 + rand() % 5});
-    const Jobgate__V1__ListJobChangesResponse *answer = answer_of(call);
-    for (size_t i = 0; i < call->answer.job_count; i++) {
-      const Jobgate__V1__Job *job = (const Jobgate__V1__Job *)(const void *)jg_test_call_proto(call, i);
-      strcpy(client.names[number_of(job->id)], job->name);
-    }
-    for (size_t i = 0; i < answer->n_deleted_ids; i++) {
-      client.names[number_of(answer->deleted_ids[i])][0] = '\0';
-    }
-    for (size_t i = 0; i < answer->n_left_ids; i++) {
-      client.names[number_of(answer->left_ids[i])][0] = '\0';
-    }
-    more = answer->more;
-    token = keep(answer->resume_token);
+    struct jg_test_call *call = ask((struct asked){.filter = filter, .token = token, .page_size = 1 + (int)dice(5)});
+    apply(call);
+    more = answer_of(call)->more;
+    token = keep(answer_of(call)->resume_token);
     jg_test_call_destroy(call);
-    if (more && rand() % 3 == 0) {
+    if (more && dice(3) == 0) {
       write_something();
     }
   }
@@ -329,9 +352,9 @@ static const char *catch_up(const char *filter, const char *token) {
 
 static void the_client_comes_to_the_list(void **state) {
   (void)state;
-  srand(4711);
-  memset(&record, 0, sizeof(record));
-  for (int round = 0; round < 12; round++) {
+  random_state = UINT64_C(4711);
+  record = (struct model){{NULL}};
+  for (unsigned round = 0; round < 12; round++) {
     bool filtered = round % 2 == 0;
     const char *filter = filtered ? FILTER : NULL;
     for (int i = 0; i < 10; i++) {
@@ -340,13 +363,12 @@ static void the_client_comes_to_the_list(void **state) {
     const char *token = token_now(filter);
     load(filtered);
     for (int turn = 0; turn < 4; turn++) {
-      for (int i = rand() % 15; i > 0; i--) {
+      for (unsigned i = dice(15); i > 0; i--) {
         write_something();
       }
       token = catch_up(filter, token);
       for (unsigned i = 0; i < NUMBERS; i++) {
-        bool shown = !filtered || strcmp(record.names[i], "in") == 0;
-        assert_string_equal(client.names[i], shown ? record.names[i] : "");
+        assert_ptr_equal(client.jobs[i], listed(i, filtered));
       }
     }
   }
