@@ -160,6 +160,11 @@ void wait_for_rest(struct client *client); /* what was sent is acknowledged, and
 size_t message_count(struct client *client);
 const Jobgate__V1__WatchJobsResponse *message_at(struct client *client, size_t index); /* lives until the close */
 
+/* The same; the test fails if it is another kind. */
+const Jobgate__V1__WatchSnapshot *part_at(struct client *client, size_t index);
+const Jobgate__V1__WatchChanges *changes_at(struct client *client, size_t index);
+const Jobgate__V1__WatchSynced *synced_at(struct client *client, size_t index);
+
 /* The revisions of all changes so far: strictly rising. Returns how many, and the newest token. */
 size_t check_changes(struct client *client, int64_t after, int64_t *ret_revisions, const char **ret_token);
 /* Text of a token at a revision of the default tenant; lives in the fixture. */

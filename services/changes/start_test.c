@@ -1,4 +1,4 @@
-/* Where a stream can start: a time, a snapshot, the middle of one; and what comes when the history behind it is lost. */
+/* Where a stream can start: a time, a snapshot, the middle of one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,21 +13,6 @@
 
 static const struct fixture_options defaults = {0};
 static const struct fixture_options two_a_part = {.snapshot_page_jobs = 2};
-
-static const Jobgate__V1__WatchSnapshot *part_at(struct client *client, size_t message) {
-  assert_int_equal(message_at(client, message)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_SNAPSHOT);
-  return message_at(client, message)->snapshot;
-}
-
-static const Jobgate__V1__WatchChanges *changes_at(struct client *client, size_t message) {
-  assert_int_equal(message_at(client, message)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_CHANGES);
-  return message_at(client, message)->changes;
-}
-
-static const Jobgate__V1__WatchSynced *synced_at(struct client *client, size_t message) {
-  assert_int_equal(message_at(client, message)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_SYNCED);
-  return message_at(client, message)->synced;
-}
 
 static void is_job(const Jobgate__V1__Job *job, uint64_t number) {
   char text[JG_UUID_TEXT_LEN + 1];
@@ -366,6 +351,36 @@ static void those_who_wait_get_bookmarks(void **state) {
   fixture_destroy(fixture);
 }
 
+/* Whoever reads on and on and finds nothing is told that it is alive. */
+static void bookmarks_while_nothing_matches(void **state) {
+  (void)state;
+  struct fixture *fixture = fixture_create(&defaults);
+  int64_t newest = write_jobs(fixture, fixture->tenant, 1, JG_JOB_SCAN_LOOKED_MAX + 10, 10);
+  Jobgate__V1__WatchJobsRequest request = JOBGATE__V1__WATCH_JOBS_REQUEST__INIT;
+  Google__Protobuf__Empty snapshot = GOOGLE__PROTOBUF__EMPTY__INIT;
+  char filter[] = "name eq 'none has it'";
+  request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_SNAPSHOT;
+  request.snapshot = &snapshot;
+  request.filter = filter;
+  struct client *client = client_open(fixture, fixture->tenant, &request, true);
+  wait_for_messages(client, 1);
+  block_readers(fixture);
+  client_release(client);
+  while (metric(fixture, "jobgate_watch_streams_reading") == 0) {
+    JG_ASSERT(sched_yield() == 0);
+  }
+  pass_time(fixture, 15 * NS_PER_SECOND);
+  unblock_readers(fixture);
+  wait_for_messages(client, 3);
+  const Jobgate__V1__WatchJobsResponse *message = message_at(client, 1);
+  assert_int_equal(message->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_BOOKMARK);
+  is_token(message->bookmark->resume_token, newest, true);
+  assert_true(parse_token(message->bookmark->resume_token).rid > 0);
+  assert_int_equal(synced_at(client, 2)->revision, newest);
+  client_close(client);
+  fixture_destroy(fixture);
+}
+
 static void drain_in_a_snapshot(void **state) {
   (void)state;
   const struct fixture_options options = {.snapshot_page_jobs = 2, .snapshot_reads_max = 1};
@@ -399,98 +414,6 @@ static void drain_in_a_snapshot(void **state) {
   fixture_destroy(fixture);
 }
 
-/* ---- history lost ---- */
-
-static struct client *watch_or_reset(struct fixture *fixture, const char *token, bool hold) {
-  Jobgate__V1__WatchJobsRequest request = JOBGATE__V1__WATCH_JOBS_REQUEST__INIT;
-  request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_RESUME_TOKEN;
-  request.resume_token = (char *)(uintptr_t)token;
-  request.snapshot_on_reset = true;
-  return client_open(fixture, fixture->tenant, &request, hold);
-}
-
-static void a_reset_for_each_lost_token(void **state) {
-  (void)state;
-  struct fixture *fixture = fixture_create(&defaults);
-  int64_t newest = 0;
-  for (uint64_t i = 1; i <= 9; i++) {
-    newest = write_jobs(fixture, fixture->tenant, i, 1, 10);
-  }
-  const struct jg_token good = parse_token(token_at(fixture, newest));
-  trim_log(fixture, 3);
-  struct jg_token lost[] = {good, good, good, good};
-  lost[0].revision = 2;
-  lost[1].revision = newest + 1;
-  lost[2].epoch.bytes[0] ^= 1;
-  lost[3].revision = 2;
-  lost[3].in_snapshot = true;
-  lost[3].rid = 5;
-  for (size_t i = 0; i < JG_COUNT(lost); i++) {
-    char text[JG_TOKEN_TEXT_MAX + 1];
-    text[jg_token_format(&lost[i], text)] = '\0';
-    struct client *client = watch_or_reset(fixture, text, false);
-    wait_for_messages(client, 4);
-    is_token(message_at(client, 0)->opened->resume_token, newest, true);
-    assert_int_equal(message_at(client, 1)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_RESET);
-    assert_int_equal(message_at(client, 1)->reset->oldest_revision, 4);
-    assert_int_equal(part_at(client, 2)->n_jobs, 9);
-    assert_int_equal(synced_at(client, 3)->revision, newest);
-    client_close(client);
-  }
-  // A token that is wrong is wrong all the same.
-  struct jg_token other = good;
-  other.filter_hash = 1;
-  char text[JG_TOKEN_TEXT_MAX + 1];
-  text[jg_token_format(&other, text)] = '\0';
-  struct client *client = watch_or_reset(fixture, text, false);
-  wait_for_finish(client);
-  assert_int_equal(client->status.reason, JG_REASON_INVALID_TOKEN);
-  client_close(client);
-  fixture_destroy(fixture);
-}
-
-/* On an open stream whose client was too slow, and in the middle of a snapshot. */
-static void a_reset_while_it_slept(void **state) {
-  (void)state;
-  const struct fixture_options options = {.ring_bytes_max = 1, .snapshot_page_jobs = 2};
-  struct fixture *fixture = fixture_create(&options);
-  int64_t newest = write_jobs(fixture, fixture->tenant, 1, 6, 10);
-  const char *here = token_at(fixture, newest);
-  struct client *live = watch_or_reset(fixture, here, true);
-  wait_for_messages(live, 1);
-  client_step(live);
-  struct jg_token token = parse_token(here);
-  token.in_snapshot = true;
-  char text[JG_TOKEN_TEXT_MAX + 1];
-  text[jg_token_format(&token, text)] = '\0';
-  struct client *middle = watch_or_reset(fixture, text, true);
-  wait_for_messages(middle, 1);
-  client_step(middle);
-  wait_for_messages(middle, 2);
-  for (uint64_t i = 1; i <= 6; i++) {
-    (void)write_jobs(fixture, fixture->tenant, i, 1, 20);
-  }
-  wait_for_revision(live, newest + 1);
-  for (uint64_t i = 1; i <= 6; i++) {
-    newest = write_jobs(fixture, fixture->tenant, i, 1, 30);
-  }
-  trim_log(fixture, newest - 1);
-  client_release(live);
-  client_release(middle);
-  struct client *const clients[] = {live, middle};
-  for (size_t i = 0; i < JG_COUNT(clients); i++) {
-    wait_for_messages(clients[i], 7);
-    assert_int_equal(message_at(clients[i], 2)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_RESET);
-    assert_int_equal(message_at(clients[i], 2)->reset->oldest_revision, newest);
-    for (size_t j = 3; j < 6; j++) {
-      assert_int_equal(part_at(clients[i], j)->n_jobs, 2);
-    }
-    assert_int_equal(synced_at(clients[i], 6)->revision, newest);
-    client_close(clients[i]);
-  }
-  fixture_destroy(fixture);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(since_a_time),
@@ -503,9 +426,8 @@ int main(void) {
       cmocka_unit_test(changes_between_parts),
       cmocka_unit_test(tokens_in_the_middle),
       cmocka_unit_test(those_who_wait_get_bookmarks),
+      cmocka_unit_test(bookmarks_while_nothing_matches),
       cmocka_unit_test(drain_in_a_snapshot),
-      cmocka_unit_test(a_reset_for_each_lost_token),
-      cmocka_unit_test(a_reset_while_it_slept),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
