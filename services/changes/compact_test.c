@@ -112,7 +112,7 @@ static void who_catches_up_is_waited_for(void **state) {
   int64_t newest = write_singly(fixture, 30, 1000);
   wait_for_revision(live, newest);
   wait_for_rest(live);
-  int64_t has = check_changes(slow, 0, NULL, NULL);
+  int64_t has = (int64_t)check_changes(slow, 0, NULL, NULL);
   assert_true(has > 0 && has < newest);
   struct jg_compactor *compactor = make(fixture, little, 0);
   jg_compactor_pass(compactor);

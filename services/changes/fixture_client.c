@@ -338,17 +338,17 @@ size_t check_changes(struct client *client, int64_t after, int64_t *ret_revision
   return count;
 }
 
-const Jobgate__V1__WatchSnapshot *part_at(struct client *client, size_t message) {
-  assert_int_equal(message_at(client, message)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_SNAPSHOT);
-  return message_at(client, message)->snapshot;
+const Jobgate__V1__WatchSnapshot *part_at(struct client *client, size_t index) {
+  assert_int_equal(message_at(client, index)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_SNAPSHOT);
+  return message_at(client, index)->snapshot;
 }
 
-const Jobgate__V1__WatchChanges *changes_at(struct client *client, size_t message) {
-  assert_int_equal(message_at(client, message)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_CHANGES);
-  return message_at(client, message)->changes;
+const Jobgate__V1__WatchChanges *changes_at(struct client *client, size_t index) {
+  assert_int_equal(message_at(client, index)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_CHANGES);
+  return message_at(client, index)->changes;
 }
 
-const Jobgate__V1__WatchSynced *synced_at(struct client *client, size_t message) {
-  assert_int_equal(message_at(client, message)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_SYNCED);
-  return message_at(client, message)->synced;
+const Jobgate__V1__WatchSynced *synced_at(struct client *client, size_t index) {
+  assert_int_equal(message_at(client, index)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_SYNCED);
+  return message_at(client, index)->synced;
 }

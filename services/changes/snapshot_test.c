@@ -17,7 +17,7 @@
 #define ROUNDS 600
 /* Of each writer. */
 #define NUMBERS 40u
-#define NUMBER_MAX (WRITERS * NUMBERS)
+#define NUMBER_MAX ((size_t)WRITERS * NUMBERS)
 #define LOG_MAX 4000
 #define FILTER "name eq 'in'"
 #define STEPS_MAX 4
