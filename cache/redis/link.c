@@ -10,6 +10,9 @@
 #define WORDS_MAX 8
 #define ADDRESS_BYTES 64
 #define READ_BUFFER_BYTES (1u << 20)
+/* Of one string of a reply, which hiredis keeps whole until it ends. Ours are a hundredth of it; under our keys others may have
+ * put anything. */
+#define REPLY_BYTES_MAX ((size_t)64 << 20)
 
 /* Steps of the greeting: their replies come in this order. */
 enum greeting { GREETING_AUTH, GREETING_NAME, GREETING_SELECT, GREETING_ROLE, GREETING_DONE };
@@ -160,6 +163,9 @@ static void poll_done(uv_poll_t *poll, int status, int events) {
   struct jg_redis_link *link = link_of(poll->data);
   if (link->context != NULL && (status != 0 || (events & UV_READABLE) != 0)) {
     redisAsyncHandleRead(link->context);  // an error shows as one of the read
+  }
+  if (link->context != NULL && link->context->c.reader->len > REPLY_BYTES_MAX) {
+    end(link, JG_REDIS_PROTOCOL);
   }
   if (link->context != NULL && (events & UV_WRITABLE) != 0) {
     redisAsyncHandleWrite(link->context);

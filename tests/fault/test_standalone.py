@@ -166,6 +166,26 @@ def test_nobody_there_at_the_start(world, serve, redis, one_line_each):
     wait_until("values are shared", redis.keys)
 
 
+def test_huge_values(world, serve, redis):
+    """Under a key of ours stands what somebody else put there: 300 MB of it are neither waited for nor kept."""
+    server = serve()
+    expected = server.get("/api/Jobs").json()["value"]
+    built = total(server, "jobgate_expand_builds_total")
+    wait_until("the values are in Redis", lambda: len(redis.keys()) == built)
+    server.stop()
+    with redis.client() as client:
+        client.do("SELECT", 1)
+        for key, size in zip(sorted(redis.keys())[::40], (2 << 20, 50 << 20, 300 << 20)):
+            client.do("SETRANGE", key, size, "x")
+    server.start()
+    assert server.get("/api/Jobs").json()["value"] == expected
+    wait_for_breaker(server, read="closed", write="closed")
+    assert server.get("/api/Jobs").json()["value"] == expected
+    status = open(f"/proc/{server.process.pid}/status").read()
+    peak_kb = int(status.split("VmHWM:")[1].split()[0])
+    assert peak_kb < 400 << 10
+
+
 def test_another_protocol(world, server_that_is_not_redis):
     server = world.serve("--cache", f"redis://127.0.0.1:{server_that_is_not_redis}")
     assert world.read_all_doors() is None
