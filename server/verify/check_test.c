@@ -12,7 +12,7 @@
 #define JOBS 12
 #define REVISIONS 400
 #define GROUPS 4
-#define WATCHERS 5
+#define WATCHERS 6
 #define GONE (-1)
 #define DELETED (-2)
 
@@ -137,6 +137,7 @@ static int64_t request_end(const struct fixture *fixture, int64_t revision) {
 static void play(struct fixture *fixture) {
   int64_t end = (int64_t)fixture->log_count;
   int64_t cut = request_end(fixture, end / 3), later = request_end(fixture, cut + 6);
+  int64_t much_later = request_end(fixture, cut + 40);
   // 0 and 1 see everything, 2 and 3 a group each, one of them with a reconnect, 4 begins with snapshots.
   for (size_t i = 0; i < 4; i++) {
     position(fixture, i, JG_VERIFY_OPENED, JG_VERIFY_NOW, 0);
@@ -152,6 +153,19 @@ static void play(struct fixture *fixture) {
   position(fixture, 4, JG_VERIFY_SYNCED, 0, later);
   stream(fixture, 4, later, end);
   position(fixture, 4, JG_VERIFY_BOOKMARK, 0, end);
+  // 5 too, and sees entities: while its snapshot goes on, the jobs of requests come later, with their pages.
+  position(fixture, 5, JG_VERIFY_OPENED, JG_VERIFY_SNAPSHOT, cut);
+  for (int64_t revision = cut + 1; revision <= much_later; revision++) {
+    struct jg_verify_event event = fixture->log[revision - 1];
+    event.last = event.token = true;
+    if (event.entity) {
+      receive(fixture, 5, &event);
+    }
+  }
+  snapshot(fixture, 5, much_later);
+  position(fixture, 5, JG_VERIFY_SYNCED, 0, much_later);
+  stream(fixture, 5, much_later, end);
+  position(fixture, 5, JG_VERIFY_BOOKMARK, 0, end);
 }
 
 static void fixture_init(struct fixture *fixture) {
@@ -169,7 +183,8 @@ static void fixture_init(struct fixture *fixture) {
     fixture->plants[i].period = 20;
   }
   fixture->watchers[0].view.entities = fixture->watchers[1].view.entities = true;
-  for (size_t i = 2; i < WATCHERS; i++) {
+  fixture->watchers[5].view.entities = true;
+  for (size_t i = 2; i < 5; i++) {
     fixture->watchers[i].view =
         (struct jg_verify_view){.filtered = true, .low = (int32_t)i - 2, .high = (int32_t)i - 1};
   }
