@@ -32,7 +32,7 @@ struct key {
 };
 
 /* Each member twice: as it is, and in lower case. */
-#define KEYS_MAX (2 * JG_MEMBERS_MAX)
+#define KEYS_MAX ((size_t)2 * JG_MEMBERS_MAX)
 _Static_assert(KEYS_MAX <= UINT8_MAX + 1, "an entry's key fits its member");
 
 struct jg_index {

@@ -35,7 +35,7 @@ struct jg_status jg_sift_init(struct jg_sift *sift, const struct jg_sift_options
                               const struct jg_changes *changes, struct jg_arena *arena) {
   JG_ASSERT(changes->count == 0 || changes->items[changes->count - 1].last);
   *sift = (struct jg_sift){.options = *options, .changes = changes, .arena = arena};
-  sift->expanded = jg_arena_alloc_zero(arena, changes->count * sizeof(sift->expanded[0]));
+  sift->expanded = jg_arena_alloc_zero(arena, changes->count * sizeof(const struct jg_parts *));
   sift->request_ends = jg_arena_alloc(arena, changes->count * sizeof(sift->request_ends[0]));
   if (sift->expanded == NULL || sift->request_ends == NULL) {
     return no_memory();
