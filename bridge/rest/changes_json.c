@@ -319,16 +319,22 @@ struct jg_bytes *jg_rest_changes_print(const struct jg_rest_changes_style *style
 
 struct jg_bytes *jg_rest_changes_print_error(const struct jg_rest_changes_style *style, struct jg_status status) {
   struct printer printer = {.style = style};
+  const struct jg_status_details none = {.resume_token = NULL};
+  const struct jg_status_details *details = status.details != NULL ? status.details : &none;
+  struct jg_str token = jg_str_from_cstr(details->resume_token);
   jg_buf_init(&printer.out, PIECE_BYTES_MAX);
-  begin(&printer, "error", JG_STR_NONE, 0);
+  begin(&printer, "error", token, details->retry_delay_ms);
   put_integer(&printer, ",\"status\":", jg_status_http(status));
   put_string(&printer, ",\"reason\":", jg_str_from_cstr(jg_reason_name(status.reason)));
-  if (status.details != NULL && status.reason == JG_REASON_HISTORY_LOST) {
-    put_integer(&printer, ",\"oldest_revision\":", status.details->oldest_revision);
-    put_integer(&printer, ",\"newest_revision\":", status.details->newest_revision);
+  if (status.reason == JG_REASON_HISTORY_LOST) {
+    put_integer(&printer, ",\"oldest_revision\":", details->oldest_revision);
+    put_integer(&printer, ",\"newest_revision\":", details->newest_revision);
+  }
+  if (details->retry_delay_ms > 0) {
+    put_integer(&printer, ",\"retry_delay_ms\":", details->retry_delay_ms);
   }
   put_string(&printer, ",\"error\":{\"code\":\"\",\"message\":", jg_str_from_cstr(status.message));
   put(&printer, "}");
-  end(&printer, JG_STR_NONE);
+  end(&printer, token);
   return finish(&printer);
 }

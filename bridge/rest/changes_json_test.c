@@ -130,6 +130,15 @@ static void ends_and_marks(void **state) {
                                   "\"oldest_revision\":5,\"newest_revision\":9,\"error\":{\"code\":\"\",\"message\":"
                                   "\"gone \\\"for good\\\"\"}}\n\n")));
   jg_bytes_unref(piece);
+  details = (struct jg_status_details){.retry_delay_ms = 700, .resume_token = "t"};
+  struct jg_status slow = {JG_RESOURCE_EXHAUSTED, JG_REASON_SLOW_CONSUMER, "slow", &details};
+  piece = jg_rest_changes_print_error(&events, slow);
+  assert_true(
+      jg_str_equal(jg_bytes_str(piece),
+                   JG_STR("event: error\nid: t\nretry: 700\ndata: {\"event\":\"error\",\"status\":429,\"reason\":"
+                          "\"SLOW_CONSUMER\",\"retry_delay_ms\":700,\"error\":{\"code\":\"\",\"message\":\"slow\"},"
+                          "\"resume_token\":\"t\"}\n\n")));
+  jg_bytes_unref(piece);
 }
 
 /* A response of WatchChanges with one change, whose job is given in bytes. token: "" for none. */
