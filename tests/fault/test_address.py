@@ -1,6 +1,7 @@
 """The cache's address: where it comes from, what is refused, and that its password stays in the dark."""
 
 import os
+import sqlite3
 import subprocess
 
 import pytest
@@ -56,7 +57,11 @@ def test_check(world, redis, tmp_path):
     assert PASSWORD.encode() not in result.stdout + result.stderr
     server.stop()
     path = world.store.removeprefix("sqlite:")
-    os.chmod(path, 0o600)
+    with sqlite3.connect(path) as record:
+        assert record.execute("DELETE FROM changes WHERE revision = 7").rowcount == 1
+    record.close()
+    result = run("check", "--store", world.store, check=False)
+    assert result.returncode == 1 and b"damaged" in result.stderr  # the log is not dense
     with open(path, "r+b") as file:
         file.seek(os.path.getsize(path) // 2)
         file.write(b"\xaa" * 20000)
