@@ -7,9 +7,7 @@
 #define QUOTED_BYTES_MAX 40u
 
 /* OData 4.0 part 1 section 11.2, and the extensions that clients of it send: aggregation, $compute, delta. */
-static const char *const not_built[] = {
-    "$search", "$apply", "$id", "$compute",
-};
+static const char *const not_built[] = {"$search", "$apply", "$id", "$compute"};
 
 struct parser {
   struct jg_arena *arena;
