@@ -47,7 +47,7 @@ def two_tenants(tmp_path):
     store = f"sqlite:{tmp_path}/jobgate.db"
     for user in ("ann@one.example", "bob@two.example"):
         run("user", "add", user, "--store", store, "--password-file", "-", stdin=f"pw-{user}\n".encode())
-    server = Server(tmp_path, "--auth", "on", "--retention-age", "20")
+    server = Server(tmp_path, "--auth", "on", "--retention-age", "30")
     server.keep_addresses()
     yield server
     server.stop()
