@@ -214,6 +214,73 @@ def test_a_snapshot_then_changes_is_the_list(server):
         assert left["kind"] == "LEFT" and left["revision"] > entered["revision"]
 
 
+def test_a_snapshot_goes_on_where_it_broke_off(server):
+    """The same URL with Last-Event-ID, as an EventSource asks again: what was seen does not come again."""
+    run("import", "--server", server.grpc, "-", stdin=sample(1500))
+    jobs, last = {}, None
+    for turn in range(100):
+        with Stream(server, query(snapshot="true", view="full"), **({"Last-Event-ID": last} if last else {})) as stream:
+            assert stream.status == 200
+            for kind, token, document in stream:
+                assert kind in ("opened", "snapshot", "changes", "synced")
+                last = token or last
+                for job in document.get("jobs", []):
+                    assert job["id"] not in jobs
+                    jobs[job["id"]] = job
+                if kind in ("snapshot", "synced"):
+                    break  # It breaks off behind each part.
+        if kind == "synced":
+            break
+        if turn < 3:
+            create(server)  # Behind all that was sent: it comes with a later part, or as a change.
+    assert kind == "synced"
+    rows, path = {}, "/api/Jobs?$top=1000000"
+    while path:
+        page = server.get(path).json()
+        rows.update((row["id"], row) for row in page["value"])
+        path = page.get("@odata.nextLink")
+    for id in set(rows) - set(jobs):  # Those that came as changes are not among the parts.
+        assert rows[id]["name"] == "job"
+    assert {id: rows[id] for id in jobs} == jobs and len(jobs) >= 1500
+
+
+def test_changes_of_embedded_entities(server):
+    job = create(server)
+    with Stream(server, query(entity_changes="true"), lines=True) as stream:
+        stream.wait("opened")
+        answer = server.request("PATCH", f"/api/Project({job['project_id']})", {"name": "moved"})
+        assert answer.status == 200
+        changes, token = stream.changes(1)
+        (entity,) = changes
+        assert entity["entity_kind"] == "project" and entity["kind"] == "UPDATED" and "job" not in entity
+        shown = server.get(f"/api/Project({job['project_id']})").json()
+        del shown["@odata.context"]
+        assert entity["entity"] == shown and "name" in entity["changed_fields"]
+
+
+def test_a_lost_history_begins_anew_if_asked(tmp_path):
+    store, copy, restored = f"sqlite:{tmp_path}/jobgate.db", tmp_path / "copy.db", f"sqlite:{tmp_path}/restored.db"
+    server = Server(tmp_path, store=store)
+    job = create(server)
+    with Stream(server) as stream:
+        token, _ = stream.wait("opened")
+    run("backup", "--store", store, str(copy))
+    server.stop()
+    run("restore", "--store", restored, str(copy))
+    server = Server(tmp_path, store=restored)
+    try:
+        with Stream(server, **{"Last-Event-ID": token}) as stream:
+            assert stream.status == 410
+        with Stream(server, query(snapshot_on_reset="true"), **{"Last-Event-ID": token}) as stream:
+            _, reset = stream.wait("reset")
+            assert reset["reason"] == "HISTORY_LOST"
+            _, snapshot = stream.wait("snapshot")
+            assert [j["id"] for j in snapshot["jobs"]] == [job["id"]]
+            stream.wait("synced")
+    finally:
+        server.stop()
+
+
 def test_bookmarks_come_behind_a_comment(server):
     with Stream(server, query(heartbeat="5")) as stream:
         opened, _ = stream.wait("opened")
