@@ -261,7 +261,9 @@ void jg_meta_write_openapi(const struct jg_meta_api *api, struct jg_str url, str
       "are 405 with Allow. Answers are coded by gzip or deflate when Accept-Encoding asks for it; bodies may be. "
       "Lengths "
       "count UTF-16 code units. Members that are not set are answered as \"\", 0, false, the zero GUID or 1980-01-01, "
-      "never as null.",
+      "never as null. Not described here, as its answer does not end: GET /Jobs/$changes, the stream of committed "
+      "changes as server-sent events, or as JSON lines with Accept: application/x-ndjson. GET /Jobs with Prefer: "
+      "odata.track-changes ends with an @odata.deltaLink, which gives what has changed since.",
       out);
   jg_buf_append_char(out, '}');
   jg_meta_json_raw("servers", "[{", out);
