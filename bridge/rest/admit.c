@@ -16,16 +16,21 @@ static void answered(struct jg_identity_wait *wait, struct jg_identity_verdict v
   jg_http_resume(visitor->request);
 }
 
-/* False: the request comes again, when it is known who sent it. */
-static bool is_answered(struct jg_rest *rest, struct jg_http_request *request, struct visitor *visitor) {
-  *visitor = (struct visitor){.wait = {.done = answered}, .request = request};
-  request->context = visitor;
+bool jg_rest_ask(const struct jg_rest *rest, const struct jg_http_request *request, struct jg_identity_wait *wait,
+                 struct jg_identity_verdict *ret_verdict) {
   size_t index = jg_http_header_next(request, JG_STR("authorization"), 0);
   struct jg_str value = index < request->header_count ? request->headers[index].value : JG_STR_NONE;
   if (jg_http_header_next(request, JG_STR("authorization"), index + 1) < request->header_count) {
     value = JG_STR("");  // Two of them: who knows which one somebody before us has looked at.
   }
-  return jg_identity_verify(rest->identity, value, &visitor->wait, &visitor->verdict);
+  return jg_identity_verify(rest->identity, value, wait, ret_verdict);
+}
+
+/* False: the request comes again, when it is known who sent it. */
+static bool is_answered(struct jg_rest *rest, struct jg_http_request *request, struct visitor *visitor) {
+  *visitor = (struct visitor){.wait = {.done = answered}, .request = request};
+  request->context = visitor;
+  return jg_rest_ask(rest, request, &visitor->wait, &visitor->verdict);
 }
 
 void jg_rest_handle(struct jg_http_request *request, void *data) {
@@ -50,6 +55,10 @@ void jg_rest_handle(struct jg_http_request *request, void *data) {
     return;
   }
   jg_rest_fail_status(rest, request, visitor->verdict.status, false);
+}
+
+int64_t jg_rest_admitted_until_ns(const struct jg_rest *rest, const struct jg_http_request *request) {
+  return rest->identity != NULL ? ((const struct visitor *)request->context)->verdict.until_ns : INT64_MAX;
 }
 
 int64_t jg_rest_tenant(const struct jg_rest *rest, const struct jg_http_request *request) {

@@ -21,6 +21,10 @@ struct watch {
   /* Whether a piece is out; a call that ends meanwhile leaves its last words, if any, to on_sent. */
   _Atomic enum turn { TURN_NONE, TURN_OUT, TURN_OUT_AND_FINISHED } turn;
   struct jg_bytes *last;
+  /* A stream outlives what is known of its caller: then it is asked for again, between two pieces. */
+  struct jg_identity_wait wait;
+  int64_t admitted_until_ns; /* of the thread that has the turn */
+  _Atomic bool shut_out;
 };
 
 static void send_message(struct jg_call *base, struct jg_bytes *message);
@@ -45,8 +49,9 @@ static void end_stream(struct watch *watch) {
   }
 }
 
-static void on_sent(struct jg_http_request *http, bool ok) {
-  struct watch *watch = http->context;
+/* A piece has left: the call's turn. */
+static void go_on(struct watch *watch, bool ok) {
+  struct jg_http_request *http = watch->http;
   // Acquire: the last words of whoever finished meanwhile. Release: whoever finishes later sees that it is his turn.
   if (atomic_exchange_explicit(&watch->turn, TURN_NONE, memory_order_acq_rel) == TURN_OUT_AND_FINISHED) {
     end_stream(watch);
@@ -57,6 +62,39 @@ static void on_sent(struct jg_http_request *http, bool ok) {
     return;
   }
   watch->call.on_sent(&watch->call, ok);
+}
+
+/* Only a refusal ends a stream: a record that cannot be read now is asked again with the next piece. */
+static bool is_still_in(struct watch *watch, struct jg_identity_verdict verdict) {
+  if (verdict.status.code == JG_UNAUTHENTICATED) {
+    // Release: who sees it ends the call, and may be another thread.
+    atomic_store_explicit(&watch->shut_out, true, memory_order_release);
+    return false;
+  }
+  if (jg_status_ok(verdict.status)) {
+    watch->admitted_until_ns = verdict.until_ns;
+  }
+  return true;
+}
+
+/* On a hashing thread. */
+static void asked(struct jg_identity_wait *wait, struct jg_identity_verdict verdict) {
+  struct watch *watch = (struct watch *)(void *)((char *)wait - offsetof(struct watch, wait));
+  bool still_in = is_still_in(watch, verdict);
+  go_on(watch, still_in);
+}
+
+static void on_sent(struct jg_http_request *http, bool ok) {
+  struct watch *watch = http->context;
+  if (ok && !watch->ending && jg_clock_mono_ns(watch->rest->app->clock) >= watch->admitted_until_ns) {
+    struct jg_identity_verdict verdict;
+    watch->wait = (struct jg_identity_wait){.done = asked};
+    if (!jg_rest_ask(watch->rest, http, &watch->wait, &verdict)) {
+      return;  // The turn stays where it is.
+    }
+    ok = is_still_in(watch, verdict);
+  }
+  go_on(watch, ok);
 }
 
 static void on_gone(struct jg_http_request *http) {
@@ -113,6 +151,10 @@ static bool is_told(struct jg_status status) {
 static void finish(struct jg_call *base, struct jg_status status, const struct jg_answer *answer) {
   (void)answer;
   struct watch *watch = watch_of(base);
+  // Acquire: see is_still_in.
+  if (atomic_load_explicit(&watch->shut_out, memory_order_acquire)) {
+    status = jg_status_make(JG_UNAUTHENTICATED, JG_REASON_NONE, "the caller is not known any more");
+  }
   if (!watch->started) {
     struct jg_rest_failure failure;
     status = jg_status_ok(status) ? jg_status_make(JG_INTERNAL, JG_REASON_NONE, "the stream did not begin") : status;
@@ -152,6 +194,7 @@ static struct watch *make_watch(struct jg_rest *rest, struct jg_http_request *re
   watch->call.identity =
       (struct jg_identity){.tenant = jg_rest_tenant(rest, request), .loopback = request->peer_loopback};
   watch->call.started_ns = request->received_ns;
+  watch->admitted_until_ns = jg_rest_admitted_until_ns(rest, request);
   watch->call.odata_names = true;
   watch->rest = rest;
   watch->http = request;

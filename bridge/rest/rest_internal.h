@@ -74,6 +74,12 @@ void jg_rest_admitted(struct jg_http_request *request, void *data);
 /* The caller's tenant, between that and the request's first other context. */
 int64_t jg_rest_tenant(const struct jg_rest *rest, const struct jg_http_request *request);
 
+/* As jg_identity_verify, of the request's credential. Thread: any. */
+JG_MUST_CHECK bool jg_rest_ask(const struct jg_rest *rest, const struct jg_http_request *request,
+                               struct jg_identity_wait *wait, struct jg_identity_verdict *ret_verdict);
+/* Until when the caller is known, monotonic; from then on who stays is asked for again. As jg_rest_tenant. */
+int64_t jg_rest_admitted_until_ns(const struct jg_rest *rest, const struct jg_http_request *request);
+
 /* What else a path says. */
 struct jg_rest_target {
   const struct jg_entity *entity;   /* of the set; the job's where there is none */

@@ -298,7 +298,7 @@ def test_no_secret_is_logged(tmp_path):
 
 
 def test_a_removed_user_ends(tmp_path):
-    """Within 60 s: calls that are made, and a stream that is open."""
+    """Within 60 s: calls that are made, and streams that are open, over either door."""
     server = Server(tmp_path, "--auth", "on")
     try:
         user_add(server.store, *ADA)
@@ -308,8 +308,11 @@ def test_a_removed_user_ends(tmp_path):
         watch = subprocess.Popen([JOBGATE, "watch", "--server", server.grpc, "--user", "ada@north", "--heartbeat", "5"],
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                  env={**os.environ, "JOBGATE_PASSWORD": ADA[1]})
+        events = subprocess.Popen(["curl", "-sN", "-H", f"Authorization: {header}", "-H", "Accept: application/x-ndjson",
+                                   f"http://{server.http}/api/Jobs/$changes?heartbeat=5"], stdout=subprocess.PIPE)
         try:
             assert json.loads(watch.stdout.readline())["event"] == "opened"
+            assert json.loads(events.stdout.readline())["event"] == "opened"
             run("user", "remove", "ada@north", "--store", server.store)
             while server.get("/api/Jobs", Authorization=header).status == 200:
                 assert time.monotonic() - begun < REMEMBERED_SECONDS + 5
@@ -320,7 +323,13 @@ def test_a_removed_user_ends(tmp_path):
                     == grpc.StatusCode.UNAUTHENTICATED
             assert watch.wait(WAIT_SECONDS) == 1
             assert b"credential" in watch.stderr.read()
+            *marks, last = [json.loads(line) for line in events.stdout]
+            assert {mark["event"] for mark in marks} == {"bookmark"}
+            assert last["event"] == "error" and last["status"] == 401
+            assert events.wait(WAIT_SECONDS) == 0
         finally:
+            events.kill()
+            events.communicate()
             watch.kill()
             watch.communicate()
     finally:
