@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "services/changes/hub_internal.h"
+
 #define ARENA_BYTES ((size_t)64 << 20)
 
 /* ---- the transport ---- */
@@ -283,13 +285,32 @@ void wait_for_finish(struct client *client) {
   fixture_unlock(client->fixture);
 }
 
+/* The thread that gave a message to the sink may not have gone on yet, though the message was taken. */
+static bool is_giving(struct client *client) {
+  struct jg_hub_stream *stream = client->call.stream;
+  if (stream == NULL) {
+    return false;
+  }
+  jg_hub_lock(&stream->mutex);
+  bool giving = stream->state == JG_HUB_SENDING || stream->state == JG_HUB_SENT;
+  jg_hub_unlock(&stream->mutex);
+  return giving;
+}
+
 void wait_for_rest(struct client *client) {
   const struct timespec until = fixture_deadline();
-  fixture_lock(client->fixture);
-  while (client->out || client->ready || client->in_callback) {
-    fixture_await_change(client->fixture, &until);
+  struct timespec now = {0};
+  bool giving = true;
+  while (giving) {
+    fixture_lock(client->fixture);
+    while (client->out || client->ready || client->in_callback) {
+      fixture_await_change(client->fixture, &until);
+    }
+    bool finished = client->finished;
+    fixture_unlock(client->fixture);
+    giving = !finished && is_giving(client);
+    JG_ASSERT(sched_yield() == 0 && clock_gettime(CLOCK_REALTIME, &now) == 0 && now.tv_sec <= until.tv_sec);
   }
-  fixture_unlock(client->fixture);
 }
 
 size_t message_count(struct client *client) {

@@ -1,6 +1,6 @@
 /* The inside of the hub. Only for hub.c (the tail thread), views.c (who watches what), tail.c (one pass over the log), stream.c
  * (one stream's states), read.c (a stream reads the log itself), part.c (a stream in its snapshot), watch.c (how a stream
- * begins) and refuse.c (how it does not).
+ * begins), refuse.c (how it does not), window.c (what is gathered), way.c (who holds the log up), and for the tests' fixture.
  *
  * Locks, always in this order, none held across the sink, the store or the expander:
  *   hub->mutex     who is there: tails, views, timers, counts

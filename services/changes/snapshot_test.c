@@ -291,6 +291,8 @@ static void finish_client(struct model *model, const struct history *history) {
   client_release(model->client);
   // A filter may show nothing of the last changes; a bookmark tells that it was looked at.
   struct client *client = model->client;
+  const struct timespec until = fixture_deadline();
+  struct timespec now = {0};
   bool done = false;
   while (!done) {
     apply_all(model);
@@ -299,8 +301,9 @@ static void finish_client(struct model *model, const struct history *history) {
       size_t seen = message_count(client);
       wait_for_rest(client);
       if (message_count(client) == seen) {
+        // One that is reading is looked at again later, so that once may not do.
         pass_time(client->fixture, INT64_C(15000000000));
-        wait_for_messages(client, seen + 1);
+        JG_ASSERT(sched_yield() == 0 && clock_gettime(CLOCK_REALTIME, &now) == 0 && now.tv_sec <= until.tv_sec);
       }
     }
   }
