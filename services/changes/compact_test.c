@@ -182,8 +182,9 @@ static void who_reads_is_told_by_its_driver(void **state) {
   struct fixture *fixture = fixture_create(&options);
   struct client *reading = watch_now(fixture);
   client_hold(reading);
-  (void)write_singly(fixture, 5, 1000);
+  (void)write_singly(fixture, 1, 1000);
   wait_for_messages(reading, 2);
+  (void)write_singly(fixture, 5, 1000);
   block_readers(fixture);
   client_release(reading);
   while (metric(fixture, "jobgate_watch_streams_reading") == 0) {

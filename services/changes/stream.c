@@ -108,6 +108,18 @@ void jg_hub_step_read(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hu
   }
 }
 
+/* Nothing to do, unless a bookmark has become due while it was busy. */
+static void step_rest(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move) {
+  if (now_ns - stream->sent_ns < stream->wish.heartbeat_ns) {
+    jg_hub_go_idle(stream);
+    return;
+  }
+  jg_hub_settle(stream);
+  stream->state = JG_HUB_SENDING;
+  stream->sent_ns = now_ns;
+  ret_move->kind = JG_HUB_BOOKMARK;
+}
+
 void jg_hub_step(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move) {
   JG_ASSERT(stream->magic == JG_HUB_STREAM_MAGIC && !stream->linked && stream->state != JG_HUB_ENDING);
   *ret_move = (struct jg_hub_move){.kind = JG_HUB_STAY, .stream = stream};
@@ -138,7 +150,7 @@ void jg_hub_step(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_mov
     if (stream->cursor < stream->view->ring.through) {
       jg_hub_step_read(stream, now_ns, ret_move);
     } else {
-      jg_hub_go_idle(stream);
+      step_rest(stream, now_ns, ret_move);
     }
     return;
   }
@@ -147,7 +159,7 @@ void jg_hub_step(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_mov
       jg_hub_step_send(stream, &batch, now_ns, ret_move);
       return;
     case JG_RING_TIP:
-      jg_hub_go_idle(stream);
+      step_rest(stream, now_ns, ret_move);
       return;
     case JG_RING_BEHIND:
       stream->aligned = false;
