@@ -38,7 +38,7 @@ static void keep(char out[64], const char *text) {
 static struct jg_parts *make_job(struct jg_call *call) {
   Jobgate__V1__Job *job = (Jobgate__V1__Job *)jg_message_new(&jobgate__v1__job__descriptor, &call->arena);
   struct jg_parts *parts = jg_arena_alloc_zero(&call->arena, sizeof(*parts));
-  assert_true(job != NULL && parts != NULL);
+  JG_ASSERT(job != NULL && parts != NULL);
   job->id = (char *)ID;
   job->name = (char *)"n";
   parts->entity = jg_entity(JG_KIND_JOB);
