@@ -9,6 +9,7 @@
 /* 48 bytes each; touched as it fills. */
 #define HEADS_MAX ((size_t)1 << 18)
 #define NO_REF UINT32_MAX
+#define FUTILE_LOOKS_MAX 2
 
 /* The entities that a batch of jobs refers to, each once. */
 struct batch {
@@ -199,10 +200,15 @@ static void drop_held(void *data) {
   }
 }
 
-size_t jg_expand_look(const struct jg_expand_view *view, const struct jg_cache_key *keys, size_t count,
+size_t jg_expand_look(struct jg_expand_view *view, const struct jg_cache_key *keys, size_t count,
                       struct jg_cache_value **ret_values) {
-  bool memory_only = view->memory_only || view->in_write;
-  return (memory_only ? jg_cache_peek : jg_cache_get)(view->expander->cache, keys, count, ret_values);
+  struct jg_cache *cache = view->expander->cache;
+  if (view->memory_only || view->in_write || view->futile_looks > FUTILE_LOOKS_MAX) {
+    return jg_cache_peek(cache, keys, count, ret_values);
+  }
+  size_t found = jg_cache_get(cache, keys, count, ret_values);
+  view->futile_looks += found < count;
+  return found;
 }
 
 /* Builds what is missing and, where `mine` says so of it, this process' to build. */

@@ -23,7 +23,8 @@ struct jg_expand_view {
   int64_t entity_revision;
   int64_t committed_revision; /* what is newer may be undone (C1) */
   bool memory_only;
-  bool in_write; /* the writer waits for nobody: neither for a shared cache nor for a reader */
+  bool in_write;         /* the writer waits for nobody: neither for a shared cache nor for a reader */
+  unsigned futile_looks; /* into a shared cache, that left something to be built */
 };
 
 /* ids.c: the ids of an entity's relations, by relation; kind JG_KIND_NONE where one is not set. DATA_LOSS. */
@@ -36,8 +37,9 @@ JG_MUST_CHECK struct jg_status jg_expand_heads(struct jg_expand_view *view, cons
                                                size_t count, int64_t *ret_heads);
 struct jg_cache_key jg_expand_cache_key(const struct jg_expand_view *view, struct jg_head_key key, int64_t head);
 
-/* expand.c: as jg_cache_get; in a write, in memory alone. */
-size_t jg_expand_look(const struct jg_expand_view *view, const struct jg_cache_key *keys, size_t count,
+/* expand.c: as jg_cache_get; in memory alone in a write, and once a few looks of this view were futile: a cache that is cold, or
+ * slow within its budget, would else be waited for once for each entity that is built. */
+size_t jg_expand_look(struct jg_expand_view *view, const struct jg_cache_key *keys, size_t count,
                       struct jg_cache_value **ret_values);
 
 /* build.c: expands one entity from the record; the caller owns the reference. */

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rig import PATIENT, Load, Redis, Server, breaker_lines, total, wait_for_breaker, wait_until
+from rig import PATIENT, Load, Redis, Server, breaker_lines, metrics, total, wait_for_breaker, wait_until
 
 # The process' own level is smaller than what is read, so that Redis is asked all the time.
 SMALL = ("--cache-bytes", str(1 << 20))
@@ -60,6 +60,7 @@ def test_a_restarted_server_begins_warm(world, serve, redis):
     world.read_page(0)
     built = total(server, "jobgate_expand_builds_total")
     assert built > 100
+    assert metrics(server)["jobgate_cache_get_seconds_count"] <= 4  # a cold cache is not asked for each entity
     wait_until("the values are in Redis", lambda: len(redis.keys()) == built)
     server.stop()
     server.start()
