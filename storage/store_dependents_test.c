@@ -12,7 +12,7 @@
 #define MODELS 1000u
 #define PROJECTS 100000u
 #define BATCH 5000u
-/* What a busy machine and a sanitizer may take; alone it is some 0.3 s. */
+/* What a busy machine and a sanitizer may take; alone it is about a second. */
 #define SLOWEST_NS INT64_C(20000000000)
 
 static struct jg_fixture fixture;
