@@ -14,6 +14,7 @@ bool jg_hub_begin_anew(struct jg_hub_stream *stream, struct jg_status status) {
   stream->cursor = details->newest_revision;
   stream->resume = details->newest_revision;
   stream->passed_rid = 0;
+  stream->aligned = false;
   return true;
 }
 

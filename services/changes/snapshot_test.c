@@ -152,7 +152,7 @@ struct synced {
 
 /* What a client keeps over all its streams. */
 struct model {
-  bool filtered;
+  bool filtered, gathered;
   struct set set;
   int64_t newest; /* of what it was told of */
   bool is_synced;
@@ -242,6 +242,9 @@ static void open_stream(struct fixture *fixture, struct model *model) {
     request.snapshot = &snapshot;
   }
   request.filter = model->filtered ? (char *)(uintptr_t)FILTER : request.filter;
+  Google__Protobuf__Duration window = GOOGLE__PROTOBUF__DURATION__INIT;
+  window.seconds = 1;
+  request.coalesce_window = model->gathered ? &window : NULL;
   model->client = client_open(fixture, fixture->tenant, &request, false);
   model->applied = 0;
 }
@@ -262,12 +265,13 @@ static void breaks_off(struct fixture *fixture, struct model *model, bool forget
   open_stream(fixture, model);
 }
 
-static void run_clients(struct fixture *fixture, struct model *models, bool filtered) {
+static void run_clients(struct fixture *fixture, struct model *models, bool filtered, bool gathered) {
   uint32_t seed = 5;
   for (size_t round = 0; round < ROUNDS; round++) {
     struct model *model = &models[roll(&seed, CLIENTS)];
     if (model->client == NULL) {
       model->filtered = filtered;
+      model->gathered = gathered;
       open_stream(fixture, model);
       continue;
     }
@@ -283,6 +287,9 @@ static void run_clients(struct fixture *fixture, struct model *models, bool filt
         break;
       default:
         wait_for_messages(model->client, 1);
+        if (gathered) {
+          pass_time(fixture, INT64_C(300000000));
+        }
     }
   }
 }
@@ -309,7 +316,7 @@ static void finish_client(struct model *model, const struct history *history) {
   }
 }
 
-static void check(bool filtered, size_t page_jobs) {
+static void check(bool filtered, bool gathered, size_t page_jobs) {
   const struct fixture_options options = {
       .ring_bytes_max = 2000, .snapshot_page_jobs = page_jobs, .snapshot_reads_max = 1};
   struct fixture *fixture = fixture_create(&options);
@@ -319,7 +326,7 @@ static void check(bool filtered, size_t page_jobs) {
     JG_ASSERT(pthread_create(&writers[i].thread, NULL, write_at_random, &writers[i]) == 0);
   }
   struct model *models = jg_alloc_zero(CLIENTS, sizeof(*models));
-  run_clients(fixture, models, filtered);
+  run_clients(fixture, models, filtered, gathered);
   for (size_t i = 0; i < WRITERS; i++) {
     JG_ASSERT(pthread_join(writers[i].thread, NULL) == 0);
   }
@@ -348,14 +355,23 @@ static void check(bool filtered, size_t page_jobs) {
 static void all_jobs(void **state) {
   (void)state;
   for (size_t page_jobs = 1; page_jobs <= 16; page_jobs *= 2) {
-    check(false, page_jobs);
+    check(false, false, page_jobs);
   }
 }
 
 static void some_jobs(void **state) {
   (void)state;
   for (size_t page_jobs = 1; page_jobs <= 16; page_jobs *= 2) {
-    check(true, page_jobs);
+    check(true, false, page_jobs);
+  }
+}
+
+/* Where changes of a job come as one, a client has the same at the end of each message. */
+static void gathered_jobs(void **state) {
+  (void)state;
+  for (size_t page_jobs = 1; page_jobs <= 16; page_jobs *= 4) {
+    check(false, true, page_jobs);
+    check(true, true, page_jobs);
   }
 }
 
@@ -363,6 +379,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_jobs),
       cmocka_unit_test(some_jobs),
+      cmocka_unit_test(gathered_jobs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
