@@ -5,6 +5,10 @@
 #include <time.h>
 
 #define PASS_SECONDS 2
+/* After a write the compactor rests for so many times as long as that took: the writer has others to serve. */
+#define REST_TIMES 2
+#define REST_NS_MAX INT64_C(100000000)
+#define NS_PER_SECOND INT64_C(1000000000)
 /* Names and ids of one pass. */
 #define ARENA_BYTES ((size_t)1 << 20)
 /* Tenants whose log is shown as a metric. */
@@ -93,6 +97,23 @@ static void await_done(struct jg_compactor *compactor) {
   unlock(compactor);
 }
 
+/* Waits, unless it is to stop; false then. */
+static bool wait_ns(struct jg_compactor *compactor, int64_t ns) {
+  struct timespec until;
+  JG_ASSERT(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
+  int64_t nanos = until.tv_nsec + ns;
+  until.tv_sec += (time_t)(nanos / NS_PER_SECOND);
+  until.tv_nsec = (long)(nanos % NS_PER_SECOND);
+  lock(compactor);
+  int error = 0;
+  while (!compactor->stopping && error == 0) {
+    error = pthread_cond_timedwait(&compactor->changed, &compactor->mutex, &until);
+  }
+  bool stopping = compactor->stopping;
+  unlock(compactor);
+  return !stopping;
+}
+
 /* ---- what may go ---- */
 
 static struct jg_status read_excess(struct jg_txn *txn, struct step *step, struct jg_arena *arena) {
@@ -146,10 +167,14 @@ static bool trim(struct jg_compactor *compactor, int64_t tenant, struct step *st
 /* Up to step->through, one short write after another: what is queued meanwhile goes between them. */
 static bool trim_all(struct jg_compactor *compactor, int64_t tenant, struct step *step) {
   int64_t before = step->state.oldest_revision;
-  while (before <= step->through && !is_stopping(compactor)) {
+  int64_t rest_ns = 0;
+  while (before <= step->through && wait_ns(compactor, rest_ns)) {
+    int64_t began = jg_clock_mono_ns(jg_clock_system());
     if (!trim(compactor, tenant, step)) {
       return false;
     }
+    rest_ns = (jg_clock_mono_ns(jg_clock_system()) - began) * REST_TIMES;
+    rest_ns = rest_ns < REST_NS_MAX ? rest_ns : REST_NS_MAX;
     if (step->oldest <= before) {
       break;  // The rest belongs to a request that goes on beyond it.
     }
@@ -220,24 +245,9 @@ void jg_compactor_pass(struct jg_compactor *compactor) {
 
 /* ---- the thread ---- */
 
-/* True when it is time for the next pass, false at the end. */
-static bool wait_for_pass(struct jg_compactor *compactor) {
-  struct timespec until;
-  JG_ASSERT(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
-  until.tv_sec += PASS_SECONDS;
-  lock(compactor);
-  int error = 0;
-  while (!compactor->stopping && error == 0) {
-    error = pthread_cond_timedwait(&compactor->changed, &compactor->mutex, &until);
-  }
-  bool stopping = compactor->stopping;
-  unlock(compactor);
-  return !stopping;
-}
-
 static void *run(void *data) {
   struct jg_compactor *compactor = data;
-  while (wait_for_pass(compactor)) {
+  while (wait_ns(compactor, PASS_SECONDS * NS_PER_SECOND)) {
     jg_compactor_pass(compactor);
   }
   return NULL;
