@@ -228,7 +228,7 @@ void jg_rest_watch(struct jg_rest *rest, struct jg_http_request *request, const 
   struct jg_rest_changes_query query = {.request = NULL};
   struct jg_status status = jg_rest_changes_read(rest->app, request, plan, &watch->call.arena, &query);
   watch->style = (struct jg_rest_changes_style){
-      .json = rest->style, .framing = framing, .some = query.some, .members = query.members};
+      .json = rest->style, .framing = framing, .some = query.some, .members = query.members, .nodes = rest->nodes};
   if (!jg_status_ok(status)) {
     jg_call_fail(&watch->call, status);
     return;

@@ -27,6 +27,15 @@ JG_MUST_CHECK struct jg_status jg_rest_changes_read(const struct jg_app *app, co
                                                     const struct jg_rest_plan *plan, struct jg_arena *arena,
                                                     struct jg_rest_changes_query *ret_query);
 
+/* changes_nodes.c: embedded entities as JSON, of all streams. Thread: any. */
+struct jg_rest_nodes;
+struct jg_rest_nodes *jg_rest_nodes_create(void);
+void jg_rest_nodes_destroy(struct jg_rest_nodes *nodes); /* NULL is allowed */
+/* The text of these bytes, of an entity of that kind, if it was kept; the caller owns one reference. NULL: it was not. */
+struct jg_bytes *jg_rest_nodes_find(struct jg_rest_nodes *nodes, enum jg_kind kind, struct jg_str proto);
+/* Borrows both. */
+void jg_rest_nodes_keep(struct jg_rest_nodes *nodes, enum jg_kind kind, struct jg_str proto, struct jg_bytes *json);
+
 /* changes_json.c */
 
 /* How messages are printed. */
@@ -35,6 +44,7 @@ struct jg_rest_changes_style {
   enum jg_rest_framing framing;
   bool some; /* as in the query */
   uint64_t members;
+  struct jg_rest_nodes *nodes; /* NULL: none are kept */
 };
 /* One message of WatchJobs, encoded, as a piece of the answer, which the caller owns. retry_ms: what a client of server-sent
  * events is told with `opened` to wait before it reconnects. NULL if the message is none that we know, or too large to print.

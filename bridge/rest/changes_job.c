@@ -42,16 +42,27 @@ static struct jg_str print_whole(struct jg_rest_job_printer *printer, const stru
   return text;
 }
 
-/* Neighbours in a message often embed the same thing, by the same bytes. */
-static struct jg_str print_node(struct jg_rest_job_printer *printer, size_t relation, const struct jg_entity *entity,
+static void unref(void *data) {
+  jg_bytes_unref(data);
+}
+
+/* Lives as long as the printer. */
+static struct jg_str print_node(struct jg_rest_job_printer *printer, const struct jg_entity *entity,
                                 struct jg_str proto) {
-  if (printer->seen[relation].json.data != NULL && jg_str_equal(printer->seen[relation].proto, proto)) {
-    return printer->seen[relation].json;
+  struct jg_rest_nodes *nodes = printer->style->nodes;
+  if (nodes == NULL) {
+    return print_whole(printer, entity, proto);
   }
-  struct jg_str json = print_whole(printer, entity, proto);
-  printer->seen[relation].proto = proto;
-  printer->seen[relation].json = json;
-  return json;
+  struct jg_bytes *json = jg_rest_nodes_find(nodes, entity->kind, proto);
+  if (json == NULL) {
+    struct jg_str text = print_whole(printer, entity, proto);
+    if (text.data == NULL) {
+      return text;
+    }
+    json = jg_bytes_create(text);
+    jg_rest_nodes_keep(nodes, entity->kind, proto, json);
+  }
+  return jg_arena_defer(&printer->arena, unref, json) ? jg_bytes_str(json) : JG_STR_NONE;
 }
 
 /* One field behind the payload: a node, a key, the parent, or gRPC's own. */
@@ -72,7 +83,7 @@ static bool take_appended(struct jg_rest_job_printer *printer, const struct jg_m
     expanded->key = bytes;
     return true;
   }
-  expanded->json = print_node(printer, relation, jg_entity((enum jg_kind)member->target), bytes);
+  expanded->json = print_node(printer, jg_entity((enum jg_kind)member->target), bytes);
   apart->nodes = true;
   return expanded->json.data != NULL;
 }

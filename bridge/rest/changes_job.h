@@ -5,13 +5,10 @@
 
 #include "bridge/rest/changes_internal.h"
 
-/* Prints the jobs of one message. An embedded entity that comes again in the next job is not printed anew. */
+/* Prints the jobs of one message. */
 struct jg_rest_job_printer {
   const struct jg_rest_changes_style *style;
   struct jg_arena arena; /* of the embedded entities' texts */
-  struct {
-    struct jg_str proto, json;
-  } seen[JG_RELATIONS_MAX];
 };
 
 void jg_rest_job_printer_init(struct jg_rest_job_printer *printer, const struct jg_rest_changes_style *style);

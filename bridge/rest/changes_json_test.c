@@ -197,6 +197,9 @@ static void jobs_are_as_pages_show_them(void **state) {
   change.changed_fields = &mask;
   change.transaction_last = true;
   change.traceparent = (char *)"00-1";
+  struct jg_rest_nodes *kept = jg_rest_nodes_create();
+  struct jg_rest_changes_style splicing = lines;
+  splicing.nodes = kept;
   for (int nodes = 0; nodes < 2; nodes++) {
     struct jg_buf proto, json;
     jg_buf_init(&proto, OUT_BYTES);
@@ -209,8 +212,15 @@ static void jobs_are_as_pages_show_them(void **state) {
                ",\"transaction_last\":true,\"job\":",
                jg_buf_str(&json),
                ",\"changed_fields\":[\"name\",\"_parent_id\"],\"traceparent\":\"00-1\"}],\"resume_token\":\"t\"}\n");
+    for (int time_again = 0; time_again < 2; time_again++) {  // The second time from what is kept.
+      expect_job(&splicing,
+                 "{\"event\":\"changes\",\"changes\":[{\"revision\":12,\"kind\":\"UPDATED\"," TIME
+                 ",\"transaction_last\":true,\"job\":",
+                 jg_buf_str(&json),
+                 ",\"changed_fields\":[\"name\",\"_parent_id\"],\"traceparent\":\"00-1\"}],\"resume_token\":\"t\"}\n");
+    }
     const uint64_t some = UINT64_C(1) << JG_JOB_ID | UINT64_C(1) << JG_JOB_NAME | UINT64_C(1) << JG_JOB_JOB_TYPE;
-    const struct jg_rest_changes_style few = {&json_style, JG_REST_EVENTS, true, some};
+    const struct jg_rest_changes_style few = {&json_style, JG_REST_EVENTS, true, some, NULL};
     jg_buf_clear(&json);
     jg_json_encode_members(&json_style, &parts, JG_STR_NONE,
                            nodes != 0 ? some : some & ~(UINT64_C(1) << JG_JOB_JOB_TYPE), &json);
@@ -223,6 +233,7 @@ static void jobs_are_as_pages_show_them(void **state) {
     jg_buf_done(&proto);
     jg_buf_done(&json);
   }
+  jg_rest_nodes_destroy(kept);
   jg_sample_done(&sample);
 }
 
@@ -305,6 +316,29 @@ static void what_is_no_message_is_not_printed(void **state) {
   }
 }
 
+static void kept_entities_are_those_of_their_bytes(void **state) {
+  (void)state;
+  struct jg_rest_nodes *nodes = jg_rest_nodes_create();
+  struct jg_bytes *json = jg_bytes_create(JG_STR("{}"));
+  assert_null(jg_rest_nodes_find(nodes, JG_KIND_SKILL, JG_STR("a")));
+  jg_rest_nodes_keep(nodes, JG_KIND_SKILL, JG_STR("a"), json);
+  struct jg_bytes *found = jg_rest_nodes_find(nodes, JG_KIND_SKILL, JG_STR("a"));
+  assert_ptr_equal(found, json);
+  jg_bytes_unref(found);
+  assert_null(jg_rest_nodes_find(nodes, JG_KIND_USER, JG_STR("a")));
+  assert_null(jg_rest_nodes_find(nodes, JG_KIND_SKILL, JG_STR("b")));
+  // Many more than there is room for, and one that is too large.
+  for (uint32_t i = 0; i < 5000; i++) {
+    jg_rest_nodes_keep(nodes, JG_KIND_USER, jg_str_make((const char *)&i, sizeof(i)), json);
+  }
+  struct jg_bytes *large = jg_bytes_create_room(40000);
+  jg_rest_nodes_keep(nodes, JG_KIND_PROJECT, JG_STR("a"), large);
+  assert_null(jg_rest_nodes_find(nodes, JG_KIND_PROJECT, JG_STR("a")));
+  jg_bytes_unref(large);
+  jg_bytes_unref(json);
+  jg_rest_nodes_destroy(nodes);
+}
+
 static void shared_messages_are_printed_once(void **state) {
   (void)state;
   struct jg_buf page;
@@ -350,6 +384,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(entities_and_old_values, set_up, tear_down),
       cmocka_unit_test_setup_teardown(pages_of_a_snapshot, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_is_no_message_is_not_printed, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(kept_entities_are_those_of_their_bytes, set_up, tear_down),
       cmocka_unit_test_setup_teardown(shared_messages_are_printed_once, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,7 @@ struct jg_rest *jg_rest_create(const struct jg_rest_options *options) {
   rest->public_url = copy_text(options->public_url);
   rest->cors_origins = copy_text(options->cors_origins);
   rest->changes = jg_rest_changes_cache_create();
+  rest->nodes = jg_rest_nodes_create();
   const struct jg_meta_options meta = {.sets = sets, .set_count = JG_COUNT(sets), .public_url = options->public_url};
   rest->meta = jg_meta_create(&meta);
   rest->trusted_proxies = options->trusted_proxies;
@@ -100,6 +101,7 @@ void jg_rest_destroy(struct jg_rest *rest) {
   }
   jg_meta_destroy(rest->meta);
   jg_rest_changes_cache_destroy(rest->changes);
+  jg_rest_nodes_destroy(rest->nodes);
   jg_free((void *)rest->public_url.data);
   jg_free((void *)rest->cors_origins.data);
   jg_free(rest);

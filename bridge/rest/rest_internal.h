@@ -45,6 +45,7 @@ struct jg_rest_wishes {
 #define JG_REST_STATUS_COUNT 312
 
 struct jg_rest_changes_cache;
+struct jg_rest_nodes;
 
 struct jg_rest {
   const struct jg_app *app;
@@ -56,6 +57,7 @@ struct jg_rest {
   struct jg_meta *meta;                  /* owned */
   struct jg_str cors_origins;            /* owned */
   struct jg_rest_changes_cache *changes; /* owned */
+  struct jg_rest_nodes *nodes;           /* owned */
   size_t page_size;
   bool embed;
   int64_t tenant;
