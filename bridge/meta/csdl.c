@@ -51,14 +51,11 @@ static void write_property(const struct jg_member *member, struct jg_buf *out) {
   jg_buf_append_str(out, JG_STR("        </Property>\n"));
 }
 
-static void write_navigation(const struct jg_entity *entity, const struct jg_member *member, struct jg_buf *out) {
+/* No ReferentialConstraint: part 3, 7.2 allows none between an id that is never null and a navigation property that may be
+ * (an id of zeros has no entity), and clients that validate the model refuse it. */
+static void write_navigation(const struct jg_member *member, struct jg_buf *out) {
   jg_buf_printf(out, "        <NavigationProperty Name=\"%.*s\" Type=\"" NAMESPACE ".%.*s\">\n",
                 JG_STR_ARG(member->name), JG_STR_ARG(jg_entity(member->target)->name));
-  const struct jg_relation *relation = member->relation != JG_NO_INDEX ? &entity->relations[member->relation] : NULL;
-  if (relation != NULL && relation->id_member != JG_NO_INDEX) {
-    jg_buf_printf(out, "          <ReferentialConstraint Property=\"%.*s\" ReferencedProperty=\"id\"/>\n",
-                  JG_STR_ARG(entity->members[relation->id_member].name));
-  }
   write_description(member->doc, "          ", out);
   jg_buf_append_str(out, JG_STR("        </NavigationProperty>\n"));
 }
@@ -76,7 +73,7 @@ static void write_type(const struct jg_entity *entity, struct jg_buf *out) {
   }
   for (size_t i = 0; i < entity->member_count; i++) {
     if (is_navigation(&entity->members[i])) {
-      write_navigation(entity, &entity->members[i], out);
+      write_navigation(&entity->members[i], out);
     } else {
       write_property(&entity->members[i], out);
     }
