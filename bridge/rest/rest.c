@@ -181,7 +181,7 @@ static bool check_route(struct jg_rest *rest, struct jg_http_request *request, e
     case JG_REST_CHANGES:
       return true;
     case JG_REST_BAD_KEY:
-      refuse(rest, request, 404, "there is nothing of that key: the key in the URL is not a GUID", false);
+      refuse(rest, request, 404, "there is nothing of that key: the key in the URL is not a GUID, or is zero", false);
       return false;
     case JG_REST_BAD_PATH:
       refuse(rest, request, 400, "the path holds a malformed percent escape", false);

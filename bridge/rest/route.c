@@ -65,12 +65,13 @@ static enum jg_rest_route route_of_member(const struct jg_str *segments, size_t 
   return value ? JG_REST_VALUE : JG_REST_PROPERTY;
 }
 
-/* What stands in the parentheses: a GUID, or "id=" in front of one (OData 4.0 part 2, 4.3.1). */
+/* What stands in the parentheses: a GUID, or "id=" in front of one (OData 4.0 part 2, 4.3.1). Nothing has the GUID of zeros:
+ * it is the `x_id` that is not set, and so a key that is not known (49). */
 static bool parse_key(struct jg_str text, struct jg_uuid *ret_key) {
   struct jg_str value;
   struct jg_str name = jg_str_cut(text, '=', &value);
   bool named = value.data != NULL && jg_str_equal(name, JG_STR("id"));
-  return jg_uuid_parse(named ? value : text, ret_key);
+  return jg_uuid_parse(named ? value : text, ret_key) && !jg_uuid_is_zero(*ret_key);
 }
 
 /* Behind the API's root: "Jobs", "Jobs(key)" or what is below one; the other sets likewise. */

@@ -10,6 +10,7 @@
 #include "bridge/rest/rest_internal.h"
 
 #define KEY "2044b92d-5f11-4c3a-a5c5-0a94e2a5f001"
+#define ZERO "00000000-0000-0000-0000-000000000000"
 #define UPPER "2044B92D-5F11-4C3A-A5C5-0A94E2A5F001"
 
 static const struct {
@@ -39,6 +40,8 @@ static const struct {
     {"/api/Jobs( " KEY ")", JG_REST_BAD_KEY},
     {"/api/Jobs(+" KEY ")", JG_REST_BAD_KEY},
     {"/api/Jobs(1)", JG_REST_BAD_KEY},
+    {"/api/Jobs(" ZERO ")", JG_REST_BAD_KEY},
+    {"/api/Project(id=" ZERO ")/equipment_family", JG_REST_BAD_KEY},
     {"/api/Jobs()", JG_REST_BAD_KEY},
     {"/api/Jobs(", JG_REST_BAD_KEY},
     {"/api/Jobs(" KEY ")x", JG_REST_BAD_KEY},

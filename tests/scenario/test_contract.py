@@ -120,6 +120,15 @@ def test_48_49_single(loaded):
         assert answer.headers["Content-Type"].startswith("application/json")
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("resource", ["Jobs(%s)", "Project(%s)"])
+def test_49_nothing_has_the_zero_guid(server, method, resource):
+    """What an `x_id` that is not set leads to is an unknown key."""
+    given = {"name": "x"} if method in ("PUT", "PATCH") else None
+    answer = server.request(method, "/api/" + resource % "00000000-0000-0000-0000-000000000000", given)
+    assert answer.status == 404 and "key" in answer.json()["error"]["message"], answer.body
+
+
 def test_50_405_with_allow(loaded):
     answer = loaded.request("POST", f"/api/Jobs({SAMPLE_ID})", {"name": "x"})
     assert answer.status == 405 and "PUT" in answer.headers["Allow"]
