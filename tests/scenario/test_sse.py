@@ -244,6 +244,32 @@ def test_a_snapshot_goes_on_where_it_broke_off(server):
     assert {id: rows[id] for id in jobs} == jobs and len(jobs) >= 1500
 
 
+def test_a_stream_from_a_time_on(server):
+    with Stream(server) as stream:
+        stream.wait("opened")
+        create(server)
+        first, _ = stream.changes(1)
+        job = create(server)
+        second, _ = stream.changes(1)
+    with Stream(server, query(since=second[0]["commit_time"])) as stream:
+        again, _ = stream.changes(1)
+        assert [c["revision"] for c in again] == [c["revision"] for c in second] and again[0]["job"]["id"] == job["id"]
+    with Stream(server, query(since=first[0]["commit_time"].replace("+00:00", "Z"))) as stream:
+        again, _ = stream.changes(2)
+        assert [c["revision"] for c in again] == [c["revision"] for c in first + second]
+
+
+def test_filters_have_aliases(server):
+    with Stream(server, "?" + urllib.parse.urlencode({"$filter": "name eq @n", "@n": "'in'"})) as stream:
+        stream.wait("opened")
+        create(server, name="out")
+        job = create(server, name="in")
+        changes, token = stream.changes(1)
+        assert [c["job"]["id"] for c in changes] == [job["id"]]
+    with Stream(server, query(**{"$filter": "name eq 'in'", "resume_token": token})) as stream:
+        assert stream.status == 200  # One filter, however it is spelled.
+
+
 def test_changes_of_embedded_entities(server):
     job = create(server)
     with Stream(server, query(entity_changes="true"), lines=True) as stream:
