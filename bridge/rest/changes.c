@@ -174,8 +174,10 @@ static void finish(struct jg_call *base, struct jg_status status, const struct j
   }
 }
 
+/* With the request, on the loop. */
 static void end_call(void *data) {
   struct watch *watch = data;
+  watch->rest->stream_count--;
   watch->call.magic = 0;
   jg_arena_done(&watch->call.arena);
 }
@@ -201,6 +203,7 @@ static struct watch *make_watch(struct jg_rest *rest, struct jg_http_request *re
   uint16_t random = 0;
   jg_random(&random, sizeof(random));
   watch->retry_ms = RETRY_MS + RETRY_MS * random / UINT16_MAX;
+  rest->stream_count++;
   if (!jg_arena_defer(&request->arena, end_call, watch)) {
     return NULL;
   }
@@ -216,6 +219,12 @@ void jg_rest_watch(struct jg_rest *rest, struct jg_http_request *request, const 
   problem.status = jg_rest_changes_framing(request, &framing, &problem.message);
   if (problem.status != 0) {
     jg_rest_fail(rest, request, &problem);
+    return;
+  }
+  if (rest->stream_count >= rest->streams_max) {
+    jg_rest_fail_status(rest, request,
+                        jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_LIMIT_EXCEEDED, "too many streams are open"),
+                        false);
     return;
   }
   struct watch *watch = make_watch(rest, request);

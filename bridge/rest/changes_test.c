@@ -80,8 +80,10 @@ static int set_up(void **state) {
                                                      .response = &jobgate__v1__watch_jobs_response__descriptor,
                                                      .handle = watch};
   fake_start(1);
-  test_door_open((struct jg_rest_options){
-      .methods = methods, .embed = true, .cors_origins = JG_STR("http://a.example, https://b.example:8443")});
+  test_door_open((struct jg_rest_options){.methods = methods,
+                                          .embed = true,
+                                          .streams_max = 2,
+                                          .cors_origins = JG_STR("http://a.example, https://b.example:8443")});
   return 0;
 }
 
@@ -225,6 +227,35 @@ static void head_ends_the_stream(void **state) {
   struct jg_test_answer next = test_door_get("/api");
   assert_int_equal(next.status, 200);
   jg_test_answer_done(&next);
+}
+
+static void streams_are_limited(void **state) {
+  (void)state;
+  struct jg_test_client *client = test_door_client();
+  // Behind each other on one connection they are open all the same.
+  struct jg_call *calls[2];
+  for (size_t i = 0; i < 2; i++) {
+    ask(client, "GET", PATH, "");
+    calls[i] = take_call();
+  }
+  ask(client, "GET", PATH, "");
+  ask(client, "GET", "/api", "");
+  for (size_t i = 0; i < 2; i++) {
+    jg_call_fail(calls[i], jg_status_make(JG_OUT_OF_RANGE, JG_REASON_HISTORY_LOST, "start anew"));
+  }
+  static const int statuses[] = {410, 410, 429, 200};
+  for (size_t i = 0; i < JG_COUNT(statuses); i++) {
+    struct jg_test_answer answer;
+    jg_test_client_read(client, false, &answer);
+    assert_int_equal(answer.status, statuses[i]);
+    jg_test_answer_done(&answer);
+  }
+  ask(client, "GET", PATH, "");  // There is room again.
+  jg_call_fail(take_call(), jg_status_make(JG_OUT_OF_RANGE, JG_REASON_HISTORY_LOST, "start anew"));
+  struct jg_test_answer answer;
+  jg_test_client_read(client, false, &answer);
+  assert_int_equal(answer.status, 410);
+  jg_test_answer_done(&answer);
 }
 
 static void a_client_that_goes_cancels(void **state) {
@@ -437,6 +468,7 @@ int main(void) {
       DOOR_TEST(an_end_while_a_piece_is_out),
       DOOR_TEST(an_early_end_is_an_ordinary_error),
       DOOR_TEST(head_ends_the_stream),
+      DOOR_TEST(streams_are_limited),
       DOOR_TEST(a_client_that_goes_cancels),
       DOOR_TEST(what_is_asked),
       DOOR_TEST(accept_chooses_the_framing),

@@ -8,6 +8,7 @@
 
 #define NS_PER_MS INT64_C(1000000)
 #define CALL_TIMEOUT_MS INT64_C(30000)
+#define STREAMS_MAX ((size_t)JG_LIMIT_HTTP_CONNECTIONS / 5 * 4)
 
 static const char set_allow[] = "GET, HEAD, POST";
 static const char one_allow[] = "GET, HEAD, PUT, PATCH, DELETE";
@@ -83,6 +84,7 @@ struct jg_rest *jg_rest_create(const struct jg_rest_options *options) {
   rest->cors_origins = copy_text(options->cors_origins);
   rest->changes = jg_rest_changes_cache_create();
   rest->nodes = jg_rest_nodes_create();
+  rest->streams_max = options->streams_max != 0 ? options->streams_max : STREAMS_MAX;
   const struct jg_meta_options meta = {.sets = sets, .set_count = JG_COUNT(sets), .public_url = options->public_url};
   rest->meta = jg_meta_create(&meta);
   rest->trusted_proxies = options->trusted_proxies;
@@ -100,6 +102,7 @@ void jg_rest_destroy(struct jg_rest *rest) {
     return;
   }
   jg_meta_destroy(rest->meta);
+  JG_ASSERT(rest->stream_count == 0);
   jg_rest_changes_cache_destroy(rest->changes);
   jg_rest_nodes_destroy(rest->nodes);
   jg_free((void *)rest->public_url.data);

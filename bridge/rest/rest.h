@@ -28,6 +28,9 @@ struct jg_rest_options {
   int64_t tenant; /* of callers whom nobody asks */
   /* Origins whose pages may read answers in a browser: "*", or "https://a.example, http://localhost:3000". Empty: none. Copied. */
   struct jg_str cors_origins;
+  /* Streams of changes at a time, each of which holds a connection: 429. 0: four fifths of JG_LIMIT_HTTP_CONNECTIONS, so that
+   * others get in. */
+  size_t streams_max;
   int64_t call_timeout_ms; /* a call's deadline; 0: 30,000 */
 };
 

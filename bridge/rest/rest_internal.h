@@ -58,6 +58,7 @@ struct jg_rest {
   struct jg_str cors_origins;            /* owned */
   struct jg_rest_changes_cache *changes; /* owned */
   struct jg_rest_nodes *nodes;           /* owned */
+  size_t stream_count, streams_max;      /* Thread: loop. */
   size_t page_size;
   bool embed;
   int64_t tenant;
