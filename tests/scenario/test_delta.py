@@ -11,7 +11,7 @@ from conftest import Server, run, sample
 from jobgate.v1 import job_service_pb2 as api, job_service_pb2_grpc
 
 TRACK = {"Prefer": "odata.track-changes"}
-ZERO = "00000000-0000-0000-0000-000000000000"
+NOBODY = "00000000-0000-4000-8000-000000000001"
 
 
 def query(**options):
@@ -214,7 +214,7 @@ def test_bad_tokens(server, tmp_path_factory):
         message = answer.json()["error"]["message"]
         assert ("$filter" if "project" in options.get("filter", "") else "$deltatoken") in message, message
     assert server.get(f"/api/Project?$deltatoken={token}").status == 501
-    assert server.get(f"/api/Jobs({ZERO})?$deltatoken={token}").status == 400
+    assert server.get(f"/api/Jobs({NOBODY})?$deltatoken={token}").status == 400
 
 
 def test_one_token_for_all_doors(server):
