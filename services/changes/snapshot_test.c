@@ -114,6 +114,8 @@ struct writer {
   pthread_t thread;
   uint64_t first;
   uint32_t seed;
+  bool there[NUMBERS];
+  size_t count;
 };
 
 static uint32_t roll(uint32_t *seed, uint32_t sides) {
@@ -121,23 +123,26 @@ static uint32_t roll(uint32_t *seed, uint32_t sides) {
   return (*seed >> 8) % sides;
 }
 
+static void write_once(struct writer *writer) {
+  struct job_step steps[STEPS_MAX];
+  uint32_t first = roll(&writer->seed, NUMBERS - STEPS_MAX);
+  uint32_t count = 1 + roll(&writer->seed, STEPS_MAX);
+  writer->count++;
+  for (uint32_t j = 0; j < count; j++) {
+    bool remove = writer->there[first + j] && roll(&writer->seed, 3) == 0;
+    const char *name = roll(&writer->seed, 2) == 0 ? "in" : "out";
+    steps[j] = (struct job_step){.number = writer->first + first + j,
+                                 .name = remove ? NULL : name,
+                                 .id2 = remove ? 0 : (int32_t)writer->count,
+                                 .remove = remove};
+    writer->there[first + j] = !remove;
+  }
+  (void)write_steps(writer->fixture, steps, count);
+}
+
 static void *write_at_random(void *data) {
-  struct writer *writer = data;
-  bool there[NUMBERS] = {false};
   for (size_t i = 0; i < WRITES; i++) {
-    struct job_step steps[STEPS_MAX];
-    uint32_t first = roll(&writer->seed, NUMBERS - STEPS_MAX);
-    uint32_t count = 1 + roll(&writer->seed, STEPS_MAX);
-    for (uint32_t j = 0; j < count; j++) {
-      bool remove = there[first + j] && roll(&writer->seed, 3) == 0;
-      const char *name = roll(&writer->seed, 2) == 0 ? "in" : "out";
-      steps[j] = (struct job_step){.number = writer->first + first + j,
-                                   .name = remove ? NULL : name,
-                                   .id2 = remove ? 0 : (int32_t)(1 + i),
-                                   .remove = remove};
-      there[first + j] = !remove;
-    }
-    (void)write_steps(writer->fixture, steps, count);
+    write_once(data);
   }
   return NULL;
 }
@@ -152,7 +157,7 @@ struct synced {
 
 /* What a client keeps over all its streams. */
 struct model {
-  bool filtered, gathered;
+  bool filtered, gathers;
   struct set set;
   int64_t newest; /* of what it was told of */
   bool is_synced;
@@ -241,10 +246,10 @@ static void open_stream(struct fixture *fixture, struct model *model) {
     request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_SNAPSHOT;
     request.snapshot = &snapshot;
   }
-  request.filter = model->filtered ? (char *)(uintptr_t)FILTER : request.filter;
   Google__Protobuf__Duration window = GOOGLE__PROTOBUF__DURATION__INIT;
-  window.seconds = 1;
-  request.coalesce_window = model->gathered ? &window : NULL;
+  window.nanos = model->gathers ? 200000000 : 0;
+  request.coalesce_window = &window;
+  request.filter = model->filtered ? (char *)(uintptr_t)FILTER : request.filter;
   model->client = client_open(fixture, fixture->tenant, &request, false);
   model->applied = 0;
 }
@@ -265,17 +270,23 @@ static void breaks_off(struct fixture *fixture, struct model *model, bool forget
   open_stream(fixture, model);
 }
 
-static void run_clients(struct fixture *fixture, struct model *models, bool filtered, bool gathered) {
+/* writers: those that do not write by themselves write one request a round; time goes on with them. */
+static void run_clients(struct fixture *fixture, struct model *models, const struct model *kind,
+                        struct writer *writers) {
   uint32_t seed = 5;
   for (size_t round = 0; round < ROUNDS; round++) {
     struct model *model = &models[roll(&seed, CLIENTS)];
+    if (kind->gathers) {
+      write_once(&writers[round % WRITERS]);
+      pass_time(fixture, INT64_C(10000000));
+    }
     if (model->client == NULL) {
-      model->filtered = filtered;
-      model->gathered = gathered;
+      *model = *kind;
       open_stream(fixture, model);
       continue;
     }
-    switch (roll(&seed, 4)) {
+    // Streams that gather must last longer to be sent anything.
+    switch (roll(&seed, kind->gathers ? 12 : 4)) {
       case 0:
         breaks_off(fixture, model, roll(&seed, 2) == 0);
         break;
@@ -287,9 +298,6 @@ static void run_clients(struct fixture *fixture, struct model *models, bool filt
         break;
       default:
         wait_for_messages(model->client, 1);
-        if (gathered) {
-          pass_time(fixture, INT64_C(300000000));
-        }
     }
   }
 }
@@ -316,19 +324,24 @@ static void finish_client(struct model *model, const struct history *history) {
   }
 }
 
-static void check(bool filtered, bool gathered, size_t page_jobs) {
+/* kind: what its members say of all models. */
+static void check(const struct model *kind, size_t page_jobs) {
+  bool filtered = kind->filtered;
   const struct fixture_options options = {
-      .ring_bytes_max = 2000, .snapshot_page_jobs = page_jobs, .snapshot_reads_max = 1};
+      // Where changes are gathered it is about the messages in rings, elsewhere about reading beside them.
+      .ring_bytes_max = kind->gathers ? 0 : 2000,
+      .snapshot_page_jobs = page_jobs,
+      .snapshot_reads_max = 1};
   struct fixture *fixture = fixture_create(&options);
   struct writer writers[WRITERS];
   for (size_t i = 0; i < WRITERS; i++) {
     writers[i] = (struct writer){.fixture = fixture, .first = i * NUMBERS, .seed = (uint32_t)i + 1};
-    JG_ASSERT(pthread_create(&writers[i].thread, NULL, write_at_random, &writers[i]) == 0);
+    JG_ASSERT(kind->gathers || pthread_create(&writers[i].thread, NULL, write_at_random, &writers[i]) == 0);
   }
   struct model *models = jg_alloc_zero(CLIENTS, sizeof(*models));
-  run_clients(fixture, models, filtered, gathered);
+  run_clients(fixture, models, kind, writers);
   for (size_t i = 0; i < WRITERS; i++) {
-    JG_ASSERT(pthread_join(writers[i].thread, NULL) == 0);
+    JG_ASSERT(kind->gathers || pthread_join(writers[i].thread, NULL) == 0);
   }
   struct history *history = jg_alloc_zero(1, sizeof(*history));
   read_history(fixture, history);
@@ -352,34 +365,38 @@ static void check(bool filtered, bool gathered, size_t page_jobs) {
   fixture_destroy(fixture);
 }
 
+static void check_pages(const struct model *kind) {
+  for (size_t page_jobs = 1; page_jobs <= 16; page_jobs *= 2) {
+    check(kind, page_jobs);
+  }
+}
+
 static void all_jobs(void **state) {
   (void)state;
-  for (size_t page_jobs = 1; page_jobs <= 16; page_jobs *= 2) {
-    check(false, false, page_jobs);
-  }
+  static const struct model kind = {0};
+  check_pages(&kind);
 }
 
 static void some_jobs(void **state) {
   (void)state;
-  for (size_t page_jobs = 1; page_jobs <= 16; page_jobs *= 2) {
-    check(true, false, page_jobs);
-  }
+  static const struct model kind = {.filtered = true};
+  check_pages(&kind);
 }
 
-/* Where changes of a job come as one, a client has the same at the end of each message. */
-static void gathered_jobs(void **state) {
+/* Streams begin, break off and go on inside of what others are sent as one. */
+static void gathered(void **state) {
   (void)state;
-  for (size_t page_jobs = 1; page_jobs <= 16; page_jobs *= 4) {
-    check(false, true, page_jobs);
-    check(true, true, page_jobs);
-  }
+  static const struct model kind = {.gathers = true};
+  check_pages(&kind);
+  static const struct model filtered = {.gathers = true, .filtered = true};
+  check(&filtered, 4);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_jobs),
       cmocka_unit_test(some_jobs),
-      cmocka_unit_test(gathered_jobs),
+      cmocka_unit_test(gathered),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
