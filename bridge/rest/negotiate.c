@@ -240,10 +240,11 @@ int jg_rest_check_body_type(const struct jg_http_request *request, const char **
   return 0;
 }
 
-/* "4.0", "4.01", "4": major and minor; false if malformed. */
+/* "4.0", "4.01", "4": major and minor; false if malformed. Behind a semicolon stands who calls: the .NET client library writes
+ * "4.0;NetFx" in every request. */
 static bool parse_version(struct jg_str text, uint64_t *ret_major) {
   struct jg_str minor;
-  struct jg_str major = jg_str_cut(text, '.', &minor);
+  struct jg_str major = jg_str_cut(next_piece(&text, ';'), '.', &minor);
   uint64_t ignored = 0;
   return jg_parse_u64(major, ret_major) && (minor.data == NULL || jg_parse_u64(minor, &ignored));
 }
