@@ -211,6 +211,23 @@ static void bodies_are_decoded(void **state) {
   jg_test_answer_done(&answer);
 }
 
+static void a_byte_order_mark_is_passed_over(void **state) {
+  (void)state;
+  struct jg_test_answer answer = test_door_call("POST", "/api/Jobs", WITH_JSON, "\xEF\xBB\xBF{\"name\":\"marked\"}");
+  assert_int_equal(answer.status, 201);
+  assert_non_null(strstr(answer.body.data, "\"name\":\"marked\""));
+  jg_test_answer_done(&answer);
+  answer = post_coded(JG_CODING_GZIP, JG_STR("\xEF\xBB\xBF{\"name\":\"marked\"}"));
+  assert_int_equal(answer.status, 201);
+  jg_test_answer_done(&answer);
+  static const char *const bad[] = {"\xEF\xBB\xBF", "\xEF\xBB\xBF\xEF\xBB\xBF{}", " \xEF\xBB\xBF{}", "\xEF\xBB{}"};
+  for (size_t i = 0; i < JG_COUNT(bad); i++) {
+    answer = test_door_call("POST", "/api/Jobs", WITH_JSON, bad[i]);
+    assert_int_equal(answer.status, 400);
+    jg_test_answer_done(&answer);
+  }
+}
+
 #define NAME "a \"b\" \\ / \n\x01 \xc3\xa9 \xf0\x9f\x99\x82 \xe2\x80\xa8"
 
 static const struct {
@@ -348,6 +365,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(answers_are_coded, set_up, tear_down),
       cmocka_unit_test_setup_teardown(small_answers_stay_as_they_are, set_up, tear_down),
       cmocka_unit_test_setup_teardown(bodies_are_decoded, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_byte_order_mark_is_passed_over, set_up, tear_down),
       cmocka_unit_test_setup_teardown(members_stand_alone, set_up, tear_down),
       cmocka_unit_test_setup_teardown(bare_texts_are_unescaped, set_up, tear_down),
       cmocka_unit_test_setup_teardown(embedded_entities_stand_alone, set_up, tear_down),

@@ -279,11 +279,18 @@ static struct jg_status check_query(const struct jg_http_request *request, const
   return JG_STATUS_OK;
 }
 
+/* RFC 8259 section 8.1 lets a reader pass over a byte order mark. ASP.NET's did, so .NET clients whose writers put one in front
+ * of UTF-8 never knew of it. */
+static struct jg_str without_mark(struct jg_str body) {
+  struct jg_str mark = JG_STR("\xEF\xBB\xBF");
+  return jg_str_starts_with(body, mark) ? jg_str_sub(body, mark.len, body.len) : body;
+}
+
 /* The body as the decoder wants it; what had to be made is in *out, for the caller to end. False if it was refused. */
 static bool read_body(struct jg_rest *rest, struct jg_http_request *request, struct jg_rest_plan *plan,
                       struct jg_buf *out) {
   jg_buf_init(out, JG_LIMIT_BODY_BYTES);
-  plan->body = request->body;
+  plan->body = without_mark(request->body);
   if (plan->body_coding == JG_CODING_IDENTITY || request->body.len == 0) {
     return true;
   }
@@ -294,7 +301,7 @@ static bool read_body(struct jg_rest *rest, struct jg_http_request *request, str
            plan->wishes.text_json);
     return false;
   }
-  plan->body = jg_buf_str(out);
+  plan->body = without_mark(jg_buf_str(out));
   return true;
 }
 

@@ -174,6 +174,16 @@ def test_63_bad_bodies_name_the_member(server, body, status, word):
     assert server.get("/api/Jobs").json()["value"] == []
 
 
+def test_a_byte_order_mark_is_no_error(server):
+    """.NET writers put one in front of UTF-8, and ASP.NET readers passed over it."""
+    mark = "\ufeff".encode()
+    made = server.request("POST", "/api/Jobs", mark + json.dumps(job_body()).encode())
+    assert made.status == 201, made.body
+    changed = server.request("PUT", f"/api/Jobs({made.json()['id']})", mark + b'{"name":"marked"}')
+    assert changed.status == 200 and changed.json()["name"] == "marked"
+    assert server.request("POST", "/api/JobType", mark + b'{"name":"marked"}').status == 201
+
+
 def test_negotiation(loaded):
     assert loaded.get("/api/Jobs", Accept="application/xml").status == 406
     assert loaded.get("/api/Jobs?$top=1", Accept="text/json").headers["Content-Type"].startswith("text/json")
