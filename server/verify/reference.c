@@ -75,7 +75,7 @@ static void collect(struct jg_verify_reference *reference, const struct jg_verif
     bool live = false;
     for (size_t k = 0; k < jg_verify_event_count(watcher); k++) {
       live = is_live(&events[k], live);
-      if (events[k].type == JG_VERIFY_CHANGE) {
+      if (events[k].type == JG_VERIFY_CHANGE && !events[k].stranger) {
         merge(&reference->entries[events[k].revision - reference->first], &events[k], sees_all && live, verdict);
       }
     }

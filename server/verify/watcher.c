@@ -45,9 +45,9 @@ static void keep_token(struct state *state, const char *token) {
   }
 }
 
-/* Whose job is it, and which? */
+/* Whose job is it, and which? The numbers of the other tenant's jobs, and any that this side never gave, are nothing here. */
 static void tell_job(const struct state *state, const char *id, struct jg_verify_event *event) {
-  const struct jg_verify_side *side = state->stream->side;
+  struct jg_verify_side *side = state->stream->side;
   const struct jg_verify_run *run = side->run;
   struct jg_uuid uuid;
   event->job = JG_VERIFY_FOREIGN;
@@ -55,14 +55,15 @@ static void tell_job(const struct state *state, const char *id, struct jg_verify
     return;
   }
   for (size_t i = 0; i < run->side_count; i++) {
-    if (memcmp(uuid.bytes, run->sides[i].mark, sizeof(side->mark)) == 0) {
-      event->stranger = &run->sides[i] != side;
-      event->job = 0;
+    if (&run->sides[i] != side && memcmp(uuid.bytes, run->sides[i].mark, sizeof(side->mark)) == 0) {
+      event->stranger = true;
     }
   }
-  if (event->job == 0) {
-    event->job = (uint32_t)uuid.bytes[12] << 24 | (uint32_t)uuid.bytes[13] << 16 | (uint32_t)uuid.bytes[14] << 8 |
-                 uuid.bytes[15];
+  if (memcmp(uuid.bytes, side->mark, sizeof(side->mark)) == 0) {
+    uint32_t job = (uint32_t)uuid.bytes[12] << 24 | (uint32_t)uuid.bytes[13] << 16 | (uint32_t)uuid.bytes[14] << 8 |
+                   uuid.bytes[15];
+    // Relaxed: a number is given before its job is sent to the server that brings it here.
+    event->job = job < atomic_load_explicit(&side->job_count, memory_order_relaxed) ? job : JG_VERIFY_FOREIGN;
   }
 }
 

@@ -81,3 +81,13 @@ def test_a_planted_fault_is_found(server, fault, promise):
     promises, error = verdicts(process, 120)
     assert process.returncode == 1, error
     assert promises[promise] == "BROKEN"
+
+
+def test_two_users_of_one_tenant_break_its_tightness(two_tenants):
+    """Every job comes to both, also those whose numbers the other one never gave."""
+    run("user", "add", "cat@one.example", "--store", two_tenants.store, "--password-file", "-", stdin=b"pw-cat\n")
+    process = verify(two_tenants, "--user", "ann@one.example", "--other-user", "cat@one.example", "--watchers", "4",
+                     "--seconds", "2", env={"JOBGATE_PASSWORD": "pw-ann@one.example", "JOBGATE_OTHER_PASSWORD": "pw-cat"})
+    promises, error = verdicts(process, 120)
+    assert process.returncode == 1, error
+    assert {name for name, verdict in promises.items() if verdict == "BROKEN"} == {"tenant-tight"}
