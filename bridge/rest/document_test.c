@@ -31,6 +31,8 @@ static int tear_down(void **state) {
   return 0;
 }
 
+#define JSON_TYPE "application/json; odata.metadata=minimal; charset=utf-8"
+
 static const struct {
   const char *target, *type, *odata, *piece;
 } documents[] = {
@@ -70,7 +72,7 @@ static void the_service_document_lists_the_sets(void **state) {
     assert_memory_equal(answer.body.data, head, sizeof(head) - 1);
     assert_non_null(
         strstr(answer.body.data, "{\"name\":\"JobPlanning\",\"kind\":\"EntitySet\",\"url\":\"JobPlanning\"}]}"));
-    test_door_assert_header(&answer, "content-type", "application/json; odata.metadata=minimal; charset=utf-8");
+    test_door_assert_header(&answer, "content-type", JSON_TYPE);
     test_door_assert_header(&answer, "odata-version", "4.0");
     jg_test_answer_done(&answer);
   }
@@ -91,6 +93,9 @@ static const struct {
     {"GET", "/api/?$format=json", "", 200, "odata-version", "4.0"},
     {"GET", "/api/$metadata", "OData-MaxVersion: 3.0\r\n", 400, "odata-version", "4.0"},
     {"GET", "/api", "Accept: application/xml\r\n", 406, "odata-version", "4.0"},
+    {"GET", "/api?$format=json", "Accept: application/atom+xml,application/xml\r\n", 200, "content-type", JSON_TYPE},
+    {"GET", "/api?$format=json", "Accept: text/json\r\n", 200, "content-type", JSON_TYPE},
+    {"GET", "/api?$nope=json", "Accept: application/xml\r\n", 406, "odata-version", "4.0"},
     {"GET", "/api/Jobs", "Accept-Encoding: identity;q=0\r\n", 406, "content-encoding", NULL},
     {"GET", "/openapi.json", "Accept-Encoding: *;q=0\r\n", 406, "odata-version", NULL},
     {"POST", "/api/Jobs", WITH_JSON "Content-Encoding: br\r\n", 415, "accept-encoding", "gzip, deflate"},

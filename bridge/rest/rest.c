@@ -213,7 +213,9 @@ static int check_types(const struct jg_http_request *request, struct jg_rest_pla
   int status = 0;
   // A DELETE answers without a body: there is no type to disagree about.
   if (request->method != JG_HTTP_DELETE) {
-    status = jg_rest_has_one_type(plan->route) ? 0 : jg_rest_check_accept(request, &plan->wishes, ret_message);
+    // $format is stronger than Accept (OData 4.0 part 1, 11.2.10).
+    bool asks = !jg_rest_has_one_type(plan->route) && plan->query.format.data == NULL;
+    status = asks ? jg_rest_check_accept(request, &plan->wishes, ret_message) : 0;
     // A stream is never coded: its pieces are small, and a coder holds them back.
     bool coded = status == 0 && plan->route != JG_REST_CHANGES;
     status = coded ? jg_rest_check_coding(request, &plan->wishes, ret_message) : status;
@@ -334,12 +336,16 @@ void jg_rest_admitted(struct jg_http_request *request, void *data) {
   struct jg_rest_plan plan = {.body_coding = JG_CODING_IDENTITY};
   plan.route = jg_rest_route_of(request->path, &request->arena, &plan.target);
   request->route = jg_rest_route_name(plan.route);
-  if (!check_route(rest, request, plan.route) || !check_request(rest, request, &plan)) {
+  if (!check_route(rest, request, plan.route)) {
     return;
   }
   struct jg_status status = JG_STATUS_OK;
   if (jg_rest_is_odata(request->path)) {
     status = jg_odata_query_parse(request->query, &request->arena, &plan.query);
+  }
+  // What is wrong with the query is told last.
+  if (!check_request(rest, request, &plan)) {
+    return;
   }
   if (jg_status_ok(status)) {
     status = check_query(request, &plan);

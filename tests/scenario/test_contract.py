@@ -197,6 +197,8 @@ def test_negotiation(loaded):
     assert loaded.get("/api/Jobs?$top=1", **{"OData-MaxVersion": "4.0", "X-Api-Version": "1"}).status == 200
     net = {"OData-Version": "4.0;NetFx", "OData-MaxVersion": "4.0;NetFx", "Accept": "application/json;odata.metadata=minimal"}
     assert loaded.get("/api/Jobs?$top=1", **net).status == 200
+    assert loaded.get("/api/Jobs?$top=1", Accept="application/xml").status == 406
+    assert loaded.get("/api/Jobs?$top=1&$format=json", Accept="application/atom+xml,application/xml").status == 200
 
 
 def test_head_has_no_body(loaded):
