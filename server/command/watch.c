@@ -80,6 +80,11 @@ static struct jg_status choose_start(const struct jg_options *options, Jobgate__
   const char *since = jg_options_text(options, "since");
   google__protobuf__empty__init(&start->empty);
   google__protobuf__timestamp__init(&start->since);
+  bool snapshot = jg_options_integer(options, "snapshot") != 0;
+  if (since != NULL && snapshot) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                          "--since cannot stand beside --snapshot: a stream starts at one place");
+  }
   if (since != NULL) {
     int64_t ticks;
     if (!jg_date_parse(jg_str_from_cstr(since), &ticks)) {
@@ -89,7 +94,7 @@ static struct jg_status choose_start(const struct jg_options *options, Jobgate__
     jg_date_to_timestamp(ticks, &start->since.seconds, &start->since.nanos);
     request->start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_SINCE;
     request->since = &start->since;
-  } else if (jg_options_integer(options, "snapshot") != 0) {
+  } else if (snapshot) {
     request->start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_SNAPSHOT;
     request->snapshot = &start->empty;
   } else {
@@ -131,9 +136,8 @@ static struct jg_status watch_once(struct jg_watch *watch) {
   const struct jg_grpc_request call = {.path = "/jobgate.v1.JobService/WatchJobs"};
   struct jg_grpc_stream *stream;
   JG_RETURN_IF_ERROR(jg_grpc_stream_open(watch->client, &call, &stream));
-  struct jg_status status = JG_STATUS_OK;
   struct jg_str request = JG_STR_NONE;
-  status = pack_request(watch, &request);
+  struct jg_status status = pack_request(watch, &request);
   if (jg_status_ok(status) && jg_grpc_stream_send(stream, request)) {
     jg_grpc_stream_close_send(stream);
   }
@@ -162,21 +166,34 @@ static void pause_before_retry(struct jg_watch *watch) {
   watch->retry_ms = watch->retry_ms * 2 < RETRY_MS_MAX ? watch->retry_ms * 2 : RETRY_MS_MAX;
 }
 
+/* A token that cannot be one must not become a start from now, which would leave changes out without a word. */
+static struct jg_status take_token(struct jg_watch *watch) {
+  const char *token = jg_options_text(watch->options, "resume-token");
+  size_t len = token != NULL ? strlen(token) : 0;
+  if (token != NULL && (len == 0 || len >= sizeof(watch->token))) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_TOKEN,
+                          "--resume-token must be a token of this server as it was sent");
+  }
+  if (token != NULL) {
+    memcpy(watch->token, token, len + 1);
+  }
+  return JG_STATUS_OK;
+}
+
 static int run_watch(const struct jg_options *options, struct jg_arena *arena) {
   struct jg_watch watch = {.options = options,
                            .wanted = jg_options_integer(options, "count"),
                            .until_synced = jg_options_integer(options, "until-synced") != 0,
                            .retry_ms = JG_WATCH_RETRY_MS_MIN};
-  struct jg_status opened = jg_remote_open(options, arena, &watch.client);
+  struct jg_status opened = take_token(&watch);
+  if (jg_status_ok(opened)) {
+    opened = jg_remote_open(options, arena, &watch.client);
+  }
   if (!jg_status_ok(opened)) {
     return jg_command_usage(opened);
   }
   jg_arena_init(&watch.arena, MESSAGE_ARENA_BYTES);
   jg_buf_init(&watch.line, LINE_BYTES_MAX);
-  const char *token = jg_options_text(options, "resume-token");
-  if (token != NULL && strlen(token) < sizeof(watch.token)) {
-    memcpy(watch.token, token, strlen(token) + 1);
-  }
   bool first = true;
   struct jg_status status;
   for (;;) {

@@ -159,6 +159,13 @@ def test_watch_goes_on_over_a_restart(server):
     assert revisions == sorted(set(revisions))
 
 
+@pytest.mark.parametrize("flags", [["--resume-token", ""], ["--resume-token", "x" * 600],
+                                   ["--snapshot", "--since", "2026-01-29T07:13:40Z"]])
+def test_watch_does_not_begin_elsewhere_without_a_word(loaded, flags):
+    result = run("watch", "--server", loaded.grpc, "--until-synced", *flags, check=False)
+    assert result.returncode != 0 and flags[-2].encode() in result.stderr and not result.stdout
+
+
 def test_admin_port(loaded):
     for path in ("/livez", "/readyz"):
         assert loaded.request("GET", path, address=loaded.admin).status == 200
