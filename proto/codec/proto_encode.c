@@ -34,6 +34,7 @@ size_t jg_proto_encode_size(const struct jg_parts *parts, bool nodes) {
     }
   }
   if (entity->kind == JG_KIND_JOB) {
+    JG_ASSERT(entity->members != NULL);
     const uint32_t parent = entity->members[JG_JOB_PARENT_JOB].number;
     bytes += parts->parent != NULL ? bytes_field_size(parent, parts->parent->proto.len) : 0;
     bytes += uint_field_size(JG_JOB_REVISION_NUMBER, (uint64_t)parts->revision);

@@ -58,8 +58,9 @@ struct jg_verify_stream {
   pthread_t thread;
 };
 
-void *jg_verify_writer_main(void *writer);
-void *jg_verify_stream_main(void *stream);
+/* data: the struct above. */
+void *jg_verify_writer_main(void *data);
+void *jg_verify_stream_main(void *data);
 /* Writes one more job, so that its revision is greater than those of all before. */
 JG_MUST_CHECK struct jg_status jg_verify_fence(struct jg_verify_side *side, struct jg_arena *arena,
                                                int64_t *ret_revision);

@@ -12,9 +12,9 @@
 #define FILTER_BYTES_MAX 160
 #define HEARTBEAT_SECONDS 5
 /* A silence of so long is a dead connection. */
-#define SILENCE_MS (HEARTBEAT_SECONDS * 2500)
+#define SILENCE_NS (HEARTBEAT_SECONDS * INT64_C(2500000000))
 #define RETRY_PAUSE_NS INT64_C(50000000)
-static const char NAME_PREFIX[] = "verify-stream ";
+static const char name_prefix[] = "verify-stream ";
 
 struct state {
   struct jg_verify_stream *stream;
@@ -68,10 +68,10 @@ static void tell_job(const struct state *state, const char *id, struct jg_verify
 }
 
 static void tell_version(const char *name, struct jg_verify_event *event) {
-  if (event->job == JG_VERIFY_FOREIGN || strncmp(name, NAME_PREFIX, sizeof(NAME_PREFIX) - 1) != 0) {
+  if (event->job == JG_VERIFY_FOREIGN || strncmp(name, name_prefix, sizeof(name_prefix) - 1) != 0) {
     return;
   }
-  for (const char *digit = name + sizeof(NAME_PREFIX) - 1; *digit >= '0' && *digit <= '9'; digit++) {
+  for (const char *digit = name + sizeof(name_prefix) - 1; *digit >= '0' && *digit <= '9'; digit++) {
     event->version = event->version * 10 + (uint64_t)(*digit - '0');
   }
 }
@@ -254,8 +254,7 @@ static struct jg_status watch_once(struct state *state, int64_t end_ns) {
     if (jg_status_ok(status) && next == JG_GRPC_NEXT_MESSAGE) {
       heard_ns = jg_verify_now_ns();
       status = take_message(state, message);
-    } else if (jg_status_ok(status) &&
-               (next == JG_GRPC_NEXT_END || jg_verify_now_ns() - heard_ns > SILENCE_MS * INT64_C(1000000))) {
+    } else if (jg_status_ok(status) && (next == JG_GRPC_NEXT_END || jg_verify_now_ns() - heard_ns > SILENCE_NS)) {
       status = jg_status_make(JG_UNAVAILABLE, JG_REASON_NONE, "the stream fell silent");
     }
   }

@@ -225,7 +225,7 @@ void *jg_verify_writer_main(void *data) {
   struct jg_verify_run *run = writer->side->run;
   struct state state = {.writer = writer};
   jg_arena_init(&state.arena, CALL_ARENA_BYTES);
-  int64_t period_ns = (int64_t)(1e9 * run->settings.writers / run->settings.rate);
+  int64_t period_ns = INT64_C(1000000000) * run->settings.writers / run->settings.rate;
   int64_t due_ns = jg_verify_now_ns();
   // Relaxed: only a hint to stop early.
   while (jg_verify_now_ns() < run->stop_ns && !atomic_load_explicit(&run->failed, memory_order_relaxed)) {

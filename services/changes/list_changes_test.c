@@ -5,10 +5,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/compiler.h"
 #include "base/limits.h"
+#include "base/str.h"
 #include "services/changes/list_changes.h"
 #include "services/changes/token.h"
 #include "services/jobs/jobs.h"
@@ -36,7 +36,9 @@ static const char *id_of(unsigned number) {
 }
 
 static unsigned number_of(const char *id) {
-  return (unsigned)strtoul(id + strlen("00000000-0000-4000-8000-"), NULL, 10);
+  uint64_t number;
+  assert_true(jg_parse_u64(jg_str_from_cstr(id + strlen("00000000-0000-4000-8000-")), &number));
+  return (unsigned)number;
 }
 
 static void post(unsigned number, const char *name) {

@@ -42,25 +42,40 @@ static uint64_t varint(const uint8_t **at, const uint8_t *end) {
   return value;
 }
 
-/* Goes down the path of fields to the events; the last step may come several times. */
-static void find_events(struct load *load, const uint8_t *at, size_t len, unsigned depth) {
-  const uint8_t *end = at + len;
-  while (at < end) {
-    uint64_t tag = varint(&at, end), value = (tag & 7) == 1 ? 8 : (tag & 7) == 5 ? 4 : varint(&at, end);
+/* Takes the next length-delimited field of that number off the message. False: there is none. */
+static bool next_field(const uint8_t **at, const uint8_t *end, unsigned number, struct text *ret_value) {
+  while (*at < end) {
+    uint64_t tag = varint(at, end);
+    uint64_t len = (tag & 7) == 1 ? 8 : (tag & 7) == 5 ? 4 : varint(at, end);
     if ((tag & 7) == 0) {
       continue;
     }
-    if (value > (uint64_t)(end - at)) {
+    if (len > (uint64_t)(end - *at)) {
+      return false;
+    }
+    *ret_value = (struct text){(char *)*at, len};
+    *at += len;
+    if ((tag & 7) == 2 && tag >> 3 == number) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Goes down the path of fields to the events; the last step may come several times. */
+static void find_events(struct load *load, const uint8_t *at, size_t len) {
+  const uint8_t *end = at + len;
+  const unsigned *path = load->options.event_path;
+  struct text field;
+  for (unsigned depth = 0; depth + 1 < load->options.event_depth; depth++) {
+    if (!next_field(&at, end, path[depth], &field)) {
       return;
     }
-    if ((tag & 7) == 2 && tag >> 3 == load->options.event_path[depth]) {
-      if (depth + 1 == load->options.event_depth) {
-        take_event(load, at, value);
-      } else {
-        find_events(load, at, value, depth + 1);
-      }
-    }
-    at += value;
+    at = (const uint8_t *)field.data;
+    end = at + field.len;
+  }
+  while (next_field(&at, end, path[load->options.event_depth - 1], &field)) {
+    take_event(load, (const uint8_t *)field.data, field.len);
   }
 }
 
@@ -70,7 +85,7 @@ static void take_message(struct stream *stream, const uint8_t *data, size_t len)
     stream->load->ready++;
   }
   stream->load->messages += stream->load->measuring;
-  find_events(stream->load, data, len, 0);
+  find_events(stream->load, data, len);
 }
 
 static size_t frame_len(const uint8_t *head) {
@@ -87,6 +102,7 @@ static void keep_rest(struct stream *stream, const uint8_t *data, size_t len) {
 }
 
 /* Whole messages are read where they lie; what is cut is put together. */
+// NOLINTNEXTLINE(readability-function-size): nghttp2 has it so.
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *user) {
   (void)flags;
   (void)user;
@@ -115,6 +131,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
   return 0;
 }
 
+// NOLINTNEXTLINE(readability-function-size): nghttp2 has it so.
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
                      const uint8_t *value, size_t value_len, uint8_t flags, void *user) {
   (void)flags;
@@ -154,6 +171,7 @@ static ssize_t send_bytes(nghttp2_session *session, const uint8_t *data, size_t 
   return sent;
 }
 
+// NOLINTNEXTLINE(readability-function-size): nghttp2 has it so.
 static ssize_t read_out(nghttp2_session *session, int32_t id, uint8_t *to, size_t len, uint32_t *flags,
                         nghttp2_data_source *source, void *user) {
   (void)session;

@@ -1,7 +1,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "base/str.h"
 #include "tests/bench/fanout/load.h"
 
@@ -19,8 +19,8 @@
 #define OPEN_NS INT64_C(60000000000)
 
 void fail(const char *what) {
-  fprintf(stderr, "fanout: %s: %s\n", what, strerror(errno));
-  exit(1);
+  (void)fprintf(stderr, "fanout: %s: errno %d\n", what, errno);  // nothing else can be done
+  abort();
 }
 
 static int64_t clock_ns(clockid_t clock) {
@@ -255,60 +255,55 @@ static void parse_path(struct options *options, struct jg_str text) {
   }
 }
 
+/* The setting's number, text or file. False: there is no such setting. */
+static bool take_setting(struct options *options, struct jg_str name, const char *value) {
+  const struct {
+    struct jg_str name;
+    unsigned *number;
+    const char **text;
+    struct text *file;
+  } settings[] = {
+      {.name = JG_STR("--address"), .text = &options->address},
+      {.name = JG_STR("--streams"), .number = &options->streams},
+      {.name = JG_STR("--connections"), .number = &options->connections},
+      {.name = JG_STR("--writers"), .number = &options->writers},
+      {.name = JG_STR("--rate"), .number = &options->rate},
+      {.name = JG_STR("--seconds"), .number = &options->seconds},
+      {.name = JG_STR("--time"), .number = &options->time_field},
+      {.name = JG_STR("--watch-path"), .text = &options->watch_path},
+      {.name = JG_STR("--write-path"), .text = &options->write_path},
+      {.name = JG_STR("--watch-body"), .file = &options->watch_body},
+      {.name = JG_STR("--write-body"), .file = &options->write_body},
+  };
+  for (size_t i = 0; i < JG_COUNT(settings); i++) {
+    if (jg_str_equal(settings[i].name, name)) {
+      if (settings[i].number != NULL) {
+        *settings[i].number = number_of(value);
+      } else if (settings[i].text != NULL) {
+        *settings[i].text = value;
+      } else {
+        *settings[i].file = read_file(value);
+      }
+      return true;
+    }
+  }
+  return false;
+}
+
 static void parse(struct options *options, int argc, char **argv) {
-  static const struct option names[] = {
-      {"address", 1, NULL, 'a'},     {"resp", 0, NULL, 'r'},       {"streams", 1, NULL, 's'},
-      {"connections", 1, NULL, 'c'}, {"writers", 1, NULL, 'w'},    {"rate", 1, NULL, 'R'},
-      {"seconds", 1, NULL, 't'},     {"watch-path", 1, NULL, 'p'}, {"write-path", 1, NULL, 'P'},
-      {"watch-body", 1, NULL, 'b'},  {"write-body", 1, NULL, 'B'}, {"events", 1, NULL, 'e'},
-      {"time", 1, NULL, 'T'},        {"keep-open", 0, NULL, 'k'},  {NULL, 0, NULL, 0}};
   *options = (struct options){.connections = 1, .writers = 64, .seconds = 3};
-  for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
-    switch (name) {
-      case 'a':
-        options->address = optarg;
-        break;
-      case 'r':
-        options->resp = true;
-        break;
-      case 's':
-        options->streams = number_of(optarg);
-        break;
-      case 'c':
-        options->connections = number_of(optarg);
-        break;
-      case 'w':
-        options->writers = number_of(optarg);
-        break;
-      case 'R':
-        options->rate = number_of(optarg);
-        break;
-      case 't':
-        options->seconds = number_of(optarg);
-        break;
-      case 'p':
-        options->watch_path = optarg;
-        break;
-      case 'P':
-        options->write_path = optarg;
-        break;
-      case 'b':
-        options->watch_body = read_file(optarg);
-        break;
-      case 'B':
-        options->write_body = read_file(optarg);
-        break;
-      case 'k':
-        options->keep_open = true;
-        break;
-      case 'T':
-        options->time_field = number_of(optarg);
-        break;
-      case 'e':
-        parse_path(options, jg_str_from_cstr(optarg));
-        break;
-      default:
-        exit(2);
+  for (int i = 1; i < argc; i++) {
+    struct jg_str name = jg_str_from_cstr(argv[i]);
+    if (jg_str_equal(name, JG_STR("--resp"))) {
+      options->resp = true;
+    } else if (jg_str_equal(name, JG_STR("--keep-open"))) {
+      options->keep_open = true;
+    } else if (i + 1 == argc) {
+      fail(argv[i]);
+    } else if (jg_str_equal(name, JG_STR("--events"))) {
+      parse_path(options, jg_str_from_cstr(argv[++i]));
+    } else if (!take_setting(options, name, argv[++i])) {
+      fail(argv[i - 1]);
     }
   }
 }
@@ -316,7 +311,9 @@ static void parse(struct options *options, int argc, char **argv) {
 int main(int argc, char **argv) {
   static struct load load;
   parse(&load.options, argc, argv);
-  const char *mark = memmem(load.options.write_body.data, load.options.write_body.len, MARK, MARK_LEN);
+  const char *mark = load.options.write_body.data == NULL
+                         ? NULL
+                         : memmem(load.options.write_body.data, load.options.write_body.len, MARK, MARK_LEN);
   if (mark == NULL) {
     errno = EINVAL;
     fail("no mark in the body of the writes");
