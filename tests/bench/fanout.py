@@ -176,11 +176,14 @@ def bench_events():
 def bench_latency():
     print("\n| 500 writes/s | writers' p50, p99 | commit -> event p50, p99 | write -> event p50, p99 |")
     print("|---|---|---|---|")
-    for peer, streams in ((Jobgate, 0), (Jobgate, 1000), (Etcd, 0), (Etcd, 1000), (Redis, 1000)):
-        values = [on(peer, streams, 10, writers=1000, rate=500) for _ in range(ROUNDS)]
+    # Stalled streams are open and read nothing.
+    for peer, streams, stalled in ((Jobgate, 0, 0), (Jobgate, 1000, 0), (Jobgate, 100, 0), (Jobgate, 100, 100), (Etcd, 0, 0),
+                                   (Etcd, 1000, 0), (Etcd, 100, 0), (Redis, 1000, 0)):
+        values = [on(peer, streams, 10, writers=1000, rate=500, **({"stalled": stalled} if stalled else {})) for _ in range(ROUNDS)]
         number = lambda key: f"{median(values, key):.2f}"
         events = streams > 0
-        print(f"| {peer.name}, {streams} streams | {number('write_p50_ms')}, {number('write_p99_ms')} ms | " +
+        also = f" and {stalled} stalled" if stalled else ""
+        print(f"| {peer.name}, {streams} streams{also} | {number('write_p50_ms')}, {number('write_p99_ms')} ms | " +
               (f"{number('commit_p50_ms')}, {number('commit_p99_ms')} ms" if events and peer is Jobgate else "") + " | " +
               (f"{number('event_p50_ms')}, {number('event_p99_ms')} ms" if events else "") + " |", flush=True)
 

@@ -9,7 +9,8 @@
 #include "tests/bench/fanout/load.h"
 
 #define READ_BYTES (512u << 10)
-#define WINDOW_BYTES (16 << 20)
+#define WINDOW_BYTES (16u << 20)
+#define STALLED_WINDOW_BYTES (64u << 10)
 #define FRAME_HEAD 5
 
 struct h2 {
@@ -29,6 +30,7 @@ struct stream {
 };
 
 static struct h2 *writer;
+static struct h2 *stalled; /* or NULL */
 
 static uint64_t varint(const uint8_t **at, const uint8_t *end) {
   uint64_t value = 0;
@@ -213,7 +215,8 @@ static void on_connection(struct connection *connection, unsigned events) {
   flush(h2);
 }
 
-static struct h2 *open_connection(struct load *load) {
+/* window_bytes: of each stream, beyond which a server may not send what is not read. */
+static struct h2 *open_connection(struct load *load, uint32_t window_bytes) {
   struct h2 *h2 = calloc(1, sizeof *h2);
   h2->connection = (struct connection){connect_to(load->options.address), on_connection};
   h2->load = load;
@@ -225,10 +228,10 @@ static struct h2 *open_connection(struct load *load) {
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
   nghttp2_session_client_new(&h2->session, callbacks, h2);
   nghttp2_session_callbacks_del(callbacks);
-  const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_BYTES},
+  const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window_bytes},
                                              {NGHTTP2_SETTINGS_ENABLE_PUSH, 0}};
   nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, settings, 2);
-  nghttp2_session_set_local_window_size(h2->session, NGHTTP2_FLAG_NONE, 0, 4 * WINDOW_BYTES);
+  nghttp2_session_set_local_window_size(h2->session, NGHTTP2_FLAG_NONE, 0, (int32_t)(4 * window_bytes));
   flush(h2);
   return h2;
 }
@@ -263,15 +266,28 @@ void h2_write(struct load *load) {
   flush(writer);
 }
 
+void h2_stall(struct load *load) {
+  if (stalled != NULL) {
+    epoll_ctl(load->epoll, EPOLL_CTL_DEL, stalled->connection.fd, NULL);
+  }
+}
+
 void h2_open(struct load *load) {
   const struct options *options = &load->options;
   for (unsigned i = 0; i < options->connections && options->streams > 0; i++) {
-    struct h2 *h2 = open_connection(load);
+    struct h2 *h2 = open_connection(load, WINDOW_BYTES);
     unsigned share = options->streams / options->connections + (i < options->streams % options->connections);
     for (unsigned k = 0; k < share; k++) {
       submit(h2, options->watch_path, options->watch_body, true);
     }
     flush(h2);
   }
-  writer = open_connection(load);
+  if (options->stalled > 0) {
+    stalled = open_connection(load, STALLED_WINDOW_BYTES);
+    for (unsigned i = 0; i < options->stalled; i++) {
+      submit(stalled, options->watch_path, options->watch_body, true);
+    }
+    flush(stalled);
+  }
+  writer = open_connection(load, WINDOW_BYTES);
 }

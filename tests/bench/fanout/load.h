@@ -22,6 +22,7 @@ struct options {
   bool resp;           /* Redis instead of gRPC */
   bool keep_open;      /* watch requests are not ended: a bidirectional stream */
   unsigned streams, connections;
+  unsigned stalled; /* gRPC: more streams, on a connection of their own that is not read once they are open */
   unsigned writers; /* calls at once, or with a rate as many as it takes */
   unsigned rate;    /* writes a second; 0: as fast as they are answered */
   unsigned seconds;
@@ -69,6 +70,8 @@ void write_done(struct load *load, int64_t sent_ns, bool ok);
 
 /* h2.c, resp.c: open `streams` subscriptions over the connections, and one connection for writes. */
 void h2_open(struct load *load);
+/* The stalled streams are open: their connection is read no more. */
+void h2_stall(struct load *load);
 void h2_write(struct load *load);
 void resp_open(struct load *load);
 void resp_write(struct load *load);

@@ -265,6 +265,7 @@ static bool take_setting(struct options *options, struct jg_str name, const char
   } settings[] = {
       {.name = JG_STR("--address"), .text = &options->address},
       {.name = JG_STR("--streams"), .number = &options->streams},
+      {.name = JG_STR("--stalled"), .number = &options->stalled},
       {.name = JG_STR("--connections"), .number = &options->connections},
       {.name = JG_STR("--writers"), .number = &options->writers},
       {.name = JG_STR("--rate"), .number = &options->rate},
@@ -322,10 +323,12 @@ int main(int argc, char **argv) {
   load.epoll = epoll_create1(0);
   (load.options.resp ? resp_open : h2_open)(&load);
   int64_t give_up = now_ns() + OPEN_NS;
-  while (load.ready < load.options.streams && now_ns() < give_up) {
+  unsigned streams = load.options.streams + load.options.stalled;
+  while (load.ready < streams && now_ns() < give_up) {
     turn(&load, 100);
   }
-  if (load.ready < load.options.streams) {
+  h2_stall(&load);
+  if (load.ready < streams) {
     errno = ETIMEDOUT;
     fail("streams did not open");
   }
