@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "proto/codec/wire.h"
 #include "tests/bench/fanout/load.h"
 
 #define READ_BYTES (512u << 10)
@@ -32,32 +33,12 @@ struct stream {
 static struct h2 *writer;
 static struct h2 *stalled; /* or NULL */
 
-static uint64_t varint(const uint8_t **at, const uint8_t *end) {
-  uint64_t value = 0;
-  for (unsigned shift = 0; *at < end && shift < 64; shift += 7) {
-    uint8_t byte = *(*at)++;
-    value |= (uint64_t)(byte & 0x7f) << shift;
-    if (byte < 0x80) {
-      break;
-    }
-  }
-  return value;
-}
-
 /* Takes the next length-delimited field of that number off the message. False: there is none. */
-static bool next_field(const uint8_t **at, const uint8_t *end, unsigned number, struct text *ret_value) {
-  while (*at < end) {
-    uint64_t tag = varint(at, end);
-    uint64_t len = (tag & 7) == 1 ? 8 : (tag & 7) == 5 ? 4 : varint(at, end);
-    if ((tag & 7) == 0) {
-      continue;
-    }
-    if (len > (uint64_t)(end - *at)) {
-      return false;
-    }
-    *ret_value = (struct text){(char *)*at, len};
-    *at += len;
-    if ((tag & 7) == 2 && tag >> 3 == number) {
+static bool next_field(struct jg_wire_reader *reader, unsigned number, struct jg_str *ret_value) {
+  struct jg_wire_field field;
+  while (jg_wire_next(reader, &field)) {
+    if (field.number == number && field.type == JG_WIRE_LEN) {
+      *ret_value = field.bytes;
       return true;
     }
   }
@@ -65,19 +46,19 @@ static bool next_field(const uint8_t **at, const uint8_t *end, unsigned number, 
 }
 
 /* Goes down the path of fields to the events; the last step may come several times. */
-static void find_events(struct load *load, const uint8_t *at, size_t len) {
-  const uint8_t *end = at + len;
+static void find_events(struct load *load, struct jg_str message) {
   const unsigned *path = load->options.event_path;
-  struct text field;
+  struct jg_wire_reader reader;
+  struct jg_str field;
+  jg_wire_reader_init(&reader, message);
   for (unsigned depth = 0; depth + 1 < load->options.event_depth; depth++) {
-    if (!next_field(&at, end, path[depth], &field)) {
+    if (!next_field(&reader, path[depth], &field)) {
       return;
     }
-    at = (const uint8_t *)field.data;
-    end = at + field.len;
+    jg_wire_reader_init(&reader, field);
   }
-  while (next_field(&at, end, path[load->options.event_depth - 1], &field)) {
-    take_event(load, (const uint8_t *)field.data, field.len);
+  while (next_field(&reader, path[load->options.event_depth - 1], &field)) {
+    take_event(load, field);
   }
 }
 
@@ -87,7 +68,7 @@ static void take_message(struct stream *stream, const uint8_t *data, size_t len)
     stream->load->ready++;
   }
   stream->load->messages += stream->load->measuring;
-  find_events(stream->load, data, len);
+  find_events(stream->load, jg_str_make((const char *)data, len));
 }
 
 static size_t frame_len(const uint8_t *head) {

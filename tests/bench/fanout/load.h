@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
 /* In the body of a write and so in its events: replaced by 'T' and the time of sending, 16 hexadecimal digits. */
 #define MARK "T0123456789abcdef"
 #define MARK_LEN 17
@@ -63,7 +65,7 @@ int connect_to(const char *address);
 void watch_fd(struct load *load, struct connection *connection, bool writable);
 void sample(struct samples *samples, int64_t ns);
 /* One event's bytes came. */
-void take_event(struct load *load, const uint8_t *data, size_t len);
+void take_event(struct load *load, struct jg_str event);
 /* The write's body with the time of now; lives until the next one. */
 struct text stamped_body(struct load *load);
 void write_done(struct load *load, int64_t sent_ns, bool ok);

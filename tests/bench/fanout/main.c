@@ -11,6 +11,7 @@
 
 #include "base/compiler.h"
 #include "base/str.h"
+#include "proto/codec/wire.h"
 #include "tests/bench/fanout/load.h"
 
 #define WARM_UP_NS INT64_C(500000000)
@@ -78,44 +79,30 @@ void sample(struct samples *samples, int64_t ns) {
   samples->ns[samples->count++] = ns;
 }
 
-static uint64_t varint(const uint8_t **at, const uint8_t *end) {
-  uint64_t value = 0;
-  for (unsigned shift = 0; *at < end && shift < 64; shift += 7) {
-    uint8_t byte = *(*at)++;
-    value |= (uint64_t)(byte & 0x7f) << shift;
-    if (byte < 0x80) {
-      break;
-    }
-  }
-  return value;
-}
-
 /* The commit time of an event, by its field; 0: none. */
-static int64_t commit_time(const uint8_t *at, size_t len, unsigned field) {
-  const uint8_t *end = at + len;
-  while (at < end) {
-    uint64_t tag = varint(&at, end), value = varint(&at, end);
-    if ((tag & 7) != 2) {
+static int64_t commit_time(struct jg_str event, unsigned number) {
+  struct jg_wire_reader reader;
+  struct jg_wire_field field;
+  jg_wire_reader_init(&reader, event);
+  while (jg_wire_next(&reader, &field)) {
+    if (field.number != number || field.type != JG_WIRE_LEN) {
       continue;
     }
-    if (tag >> 3 == field) {
-      int64_t seconds = 0, nanos = 0;
-      for (const uint8_t *inner = at, *stop = at + value; inner < stop;) {
-        uint64_t which = varint(&inner, stop), number = varint(&inner, stop);
-        *(which >> 3 == 1 ? &seconds : &nanos) = (int64_t)number;
-      }
-      return seconds * INT64_C(1000000000) + nanos;
+    int64_t seconds = 0, nanos = 0;
+    jg_wire_reader_init(&reader, field.bytes);
+    while (jg_wire_next(&reader, &field)) {
+      *(field.number == 1 ? &seconds : &nanos) = (int64_t)field.value;
     }
-    at += value;
+    return seconds * INT64_C(1000000000) + nanos;
   }
   return 0;
 }
 
 /* 'T' and 16 hexadecimal digits. */
-static bool read_mark(const uint8_t *at, int64_t *ret_sent_ns) {
+static bool read_mark(const char *at, int64_t *ret_sent_ns) {
   uint64_t sent = 0;
   for (unsigned i = 1; i < MARK_LEN; i++) {
-    uint8_t digit = at[i];
+    char digit = at[i];
     if ((digit < '0' || digit > '9') && (digit < 'a' || digit > 'f')) {
       return false;
     }
@@ -125,7 +112,7 @@ static bool read_mark(const uint8_t *at, int64_t *ret_sent_ns) {
   return true;
 }
 
-void take_event(struct load *load, const uint8_t *data, size_t len) {
+void take_event(struct load *load, struct jg_str event) {
   if (!load->measuring) {
     return;
   }
@@ -133,9 +120,10 @@ void take_event(struct load *load, const uint8_t *data, size_t len) {
   if (load->event_turn++ % EVENT_SAMPLE != 0) {
     return;
   }
-  for (const uint8_t *at = data; (at = memchr(at, 'T', len - (size_t)(at - data))) != NULL; at++) {
+  const char *end = event.data + event.len;
+  for (const char *at = event.data; (at = memchr(at, 'T', (size_t)(end - at))) != NULL; at++) {
     int64_t sent;
-    if ((size_t)(data + len - at) < MARK_LEN) {
+    if (end - at < MARK_LEN) {
       break;
     }
     if (read_mark(at, &sent)) {
@@ -144,7 +132,7 @@ void take_event(struct load *load, const uint8_t *data, size_t len) {
     }
   }
   if (load->options.time_field != 0) {
-    int64_t commit = commit_time(data, len, load->options.time_field);
+    int64_t commit = commit_time(event, load->options.time_field);
     if (commit != 0) {
       sample(&load->commit_ns, wall_ns() - commit);
     }

@@ -50,7 +50,7 @@ static void take_messages(struct subscriber *subscriber) {
       break;
     }
     subscriber->load->messages += subscriber->load->measuring;
-    take_event(subscriber->load, data, subscriber->message_len);
+    take_event(subscriber->load, jg_str_make((const char *)data, subscriber->message_len));
     at += subscriber->message_len;
   }
   memmove(subscriber->rest, subscriber->rest + at, subscriber->rest_len - at);
