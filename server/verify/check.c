@@ -31,7 +31,6 @@ static void skip_missing(struct walk *walk, int64_t through, enum jg_verify_prom
 
 static void forget(struct walk *walk) {
   memset(walk->set, 0, (walk->history->job_count + 1) * sizeof(*walk->set));
-  walk->live = false;
 }
 
 /* The first revision at that time or later is the first one that may come. */
@@ -67,11 +66,8 @@ static void take_opened(struct walk *walk, size_t at) {
     }
   } else if (event->kind == JG_VERIFY_SNAPSHOT) {
     forget(walk);
-  } else {
-    walk->live = true;
-    if (event->kind == JG_VERIFY_SINCE) {
-      check_since(walk, event);
-    }
+  } else if (event->kind == JG_VERIFY_SINCE) {
+    check_since(walk, event);
   }
   walk->previous = event->revision;
   walk->covered = event->revision;
@@ -185,7 +181,6 @@ static void take_synced(struct walk *walk, const struct jg_verify_event *event) 
     jg_verify_fail(walk->verdict, JG_VERIFY_ORDERED, "synced at %" PRId64 " behind %" PRId64, event->revision,
                    walk->previous);
   }
-  walk->live = true;
   walk->previous = walk->covered = event->revision;
   walk->next = jg_verify_expect_behind(walk->expectation, event->revision);
 }
@@ -241,9 +236,13 @@ static bool same_view(const struct jg_verify_view *a, const struct jg_verify_vie
 static void check_watcher(struct walk *walk, const struct jg_verify_watcher *watcher) {
   size_t count = jg_verify_event_count(watcher);
   walk->events = jg_verify_events(watcher);
+  walk->live = walk->positioned = false;
+  walk->covered = walk->previous = 0;
+  walk->next = 0;
   memset(walk->set, 0, (walk->history->job_count + 1) * sizeof(*walk->set));
   for (size_t at = 0; at < count; at++) {
     take_event(walk, at);
+    walk->live = jg_verify_is_live(&walk->events[at], walk->live);
   }
   if (walk->live && walk->covered >= walk->history->final_revision) {
     jg_verify_hold(walk->verdict, JG_VERIFY_RELIABLE);

@@ -315,11 +315,24 @@ static void finds_positions_that_lie(void **state) {
   }
 }
 
+/* What is known of one watcher must not pass for another. */
+static void finds_a_stream_that_never_came(void **state) {
+  (void)state;
+  struct fixture fixture;
+  fixture_init(&fixture);
+  play(&fixture);
+  fixture.watchers[WATCHERS - 1].events.len = 0;
+  judge(&fixture);
+  assert_int_equal(fixture.verdict.promises[JG_VERIFY_RELIABLE].failed, 1);
+  fixture_done(&fixture);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(finds_nothing_in_a_true_history),
       cmocka_unit_test(finds_each_planted_fault),
       cmocka_unit_test(finds_positions_that_lie),
+      cmocka_unit_test(finds_a_stream_that_never_came),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

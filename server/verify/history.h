@@ -77,6 +77,21 @@ struct jg_verify_history {
   int64_t final_revision; /* every watcher had to get so far */
 };
 
+/* Is the watcher behind its snapshot, after an event and if it was so before? While a snapshot goes on, changes of jobs that
+ * come with a later page are left out. */
+static inline bool jg_verify_is_live(const struct jg_verify_event *event, bool before) {
+  switch (event->type) {
+    case JG_VERIFY_OPENED:
+      return event->kind == JG_VERIFY_TOKEN ? before : event->kind != JG_VERIFY_SNAPSHOT;
+    case JG_VERIFY_RESET:
+      return false;
+    case JG_VERIFY_SYNCED:
+      return true;
+    default:
+      return before;
+  }
+}
+
 static inline void jg_verify_record(struct jg_verify_watcher *watcher, const struct jg_verify_event *event) {
   jg_buf_append(&watcher->events, event, sizeof(*event));
 }

@@ -51,30 +51,16 @@ static void merge(struct jg_verify_entry *entry, const struct jg_verify_event *e
   }
 }
 
-/* While a snapshot goes on, changes of jobs that come with a later page are left out: the last one that is sent of a request
- * need not be its last. */
-static bool is_live(const struct jg_verify_event *event, bool before) {
-  switch (event->type) {
-    case JG_VERIFY_OPENED:
-      return event->kind == JG_VERIFY_TOKEN ? before : event->kind != JG_VERIFY_SNAPSHOT;
-    case JG_VERIFY_RESET:
-      return false;
-    case JG_VERIFY_SYNCED:
-      return true;
-    default:
-      return before;
-  }
-}
-
 static void collect(struct jg_verify_reference *reference, const struct jg_verify_history *history,
                     struct jg_verify_verdict *verdict) {
   for (size_t i = 0; i < history->watcher_count; i++) {
     const struct jg_verify_watcher *watcher = &history->watchers[i];
     const struct jg_verify_event *events = jg_verify_events(watcher);
+    // What ends a request is told by streams that leave nothing of it out.
     bool sees_all = watcher->view.entities && !watcher->view.filtered;
     bool live = false;
     for (size_t k = 0; k < jg_verify_event_count(watcher); k++) {
-      live = is_live(&events[k], live);
+      live = jg_verify_is_live(&events[k], live);
       if (events[k].type == JG_VERIFY_CHANGE && !events[k].stranger) {
         merge(&reference->entries[events[k].revision - reference->first], &events[k], sees_all && live, verdict);
       }
