@@ -53,6 +53,9 @@ static struct jg_verify_view view_of(unsigned number) {
 static void side_init(struct jg_verify_side *side, struct jg_verify_run *run, struct jg_grpc_client *client) {
   *side = (struct jg_verify_side){.run = run, .client = client};
   jg_random(side->mark, sizeof(side->mark));
+  for (size_t i = 0; i < sizeof(side->mark); i++) {
+    (void)snprintf(side->mark_text + 2 * i, 3, "%02x", side->mark[i]);  // fits
+  }
   // Untouched pages cost nothing.
   side->writes = jg_alloc_zero(JG_VERIFY_WRITES_MAX, sizeof(*side->writes));
 }
@@ -145,6 +148,7 @@ static void fence(struct jg_verify_side *side, struct jg_arena *arena) {
     jg_verify_give_up(run, "the last write failed", status);
     return;
   }
+  side->settled_ns = jg_verify_now_ns() + SETTLE_NS;
   // Release: whoever sees it ends; see is_over in watcher.c.
   atomic_store_explicit(&side->final_revision, revision, memory_order_release);
 }

@@ -21,9 +21,11 @@ struct jg_verify_side {
   struct jg_verify_run *run;
   struct jg_grpc_client *client;
   uint8_t mark[8];                /* the first half of the ids of its jobs */
+  char mark_text[2 * 8 + 1];      /* as its jobs and their entities carry it */
   struct jg_verify_write *writes; /* version - 1; each is its writer's */
   _Atomic uint64_t write_count;
   _Atomic uint32_t job_count;
+  int64_t settled_ns;             /* monotonic: who is not at final_revision then never comes; set before it */
   _Atomic int64_t final_revision; /* 0: writers are still at it */
 };
 
@@ -42,10 +44,8 @@ struct jg_verify_run {
 
 struct jg_verify_writer {
   struct jg_verify_side *side;
-  unsigned number;
   uint64_t random;
   pthread_t thread;
-  uint64_t done, entities;
 };
 
 struct jg_verify_stream {

@@ -230,8 +230,9 @@ static bool is_over(const struct state *state) {
   const struct jg_verify_side *side = state->stream->side;
   // Acquire: with it comes what main knows of the last write; relaxed: a hint to stop.
   int64_t final_revision = atomic_load_explicit(&side->final_revision, memory_order_acquire);
-  return (final_revision > 0 && state->live && state->revision >= final_revision) ||
-         atomic_load_explicit(&side->run->failed, memory_order_relaxed);
+  bool there = final_revision > 0 && state->live && state->revision >= final_revision;
+  bool late = final_revision > 0 && jg_verify_now_ns() > side->settled_ns;
+  return there || late || atomic_load_explicit(&side->run->failed, memory_order_relaxed);
 }
 
 /* One connection, until its time is over. */
@@ -305,12 +306,9 @@ void *jg_verify_stream_main(void *data) {
   struct state state = {.stream = stream, .start = JG_VERIFY_TOKEN};
   jg_arena_init(&state.arena, MESSAGE_ARENA_BYTES);
   if (view->filtered) {
-    char mark[2 * sizeof(stream->side->mark) + 1];
-    for (size_t i = 0; i < sizeof(stream->side->mark); i++) {
-      (void)snprintf(mark + 2 * i, 3, "%02x", stream->side->mark[i]);  // fits
-    }
     (void)snprintf(state.filter, sizeof(state.filter),
-                   "customer_reference eq '%s' and working_sequence ge %d and working_sequence le %d", mark, view->low,
+                   "customer_reference eq '%s' and working_sequence ge %d and working_sequence le %d",
+                   stream->side->mark_text, view->low,
                    view->high);  // fits
   }
   while (!is_over(&state)) {

@@ -80,9 +80,7 @@ struct texts {
 static void fill_texts(const struct jg_verify_side *side, const struct attempt *attempt, struct texts *texts) {
   jg_uuid_format(jg_verify_job_id(side, attempt->job), texts->id);
   texts->id[JG_UUID_TEXT_LEN] = '\0';
-  for (size_t i = 0; i < sizeof(side->mark); i++) {
-    (void)snprintf(texts->mark + 2 * i, 3, "%02x", side->mark[i]);  // fits
-  }
+  memcpy(texts->mark, side->mark_text, sizeof(texts->mark));
   (void)snprintf(texts->name, sizeof(texts->name), "verify-stream %llu", (unsigned long long)attempt->version);
   (void)snprintf(texts->skill, sizeof(texts->skill), "%s-%llu", texts->mark, (unsigned long long)attempt->version);
   memcpy(texts->status, "Open", sizeof("Open"));
@@ -189,7 +187,6 @@ static struct jg_status create_one(struct state *state) {
   attempt.job = atomic_fetch_add_explicit(&writer->side->job_count, 1, memory_order_relaxed);  // as in begin
   JG_RETURN_IF_ERROR(carry_out(writer->side, create, &attempt, &state->arena));
   state->jobs[state->job_count++] = (struct own_job){attempt.job, attempt.group};
-  writer->entities += attempt.new_entity;
   return JG_STATUS_OK;
 }
 
@@ -234,7 +231,6 @@ void *jg_verify_writer_main(void *data) {
       jg_verify_give_up(run, "a write failed", status);
       break;
     }
-    writer->done++;
     due_ns += period_ns;
     int64_t wait_ns = due_ns - jg_verify_now_ns();
     if (wait_ns > 0) {
