@@ -6,38 +6,8 @@
 #include "bridge/rest/changes_internal.h"
 #include "bridge/rest/changes_job.h"
 #include "proto/codec/wire.h"
+#include "services/changes/fields.h"
 
-/* Field numbers of job_service.proto and of what it imports. */
-enum {
-  RESPONSE_OPENED = 1,
-  RESPONSE_CHANGES = 2,
-  RESPONSE_BOOKMARK = 3,
-  RESPONSE_DRAIN = 4,
-  RESPONSE_SNAPSHOT = 5,
-  RESPONSE_SYNCED = 6,
-  RESPONSE_RESET = 7
-};
-enum { OPENED_STREAM_ID = 1, OPENED_HEARTBEAT = 2, OPENED_EPOCH = 3, OPENED_TOKEN = 4, OPENED_REVISION = 5 };
-enum { CHANGES_CHANGES = 1, CHANGES_TOKEN = 2 };
-enum { SNAPSHOT_JOBS = 1, SNAPSHOT_TOKEN = 2 };
-enum { SYNCED_TOKEN = 1, SYNCED_REVISION = 2 };
-enum { BOOKMARK_TOKEN = 1, BOOKMARK_REVISION = 2, BOOKMARK_TIME = 3 };
-enum { RESET_REASON = 1, RESET_OLDEST = 2, RESET_NEWEST = 3 };
-enum { DRAIN_TOKEN = 1, DRAIN_RETRY_DELAY = 2 };
-enum {
-  CHANGE_REVISION = 1,
-  CHANGE_COMMIT_TIME = 2,
-  CHANGE_KIND = 3,
-  CHANGE_JOB = 4,
-  CHANGE_CHANGED_FIELDS = 5,
-  CHANGE_TRANSACTION_LAST = 6,
-  CHANGE_TRACEPARENT = 7,
-  CHANGE_ENTITY = 8,
-  CHANGE_BEFORE = 9
-};
-enum { MASK_PATHS = 1 };
-/* Of google.protobuf.Timestamp and Duration. */
-enum { SECONDS = 1, NANOS = 2 };
 /* Fields of one message above, at most, and one for those that are unknown. */
 #define FIELDS_MAX 10u
 
@@ -84,8 +54,8 @@ static void put_integer(struct printer *printer, const char *name, int64_t value
 static void read_time(struct printer *printer, struct jg_str message, int64_t *ret_seconds, int32_t *ret_nanos) {
   struct fields fields;
   printer->failed = !read_fields(message, &fields) || printer->failed;
-  *ret_seconds = (int64_t)fields.of[SECONDS].value;
-  *ret_nanos = (int32_t)fields.of[NANOS].value;
+  *ret_seconds = (int64_t)fields.of[JG_FIELD_SECONDS].value;
+  *ret_nanos = (int32_t)fields.of[JG_FIELD_NANOS].value;
 }
 
 static void put_time(struct printer *printer, const char *name, struct jg_str message) {
@@ -135,47 +105,47 @@ static void end(struct printer *printer, struct jg_str token) {
 /* ---- messages ---- */
 
 static void print_opened(struct printer *printer, const struct fields *f, int64_t retry_ms) {
-  struct jg_str token = f->of[OPENED_TOKEN].bytes;
+  struct jg_str token = f->of[JG_FIELD_OPENED_TOKEN].bytes;
   begin(printer, "opened", token, retry_ms);
-  put_string(printer, ",\"stream_id\":", f->of[OPENED_STREAM_ID].bytes);
-  put_integer(printer, ",\"heartbeat_ms\":", duration_ms(printer, f->of[OPENED_HEARTBEAT].bytes));
-  put_string(printer, ",\"epoch\":", f->of[OPENED_EPOCH].bytes);
-  put_integer(printer, ",\"revision\":", (int64_t)f->of[OPENED_REVISION].value);
+  put_string(printer, ",\"stream_id\":", f->of[JG_FIELD_OPENED_STREAM_ID].bytes);
+  put_integer(printer, ",\"heartbeat_ms\":", duration_ms(printer, f->of[JG_FIELD_OPENED_HEARTBEAT].bytes));
+  put_string(printer, ",\"epoch\":", f->of[JG_FIELD_OPENED_EPOCH].bytes);
+  put_integer(printer, ",\"revision\":", (int64_t)f->of[JG_FIELD_OPENED_REVISION].value);
   end(printer, token);
 }
 
 static void print_bookmark(struct printer *printer, const struct fields *f) {
-  struct jg_str token = f->of[BOOKMARK_TOKEN].bytes;
+  struct jg_str token = f->of[JG_FIELD_BOOKMARK_TOKEN].bytes;
   if (printer->style->framing == JG_REST_EVENTS) {
     // A comment, for whoever looks at the bytes; clients that listen for no bookmarks keep its id all the same.
     put(printer, ": heartbeat\n");
   }
   begin(printer, "bookmark", token, 0);
-  put_integer(printer, ",\"revision\":", (int64_t)f->of[BOOKMARK_REVISION].value);
-  put_time(printer, ",\"time\":", f->of[BOOKMARK_TIME].bytes);
+  put_integer(printer, ",\"revision\":", (int64_t)f->of[JG_FIELD_BOOKMARK_REVISION].value);
+  put_time(printer, ",\"time\":", f->of[JG_FIELD_BOOKMARK_TIME].bytes);
   end(printer, token);
 }
 
 static void print_drain(struct printer *printer, const struct fields *f) {
-  struct jg_str token = f->of[DRAIN_TOKEN].bytes;
-  int64_t delay_ms = duration_ms(printer, f->of[DRAIN_RETRY_DELAY].bytes);
+  struct jg_str token = f->of[JG_FIELD_DRAIN_TOKEN].bytes;
+  int64_t delay_ms = duration_ms(printer, f->of[JG_FIELD_DRAIN_RETRY_DELAY].bytes);
   begin(printer, "drain", token, delay_ms);
   put_integer(printer, ",\"retry_delay_ms\":", delay_ms);
   end(printer, token);
 }
 
 static void print_synced(struct printer *printer, const struct fields *f) {
-  struct jg_str token = f->of[SYNCED_TOKEN].bytes;
+  struct jg_str token = f->of[JG_FIELD_SYNCED_TOKEN].bytes;
   begin(printer, "synced", token, 0);
-  put_integer(printer, ",\"revision\":", (int64_t)f->of[SYNCED_REVISION].value);
+  put_integer(printer, ",\"revision\":", (int64_t)f->of[JG_FIELD_SYNCED_REVISION].value);
   end(printer, token);
 }
 
 static void print_reset(struct printer *printer, const struct fields *f) {
   begin(printer, "reset", JG_STR_NONE, 0);
-  put_string(printer, ",\"reason\":", f->of[RESET_REASON].bytes);
-  put_integer(printer, ",\"oldest_revision\":", (int64_t)f->of[RESET_OLDEST].value);
-  put_integer(printer, ",\"newest_revision\":", (int64_t)f->of[RESET_NEWEST].value);
+  put_string(printer, ",\"reason\":", f->of[JG_FIELD_RESET_REASON].bytes);
+  put_integer(printer, ",\"oldest_revision\":", (int64_t)f->of[JG_FIELD_RESET_OLDEST].value);
+  put_integer(printer, ",\"newest_revision\":", (int64_t)f->of[JG_FIELD_RESET_NEWEST].value);
   end(printer, JG_STR_NONE);
 }
 
@@ -206,26 +176,27 @@ static void put_changed_fields(struct printer *printer, struct jg_str mask, cons
 static void print_change(struct printer *printer, struct jg_str message) {
   struct fields f;
   printer->failed = !read_fields(message, &f) || printer->failed;
-  bool deleted = f.of[CHANGE_KIND].value == JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_DELETED;
-  put_integer(printer, "{\"revision\":", (int64_t)f.of[CHANGE_REVISION].value);
-  jg_buf_printf(&printer->out, ",\"kind\":\"%s\"", kind_name(f.of[CHANGE_KIND].value));
-  put_time(printer, ",\"commit_time\":", f.of[CHANGE_COMMIT_TIME].bytes);
-  jg_buf_printf(&printer->out, ",\"transaction_last\":%s", f.of[CHANGE_TRANSACTION_LAST].value != 0 ? "true" : "false");
+  bool deleted = f.of[JG_FIELD_CHANGE_KIND].value == JOBGATE__V1__CHANGE_KIND__CHANGE_KIND_DELETED;
+  put_integer(printer, "{\"revision\":", (int64_t)f.of[JG_FIELD_CHANGE_REVISION].value);
+  jg_buf_printf(&printer->out, ",\"kind\":\"%s\"", kind_name(f.of[JG_FIELD_CHANGE_KIND].value));
+  put_time(printer, ",\"commit_time\":", f.of[JG_FIELD_CHANGE_COMMIT_TIME].bytes);
+  jg_buf_printf(&printer->out, ",\"transaction_last\":%s",
+                f.of[JG_FIELD_CHANGE_TRANSACTION_LAST].value != 0 ? "true" : "false");
   const struct jg_entity *entity = jg_entity(JG_KIND_JOB);
   bool ok = true;
-  if (f.of[CHANGE_ENTITY].bytes.data != NULL) {
-    ok = jg_rest_print_entity(&printer->jobs, f.of[CHANGE_ENTITY].bytes, deleted, &entity, &printer->out);
+  if (f.of[JG_FIELD_CHANGE_ENTITY].bytes.data != NULL) {
+    ok = jg_rest_print_entity(&printer->jobs, f.of[JG_FIELD_CHANGE_ENTITY].bytes, deleted, &entity, &printer->out);
   } else {
     put(printer, ",\"job\":");
-    ok = jg_rest_print_job(&printer->jobs, f.of[CHANGE_JOB].bytes, deleted, &printer->out);
+    ok = jg_rest_print_job(&printer->jobs, f.of[JG_FIELD_CHANGE_JOB].bytes, deleted, &printer->out);
   }
-  put_changed_fields(printer, f.of[CHANGE_CHANGED_FIELDS].bytes, entity);
-  if (ok && f.of[CHANGE_BEFORE].bytes.data != NULL) {
+  put_changed_fields(printer, f.of[JG_FIELD_CHANGE_CHANGED_FIELDS].bytes, entity);
+  if (ok && f.of[JG_FIELD_CHANGE_BEFORE].bytes.data != NULL) {
     put(printer, ",\"before\":");
-    ok = jg_rest_print_before(&printer->jobs, f.of[CHANGE_BEFORE].bytes, &printer->out);
+    ok = jg_rest_print_before(&printer->jobs, f.of[JG_FIELD_CHANGE_BEFORE].bytes, &printer->out);
   }
-  if (f.of[CHANGE_TRACEPARENT].bytes.len > 0) {
-    put_string(printer, ",\"traceparent\":", f.of[CHANGE_TRACEPARENT].bytes);
+  if (f.of[JG_FIELD_CHANGE_TRACEPARENT].bytes.len > 0) {
+    put_string(printer, ",\"traceparent\":", f.of[JG_FIELD_CHANGE_TRACEPARENT].bytes);
   }
   put(printer, "}");
   printer->failed = printer->failed || !ok;
@@ -255,35 +226,35 @@ static void print_items(struct printer *printer, struct jg_str message, uint32_t
 static void print_many(struct printer *printer, struct jg_str message, bool changes) {
   struct fields f;
   printer->failed = !read_fields(message, &f) || printer->failed;
-  struct jg_str token = f.of[changes ? CHANGES_TOKEN : SNAPSHOT_TOKEN].bytes;
+  struct jg_str token = f.of[changes ? JG_FIELD_CHANGES_TOKEN : JG_FIELD_SNAPSHOT_TOKEN].bytes;
   token = token.len > 0 ? token : JG_STR_NONE;
   begin(printer, changes ? "changes" : "snapshot", token, 0);
   put(printer, changes ? ",\"changes\":[" : ",\"jobs\":[");
-  print_items(printer, message, changes ? CHANGES_CHANGES : SNAPSHOT_JOBS, changes);
+  print_items(printer, message, changes ? JG_FIELD_CHANGES_CHANGES : JG_FIELD_SNAPSHOT_JOBS, changes);
   end(printer, token);
 }
 
 static void print(struct printer *printer, const struct jg_wire_field *event, int64_t retry_ms) {
   struct fields f;
-  if (event->number == RESPONSE_CHANGES || event->number == RESPONSE_SNAPSHOT) {
-    print_many(printer, event->bytes, event->number == RESPONSE_CHANGES);
+  if (event->number == JG_FIELD_RESPONSE_CHANGES || event->number == JG_FIELD_RESPONSE_SNAPSHOT) {
+    print_many(printer, event->bytes, event->number == JG_FIELD_RESPONSE_CHANGES);
     return;
   }
   printer->failed = !read_fields(event->bytes, &f) || printer->failed;
   switch (event->number) {
-    case RESPONSE_OPENED:
+    case JG_FIELD_RESPONSE_OPENED:
       print_opened(printer, &f, retry_ms);
       return;
-    case RESPONSE_BOOKMARK:
+    case JG_FIELD_RESPONSE_BOOKMARK:
       print_bookmark(printer, &f);
       return;
-    case RESPONSE_DRAIN:
+    case JG_FIELD_RESPONSE_DRAIN:
       print_drain(printer, &f);
       return;
-    case RESPONSE_SYNCED:
+    case JG_FIELD_RESPONSE_SYNCED:
       print_synced(printer, &f);
       return;
-    case RESPONSE_RESET:
+    case JG_FIELD_RESPONSE_RESET:
       print_reset(printer, &f);
       return;
     default:

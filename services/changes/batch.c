@@ -1,11 +1,7 @@
 #include "services/changes/batch.h"
 
 #include "proto/codec/wire.h"
-
-/* Field numbers of job_service.proto. */
-enum { RESPONSE_CHANGES = 2 };
-enum { CHANGES_RESUME_TOKEN = 2 };
-enum { CHANGE_REVISION = 1 };
+#include "services/changes/fields.h"
 
 /* Appends into room that was made for exactly this. */
 static struct jg_buf window(struct jg_bytes *bytes) {
@@ -28,17 +24,17 @@ struct jg_batch jg_batch_join(const struct jg_token *token, const struct jg_str 
   for (size_t i = 0; i < count; i++) {
     body_len += bodies[i].len;
   }
-  size_t inner = body_len + (token != NULL ? field_size(CHANGES_RESUME_TOKEN, text.len) : 0);
-  struct jg_bytes *bytes = jg_bytes_create_room(field_size(RESPONSE_CHANGES, inner));
+  size_t inner = body_len + (token != NULL ? field_size(JG_FIELD_CHANGES_TOKEN, text.len) : 0);
+  struct jg_bytes *bytes = jg_bytes_create_room(field_size(JG_FIELD_RESPONSE_CHANGES, inner));
   struct jg_buf out = window(bytes);
-  jg_wire_put_tag(&out, RESPONSE_CHANGES, JG_WIRE_LEN);
+  jg_wire_put_tag(&out, JG_FIELD_RESPONSE_CHANGES, JG_WIRE_LEN);
   jg_wire_put_varint(&out, inner);
   size_t body_at = out.len;
   for (size_t i = 0; i < count; i++) {
     jg_buf_append_str(&out, bodies[i]);
   }
   if (token != NULL) {
-    jg_wire_put_bytes(&out, CHANGES_RESUME_TOKEN, text);
+    jg_wire_put_bytes(&out, JG_FIELD_CHANGES_TOKEN, text);
   }
   JG_ASSERT(!out.failed && out.len == bytes->len);
   return (struct jg_batch){.after = after,
@@ -60,7 +56,7 @@ struct jg_str jg_batch_body_behind(const struct jg_batch *batch, int64_t revisio
     jg_wire_reader_init(&inner, change.bytes);
     struct jg_wire_field first;
     // Each change begins with its revision: encode.c writes it so.
-    JG_ASSERT(jg_wire_next(&inner, &first) && first.number == CHANGE_REVISION);
+    JG_ASSERT(jg_wire_next(&inner, &first) && first.number == JG_FIELD_CHANGE_REVISION);
     if ((int64_t)first.value > revision) {
       break;
     }

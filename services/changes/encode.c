@@ -3,22 +3,8 @@
 #include "proto/codec/proto_encode.h"
 #include "proto/codec/wire.h"
 #include "services/changes/batch.h"
+#include "services/changes/fields.h"
 #include "services/changes/shown.h"
-
-/* Field numbers of job_service.proto. */
-enum { CHANGES_CHANGES = 1 };
-enum {
-  CHANGE_REVISION = 1,
-  CHANGE_COMMIT_TIME = 2,
-  CHANGE_KIND = 3,
-  CHANGE_JOB = 4,
-  CHANGE_CHANGED_FIELDS = 5,
-  CHANGE_TRANSACTION_LAST = 6,
-  CHANGE_TRACEPARENT = 7,
-  CHANGE_ENTITY = 8, /* an AnyEntity: its one field has the number of the kind */
-  CHANGE_BEFORE = 9
-};
-enum { MASK_PATHS = 1 };
 
 /* Token, tags and lengths around the body. */
 #define ENVELOPE_BYTES 256u
@@ -67,17 +53,17 @@ static void put_mask(struct jg_buf *out, const struct jg_entity *entity, uint64_
   size_t len = 0;
   for (size_t i = 0; i < entity->member_count; i++) {
     if (changed >> i & 1) {
-      len += field_size(MASK_PATHS, entity->members[i].proto_name.len);
+      len += field_size(JG_FIELD_MASK_PATHS, entity->members[i].proto_name.len);
     }
   }
   if (len == 0) {
     return;
   }
-  jg_wire_put_tag(out, CHANGE_CHANGED_FIELDS, JG_WIRE_LEN);
+  jg_wire_put_tag(out, JG_FIELD_CHANGE_CHANGED_FIELDS, JG_WIRE_LEN);
   jg_wire_put_varint(out, len);
   for (size_t i = 0; i < entity->member_count; i++) {
     if (changed >> i & 1) {
-      jg_wire_put_bytes(out, MASK_PATHS, entity->members[i].proto_name);
+      jg_wire_put_bytes(out, JG_FIELD_MASK_PATHS, entity->members[i].proto_name);
     }
   }
 }
@@ -101,7 +87,7 @@ static struct jg_status content_of(struct encoder *encoder, size_t at, struct co
   }
   if (change->kind != JG_KIND_JOB) {
     jg_shown_make_entity(key, change, whole, bytes_max, &ret_content->now);
-    ret_content->bytes = field_size(CHANGE_ENTITY, field_size(change->kind, jg_shown_size(&ret_content->now)));
+    ret_content->bytes = field_size(JG_FIELD_CHANGE_ENTITY, field_size(change->kind, jg_shown_size(&ret_content->now)));
     return JG_STATUS_OK;
   }
   struct jg_parts masked;
@@ -110,16 +96,16 @@ static struct jg_status content_of(struct encoder *encoder, size_t at, struct co
     JG_RETURN_IF_ERROR(jg_read_mask_apply(&key->view->mask, &masked, 1, sift->arena));
   }
   jg_shown_make(key, change->id, whole != NULL ? &masked : NULL, bytes_max, &ret_content->now);
-  ret_content->bytes = field_size(CHANGE_JOB, jg_shown_size(&ret_content->now));
+  ret_content->bytes = field_size(JG_FIELD_CHANGE_JOB, jg_shown_size(&ret_content->now));
   return JG_STATUS_OK;
 }
 
 static void put_content(const struct content *content, enum jg_kind kind, struct jg_buf *out) {
   if (kind == JG_KIND_JOB) {
-    jg_shown_put(&content->now, CHANGE_JOB, out);
+    jg_shown_put(&content->now, JG_FIELD_CHANGE_JOB, out);
     return;
   }
-  jg_wire_put_tag(out, CHANGE_ENTITY, JG_WIRE_LEN);
+  jg_wire_put_tag(out, JG_FIELD_CHANGE_ENTITY, JG_WIRE_LEN);
   jg_wire_put_varint(out, field_size(kind, jg_shown_size(&content->now)));
   jg_shown_put(&content->now, kind, out);
 }
@@ -172,20 +158,20 @@ static struct jg_status put_change(struct encoder *encoder, size_t at) {
 
   struct jg_buf *piece = &encoder->piece;
   jg_buf_clear(piece);
-  jg_wire_put_uint(piece, CHANGE_REVISION, (uint64_t)change->revision);
-  jg_wire_put_timestamp(piece, CHANGE_COMMIT_TIME, change->commit_ticks);
-  jg_wire_put_uint(piece, CHANGE_KIND, (uint64_t)pick->kind);
+  jg_wire_put_uint(piece, JG_FIELD_CHANGE_REVISION, (uint64_t)change->revision);
+  jg_wire_put_timestamp(piece, JG_FIELD_CHANGE_COMMIT_TIME, change->commit_ticks);
+  jg_wire_put_uint(piece, JG_FIELD_CHANGE_KIND, (uint64_t)pick->kind);
   size_t head_len = piece->len;
   put_mask(piece, jg_entity(change->kind), shows_members(pick->kind) ? pick->changed : 0);
-  jg_wire_put_uint(piece, CHANGE_TRANSACTION_LAST, jg_sift_is_last(encoder->sift, encoder->picks, at));
+  jg_wire_put_uint(piece, JG_FIELD_CHANGE_TRANSACTION_LAST, jg_sift_is_last(encoder->sift, encoder->picks, at));
   if (change->trace.len > 0 && change->trace.len <= TRACE_BYTES_MAX) {
-    jg_wire_put_bytes(piece, CHANGE_TRACEPARENT, change->trace);
+    jg_wire_put_bytes(piece, JG_FIELD_CHANGE_TRACEPARENT, change->trace);
   }
   JG_ASSERT(!piece->failed);
 
   size_t len = piece->len + content.bytes;
-  len += content.has_before ? field_size(CHANGE_BEFORE, jg_proto_encode_size(&content.before, false)) : 0;
-  bool fits = encoder->body.len + field_size(CHANGES_CHANGES, len) <= BODY_BYTES_MAX;
+  len += content.has_before ? field_size(JG_FIELD_CHANGE_BEFORE, jg_proto_encode_size(&content.before, false)) : 0;
+  bool fits = encoder->body.len + field_size(JG_FIELD_CHANGES_CHANGES, len) <= BODY_BYTES_MAX;
   if (!fits && encoder->whole) {
     encoder->overflowed = true;
     return JG_STATUS_OK;
@@ -198,13 +184,13 @@ static struct jg_status put_change(struct encoder *encoder, size_t at) {
     }
   }
   struct jg_buf *body = &encoder->body;
-  jg_wire_put_tag(body, CHANGES_CHANGES, JG_WIRE_LEN);
+  jg_wire_put_tag(body, JG_FIELD_CHANGES_CHANGES, JG_WIRE_LEN);
   jg_wire_put_varint(body, len);
   jg_buf_append(body, piece->data, head_len);
   put_content(&content, change->kind, body);
   jg_buf_append(body, piece->data + head_len, piece->len - head_len);
   if (content.has_before) {
-    jg_proto_encode_field(CHANGE_BEFORE, &content.before, false, body);
+    jg_proto_encode_field(JG_FIELD_CHANGE_BEFORE, &content.before, false, body);
   }
   encoder->change_count++;
   return JG_STATUS_OK;

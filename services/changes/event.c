@@ -1,15 +1,7 @@
 #include "services/changes/event.h"
 
 #include "proto/codec/wire.h"
-
-/* Field numbers of job_service.proto and of google.protobuf.Duration. */
-enum { RESPONSE_OPENED = 1, RESPONSE_BOOKMARK = 3, RESPONSE_DRAIN = 4, RESPONSE_SYNCED = 6, RESPONSE_RESET = 7 };
-enum { OPENED_STREAM_ID = 1, OPENED_HEARTBEAT = 2, OPENED_EPOCH = 3, OPENED_TOKEN = 4, OPENED_REVISION = 5 };
-enum { BOOKMARK_TOKEN = 1, BOOKMARK_REVISION = 2, BOOKMARK_TIME = 3 };
-enum { DRAIN_TOKEN = 1, DRAIN_RETRY_DELAY = 2 };
-enum { SYNCED_TOKEN = 1, SYNCED_REVISION = 2 };
-enum { RESET_REASON = 1, RESET_OLDEST = 2, RESET_NEWEST = 3 };
-enum { DURATION_SECONDS = 1, DURATION_NANOS = 2 };
+#include "services/changes/fields.h"
 
 #define NS_PER_SECOND INT64_C(1000000000)
 #define NS_PER_MS INT64_C(1000000)
@@ -30,8 +22,8 @@ static void put_uuid(struct jg_buf *out, uint32_t number, struct jg_uuid id) {
 static void put_duration(struct jg_buf *out, uint32_t number, int64_t ns) {
   char memory[32];
   struct jg_buf duration = {.data = memory, .capacity = sizeof(memory), .bytes_max = sizeof(memory)};
-  jg_wire_put_uint(&duration, DURATION_SECONDS, (uint64_t)(ns / NS_PER_SECOND));
-  jg_wire_put_uint(&duration, DURATION_NANOS, (uint64_t)(ns % NS_PER_SECOND));
+  jg_wire_put_uint(&duration, JG_FIELD_SECONDS, (uint64_t)(ns / NS_PER_SECOND));
+  jg_wire_put_uint(&duration, JG_FIELD_NANOS, (uint64_t)(ns % NS_PER_SECOND));
   jg_wire_put_bytes(out, number, jg_buf_str(&duration));
 }
 
@@ -47,45 +39,45 @@ static struct jg_bytes *wrap(uint32_t number, const struct jg_buf *event) {
 struct jg_bytes *jg_event_opened(const struct jg_token *token, struct jg_uuid stream_id, int64_t heartbeat_ns) {
   char memory[EVENT_BYTES_MAX];
   struct jg_buf out = {.data = memory, .capacity = sizeof(memory), .bytes_max = sizeof(memory)};
-  put_uuid(&out, OPENED_STREAM_ID, stream_id);
-  put_duration(&out, OPENED_HEARTBEAT, heartbeat_ns);
-  put_uuid(&out, OPENED_EPOCH, token->epoch);
-  put_token(&out, OPENED_TOKEN, token);
-  jg_wire_put_uint(&out, OPENED_REVISION, (uint64_t)token->revision);
-  return wrap(RESPONSE_OPENED, &out);
+  put_uuid(&out, JG_FIELD_OPENED_STREAM_ID, stream_id);
+  put_duration(&out, JG_FIELD_OPENED_HEARTBEAT, heartbeat_ns);
+  put_uuid(&out, JG_FIELD_OPENED_EPOCH, token->epoch);
+  put_token(&out, JG_FIELD_OPENED_TOKEN, token);
+  jg_wire_put_uint(&out, JG_FIELD_OPENED_REVISION, (uint64_t)token->revision);
+  return wrap(JG_FIELD_RESPONSE_OPENED, &out);
 }
 
 struct jg_bytes *jg_event_bookmark(const struct jg_token *token, int64_t now_ticks) {
   char memory[EVENT_BYTES_MAX];
   struct jg_buf out = {.data = memory, .capacity = sizeof(memory), .bytes_max = sizeof(memory)};
-  put_token(&out, BOOKMARK_TOKEN, token);
-  jg_wire_put_uint(&out, BOOKMARK_REVISION, (uint64_t)token->revision);
-  jg_wire_put_timestamp(&out, BOOKMARK_TIME, now_ticks);
-  return wrap(RESPONSE_BOOKMARK, &out);
+  put_token(&out, JG_FIELD_BOOKMARK_TOKEN, token);
+  jg_wire_put_uint(&out, JG_FIELD_BOOKMARK_REVISION, (uint64_t)token->revision);
+  jg_wire_put_timestamp(&out, JG_FIELD_BOOKMARK_TIME, now_ticks);
+  return wrap(JG_FIELD_RESPONSE_BOOKMARK, &out);
 }
 
 struct jg_bytes *jg_event_drain(const struct jg_token *token, int64_t retry_delay_ms) {
   JG_ASSERT(retry_delay_ms > 0);
   char memory[EVENT_BYTES_MAX];
   struct jg_buf out = {.data = memory, .capacity = sizeof(memory), .bytes_max = sizeof(memory)};
-  put_token(&out, DRAIN_TOKEN, token);
-  put_duration(&out, DRAIN_RETRY_DELAY, retry_delay_ms * NS_PER_MS);
-  return wrap(RESPONSE_DRAIN, &out);
+  put_token(&out, JG_FIELD_DRAIN_TOKEN, token);
+  put_duration(&out, JG_FIELD_DRAIN_RETRY_DELAY, retry_delay_ms * NS_PER_MS);
+  return wrap(JG_FIELD_RESPONSE_DRAIN, &out);
 }
 
 struct jg_bytes *jg_event_reset(int64_t oldest_revision, int64_t newest_revision) {
   char memory[EVENT_BYTES_MAX];
   struct jg_buf out = {.data = memory, .capacity = sizeof(memory), .bytes_max = sizeof(memory)};
-  jg_wire_put_bytes(&out, RESET_REASON, jg_str_from_cstr(jg_reason_name(JG_REASON_HISTORY_LOST)));
-  jg_wire_put_uint(&out, RESET_OLDEST, (uint64_t)oldest_revision);
-  jg_wire_put_uint(&out, RESET_NEWEST, (uint64_t)newest_revision);
-  return wrap(RESPONSE_RESET, &out);
+  jg_wire_put_bytes(&out, JG_FIELD_RESET_REASON, jg_str_from_cstr(jg_reason_name(JG_REASON_HISTORY_LOST)));
+  jg_wire_put_uint(&out, JG_FIELD_RESET_OLDEST, (uint64_t)oldest_revision);
+  jg_wire_put_uint(&out, JG_FIELD_RESET_NEWEST, (uint64_t)newest_revision);
+  return wrap(JG_FIELD_RESPONSE_RESET, &out);
 }
 
 struct jg_bytes *jg_event_synced(const struct jg_token *token) {
   char memory[EVENT_BYTES_MAX];
   struct jg_buf out = {.data = memory, .capacity = sizeof(memory), .bytes_max = sizeof(memory)};
-  put_token(&out, SYNCED_TOKEN, token);
-  jg_wire_put_uint(&out, SYNCED_REVISION, (uint64_t)token->revision);
-  return wrap(RESPONSE_SYNCED, &out);
+  put_token(&out, JG_FIELD_SYNCED_TOKEN, token);
+  jg_wire_put_uint(&out, JG_FIELD_SYNCED_REVISION, (uint64_t)token->revision);
+  return wrap(JG_FIELD_RESPONSE_SYNCED, &out);
 }

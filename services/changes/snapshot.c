@@ -2,11 +2,8 @@
 
 #include "base/limits.h"
 #include "proto/codec/wire.h"
+#include "services/changes/fields.h"
 #include "services/changes/shown.h"
-
-/* Field numbers of job_service.proto. */
-enum { RESPONSE_SNAPSHOT = 5 };
-enum { SNAPSHOT_JOBS = 1, SNAPSHOT_RESUME_TOKEN = 2 };
 
 /* Changes of one read, as for a stream that follows the log. */
 #define CHANGES_COUNT 500u
@@ -71,7 +68,7 @@ static struct jg_status put_rows(struct page *page, bool *ret_full) {
     if (page->body.len > 0 && page->body.len + jg_shown_size(&job) + 8 > BODY_BYTES_MAX) {
       *ret_full = true;
     } else {
-      jg_shown_put(&job, SNAPSHOT_JOBS, &page->body);
+      jg_shown_put(&job, JG_FIELD_SNAPSHOT_JOBS, &page->body);
       page->count++;
       *ret_full = page->body.len >= JG_SNAPSHOT_BYTES;
     }
@@ -88,10 +85,10 @@ static struct jg_bytes *make_message(const struct page *page, const struct jg_to
   size_t len = 1 + jg_wire_varint_size(inner) + inner;
   struct jg_bytes *bytes = jg_bytes_create_room(len);
   struct jg_buf out = {.data = bytes->data, .capacity = len, .bytes_max = len};
-  jg_wire_put_tag(&out, RESPONSE_SNAPSHOT, JG_WIRE_LEN);
+  jg_wire_put_tag(&out, JG_FIELD_RESPONSE_SNAPSHOT, JG_WIRE_LEN);
   jg_wire_put_varint(&out, inner);
   jg_buf_append(&out, page->body.data, page->body.len);
-  jg_wire_put_bytes(&out, SNAPSHOT_RESUME_TOKEN, jg_str_make(text, text_len));
+  jg_wire_put_bytes(&out, JG_FIELD_SNAPSHOT_TOKEN, jg_str_make(text, text_len));
   JG_ASSERT(!out.failed && out.len == len);
   return bytes;
 }

@@ -1,0 +1,46 @@
+/* Field numbers of the messages of WatchJobs (proto/jobgate/v1/job_service.proto), for who writes or reads their bytes without
+ * unpacking them. Thread: any. */
+#ifndef JG_SERVICES_CHANGES_FIELDS_H
+#define JG_SERVICES_CHANGES_FIELDS_H
+
+/* WatchJobsResponse */
+enum {
+  JG_FIELD_RESPONSE_OPENED = 1,
+  JG_FIELD_RESPONSE_CHANGES = 2,
+  JG_FIELD_RESPONSE_BOOKMARK = 3,
+  JG_FIELD_RESPONSE_DRAIN = 4,
+  JG_FIELD_RESPONSE_SNAPSHOT = 5,
+  JG_FIELD_RESPONSE_SYNCED = 6,
+  JG_FIELD_RESPONSE_RESET = 7
+};
+/* WatchOpened, WatchChanges, WatchBookmark, WatchDrain, WatchSnapshot, WatchSynced, WatchReset */
+enum {
+  JG_FIELD_OPENED_STREAM_ID = 1,
+  JG_FIELD_OPENED_HEARTBEAT = 2,
+  JG_FIELD_OPENED_EPOCH = 3,
+  JG_FIELD_OPENED_TOKEN = 4,
+  JG_FIELD_OPENED_REVISION = 5
+};
+enum { JG_FIELD_CHANGES_CHANGES = 1, JG_FIELD_CHANGES_TOKEN = 2 };
+enum { JG_FIELD_BOOKMARK_TOKEN = 1, JG_FIELD_BOOKMARK_REVISION = 2, JG_FIELD_BOOKMARK_TIME = 3 };
+enum { JG_FIELD_DRAIN_TOKEN = 1, JG_FIELD_DRAIN_RETRY_DELAY = 2 };
+enum { JG_FIELD_SNAPSHOT_JOBS = 1, JG_FIELD_SNAPSHOT_TOKEN = 2 };
+enum { JG_FIELD_SYNCED_TOKEN = 1, JG_FIELD_SYNCED_REVISION = 2 };
+enum { JG_FIELD_RESET_REASON = 1, JG_FIELD_RESET_OLDEST = 2, JG_FIELD_RESET_NEWEST = 3 };
+/* JobChange */
+enum {
+  JG_FIELD_CHANGE_REVISION = 1,
+  JG_FIELD_CHANGE_COMMIT_TIME = 2,
+  JG_FIELD_CHANGE_KIND = 3,
+  JG_FIELD_CHANGE_JOB = 4,
+  JG_FIELD_CHANGE_CHANGED_FIELDS = 5,
+  JG_FIELD_CHANGE_TRANSACTION_LAST = 6,
+  JG_FIELD_CHANGE_TRACEPARENT = 7,
+  JG_FIELD_CHANGE_ENTITY = 8, /* an AnyEntity: its one field has the number of the kind */
+  JG_FIELD_CHANGE_BEFORE = 9
+};
+/* google.protobuf.FieldMask, Timestamp and Duration */
+enum { JG_FIELD_MASK_PATHS = 1 };
+enum { JG_FIELD_SECONDS = 1, JG_FIELD_NANOS = 2 };
+
+#endif
