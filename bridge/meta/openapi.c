@@ -205,8 +205,9 @@ static void add_read(const struct read *read, const struct jg_entity *entity, st
   jg_meta_json_open_under(jg_str_from_cstr(read->type), out);
   jg_meta_json_raw("schema", read->schema, out);
   jg_buf_append_str(out, JG_STR("}}}"));
-  if (read == &members[0]) {
-    jg_buf_append_str(out, JG_STR(",\"204\":{\"description\":\"There is no such entity in it.\"}"));
+  if (entity != NULL) {
+    jg_buf_append_str(out, JG_STR(",\"204\":{\"description\":\"It is, or would be in, an embedded entity that is not "
+                                  "there.\"}"));
   }
   add_errors(entity != NULL ? searched : found, out);
   add_errors(jg_meta_common_statuses, out);

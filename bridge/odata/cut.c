@@ -114,13 +114,16 @@ void jg_odata_cut(struct jg_str json, const struct jg_odata_shape *shape, struct
 
 struct jg_str jg_odata_member_text(struct jg_str json, const struct jg_entity *entity, const struct jg_member *member) {
   struct place place = {.entity = entity};
-  for (size_t at = 1;;) {
+  size_t at = 1;
+  JG_ASSERT(json.len >= 2 && json.data[0] == '{');
+  while (json.data[at] != '}') {
+    at += json.data[at] == ',';
     const struct jg_member *next = next_member(&place, json, &at);
     size_t end = skip_value(json, at);
-    if (next == member) {
-      return jg_str_sub(json, at, end - at);
+    if (next->index >= member->index) {
+      return next == member ? jg_str_sub(json, at, end - at) : JG_STR_NONE;
     }
-    JG_ASSERT(json.data[end] == ',');
-    at = end + 1;
+    at = end;
   }
+  return JG_STR_NONE;
 }

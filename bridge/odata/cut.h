@@ -7,7 +7,7 @@
 
 /* Appends what the shape shows of the entity. */
 void jg_odata_cut(struct jg_str json, const struct jg_odata_shape *shape, struct jg_buf *out);
-/* The text of one member's value; the entity must have it. */
+/* The text of one member's value; data NULL: the entity does not hold it. */
 struct jg_str jg_odata_member_text(struct jg_str json, const struct jg_entity *entity, const struct jg_member *member);
 
 #endif

@@ -124,6 +124,14 @@ static void one_member(void **state) {
     struct jg_str text = jg_odata_member_text(JG_STR(MODEL), model, &model->members[rows[i].member]);
     assert_true(jg_str_equal(text, jg_str_from_cstr(rows[i].text)));
   }
+  // What the text does not hold: in front of what it holds, between, behind, and in nothing.
+  const struct jg_member *id = &model->members[JG_EQUIPMENT_MODEL_ID];
+  const struct jg_member *brand = &model->members[JG_EQUIPMENT_MODEL_EQUIPMENT_BRAND];
+  static const char *const without[] = {"{}", "{\"code\":\"c\"}", "{\"equipment_family_id\":\"f\"}"};
+  for (size_t i = 0; i < JG_COUNT(without); i++) {
+    assert_null(jg_odata_member_text(jg_str_from_cstr(without[i]), model, id).data);
+    assert_null(jg_odata_member_text(jg_str_from_cstr(without[i]), model, brand).data);
+  }
 }
 
 int main(void) {

@@ -125,7 +125,7 @@ static void end_call(struct jg_rest_call *call) {
 static bool set_headers(struct jg_rest_call *call, const struct jg_answer *answer, int status,
                         struct jg_rest_headers *headers) {
   jg_rest_add_header(headers, JG_STR("OData-Version"), JG_STR("4.0"));
-  if (call->raw || call->count) {
+  if (status != 204 && (call->raw || call->count)) {
     jg_rest_add_header(headers, JG_STR("Content-Type"), JG_STR("text/plain; charset=utf-8"));
   } else if (status != 204) {
     jg_rest_add_content_type(headers, call->wishes.text_json);

@@ -64,6 +64,7 @@ static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_reque
   call->query = plan->query;
   call->shape = plan->shape;
   call->wishes = plan->wishes;
+  call->way = plan->target.way;
   call->property = plan->target.property;
   call->raw = plan->route == JG_REST_VALUE;
   call->count = plan->route == JG_REST_COUNT;
@@ -104,7 +105,8 @@ struct jg_filter_alias *jg_rest_aliases(const struct jg_odata_query *query, stru
 /* Everything, and the parents, which come by name alone. False at the arena's cap. */
 static bool set_mask(struct jg_rest_call *call, Google__Protobuf__FieldMask **ret_mask) {
   static const char *const paths[] = {"*", "parent_job"};
-  bool parent = call->property != NULL && (call->property->flags & JG_MEMBER_EXPAND_ONLY) != 0;
+  const struct jg_member *first = call->way.count > 0 ? call->way.steps[0] : call->property;
+  bool parent = first != NULL && (first->flags & JG_MEMBER_EXPAND_ONLY) != 0;
   if (!call->shape.parent && !parent) {
     return true;
   }
@@ -170,7 +172,7 @@ static struct jg_status set_get_request(struct jg_rest_call *call, struct jg_uui
     return jg_rest_out_of_memory();
   }
   get->view = call->property != NULL ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC : view(call);
-  if (call->property != NULL && call->property->type == JG_TYPE_ENTITY) {
+  if (call->property != NULL && (call->way.count > 0 || call->property->type == JG_TYPE_ENTITY)) {
     get->view = JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL;
   }
   call->call.request = &get->base;

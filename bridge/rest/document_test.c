@@ -296,6 +296,8 @@ static const struct {
     {"/project?$expand=project_status($select=id)", "#Project(project_status(id))/$entity\",\"id\":\"p\"}"},
     {"/_parent_job", "#Jobs/$entity\",\"id\":\"q\",\"name\":\"r\"}"},
     {"/_parent_job?$select=name", "#Jobs(name)/$entity\",\"name\":\"r\"}"},
+    {"/_parent_job/name", "#Jobs(q)/name\",\"value\":\"r\"}"},
+    {"/project/ID", "#Project(p)/id\",\"value\":\"p\"}"},
 };
 
 static void embedded_entities_stand_alone(void **state) {
@@ -310,13 +312,31 @@ static void embedded_entities_stand_alone(void **state) {
     assert_string_equal(answer.body.data, expected);
     jg_test_answer_done(&answer);
   }
-  // What a job does not have (OData 4.0 part 1 section 11.2.6).
-  struct jg_test_answer answer = test_door_get(JOB_PATH "/skill");
-  assert_int_equal(answer.status, 204);
-  assert_string_equal(answer.body.data, "");
-  test_door_assert_header(&answer, "content-type", NULL);
-  test_door_assert_header(&answer, "odata-version", "4.0");
+  struct jg_test_answer answer = test_door_get(JOB_PATH "/project/id/$value");
+  assert_string_equal(answer.body.data, "p");
+  test_door_assert_header(&answer, "content-type", "text/plain; charset=utf-8");
   jg_test_answer_done(&answer);
+}
+
+/* What a job does not have (OData 4.0 part 1 section 11.2.6), and what would stand in that: null (11.2.3). */
+static void what_is_not_there_has_no_content(void **state) {
+  (void)state;
+  static const char *const paths[] = {"/skill",
+                                      "/skill/name",
+                                      "/skill/name/$value",
+                                      "/skill/sales_organization/name",
+                                      "/project/equipment_model",
+                                      "/project/equipment_model/equipment_brand/code"};
+  for (size_t i = 0; i < JG_COUNT(paths); i++) {
+    char target[128];
+    (void)snprintf(target, sizeof(target), "%s%s", JOB_PATH, paths[i]);
+    struct jg_test_answer answer = test_door_get(target);
+    assert_int_equal(answer.status, 204);
+    assert_string_equal(answer.body.data, "");
+    test_door_assert_header(&answer, "content-type", NULL);
+    test_door_assert_header(&answer, "odata-version", "4.0");
+    jg_test_answer_done(&answer);
+  }
 }
 
 static const struct {
@@ -326,7 +346,12 @@ static const struct {
     {"GET", "/api/Jobs(00000000-0000-0000-0000-000000aaaaaa)/name", 404},
     {"GET", JOB_PATH "/nothing", 404},
     {"GET", JOB_PATH "/project/$value", 501},
-    {"GET", JOB_PATH "/project/name", 501},
+    {"GET", JOB_PATH "/project/equipment_model/$value", 501},
+    {"GET", JOB_PATH "/_parent_job/project", 501},
+    {"GET", JOB_PATH "/project/nothing", 404},
+    {"GET", "/api/Jobs(00000000-0000-0000-0000-000000aaaaaa)/project/name", 404},
+    {"GET", JOB_PATH "/project/name?$select=id", 400},
+    {"PUT", JOB_PATH "/project/name", 405},
     {"GET", JOB_PATH "/project?$top=1", 400},
     {"GET", JOB_PATH "/project?$select=nope", 400},
     {"PUT", JOB_PATH "/project", 405},
@@ -374,6 +399,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(members_stand_alone, set_up, tear_down),
       cmocka_unit_test_setup_teardown(bare_texts_are_unescaped, set_up, tear_down),
       cmocka_unit_test_setup_teardown(embedded_entities_stand_alone, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(what_is_not_there_has_no_content, set_up, tear_down),
       cmocka_unit_test_setup_teardown(members_are_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(links_follow_the_public_url, set_up, tear_down),
   };

@@ -51,20 +51,23 @@ static void append_raw(struct jg_str value, struct jg_buf *out) {
   }
 }
 
-/* What the entity holds in that member; NULL: nothing. */
-static const struct jg_expanded *related(const struct jg_parts *parts, const struct jg_member *member) {
-  if ((member->flags & JG_MEMBER_EXPAND_ONLY) != 0) {
-    return parts->parent;
-  }
-  const struct jg_expanded *expanded = parts->relations[member->relation];
-  return expanded != NULL && expanded->json.len != 0 ? expanded : NULL;
+/* The JSON of an embedded entity; data NULL: it is not there. */
+static struct jg_str related(const struct jg_parts *parts, const struct jg_member *member) {
+  bool parent = (member->flags & JG_MEMBER_EXPAND_ONLY) != 0;
+  const struct jg_expanded *expanded = parent ? parts->parent : parts->relations[member->relation];
+  return expanded != NULL && expanded->json.len != 0 ? expanded->json : JG_STR_NONE;
+}
+
+/* The set that has the entity's canonical URL. */
+static struct jg_str set_of(const struct jg_entity *entity) {
+  return entity->kind == JG_KIND_PARENT_JOB ? jg_entity(JG_KIND_JOB)->entity_set : entity->entity_set;
 }
 
 /* An embedded entity by itself (OData 4.0 part 1 section 11.2.6): as its own set shows it. */
 static void write_related(struct jg_arena *arena, const struct jg_rest_call *call, struct jg_str json,
                           struct jg_buf *out) {
   const struct jg_entity *entity = jg_entity((enum jg_kind)call->property->target);
-  struct jg_str set = entity->kind == JG_KIND_PARENT_JOB ? jg_entity(JG_KIND_JOB)->entity_set : entity->entity_set;
+  struct jg_str set = set_of(entity);
   const struct jg_odata_shape *tree = call->shape.tree;
   if (tree == NULL) {
     const struct jg_odata_wish wish = {.select = JG_STR_NONE, .expand = JG_STR_NONE, .embed = call->rest->embed};
@@ -89,34 +92,76 @@ static void write_related(struct jg_arena *arena, const struct jg_rest_call *cal
   jg_buf_done(&context);
 }
 
+/* Who holds a value, for its context URL: the entity's canonical URL (OData 4.0 part 1 section 10, "Property Value"). */
+struct holder {
+  const struct jg_entity *entity;
+  struct jg_str id;
+};
+
+static void write_value(const struct jg_rest_call *call, const struct holder *holder, struct jg_str text,
+                        struct jg_buf *out) {
+  struct jg_buf context;
+  if (call->raw) {
+    append_raw(text, out);
+    return;
+  }
+  jg_buf_init(&context, 64u << 10);
+  jg_buf_printf(&context, "%.*s/$metadata#%.*s(%.*s)/%.*s", JG_STR_ARG(call->base), JG_STR_ARG(set_of(holder->entity)),
+                JG_STR_ARG(holder->id), JG_STR_ARG(call->property->name));
+  jg_buf_append_str(out, JG_STR("{\"@odata.context\":"));
+  jg_json_encode_string(call->rest->style->escape, jg_buf_str(&context), out);
+  jg_buf_append_str(out, JG_STR(",\"value\":"));
+  jg_buf_append_str(out, text);
+  jg_buf_append_char(out, '}');
+  out->failed = out->failed || context.failed;
+  jg_buf_done(&context);
+}
+
+/* A member of the entity that the way leads to. What should stand in an entity that is not there is null, as in $filter. */
+static bool write_below(struct jg_rest_call *call, const struct jg_parts *parts, struct jg_buf *out) {
+  const struct jg_rest_way *way = &call->way;
+  struct jg_str json = related(parts, way->steps[0]);
+  const struct jg_entity *entity = jg_entity((enum jg_kind)way->steps[0]->target);
+  for (size_t i = 1; i < way->count && json.data != NULL; i++) {
+    json = jg_odata_member_text(json, entity, way->steps[i]);
+    entity = jg_entity((enum jg_kind)way->steps[i]->target);
+  }
+  struct jg_str text = json.data != NULL ? jg_odata_member_text(json, entity, call->property) : JG_STR_NONE;
+  if (text.data == NULL) {
+    return false;
+  }
+  if (call->property->type == JG_TYPE_ENTITY) {
+    write_related(&call->call.arena, call, text, out);
+    return true;
+  }
+  struct jg_str id = jg_odata_member_text(json, entity, &entity->members[entity->id_member]);
+  JG_ASSERT(id.len >= 2);
+  const struct holder holder = {entity, jg_str_sub(id, 1, id.len - 2)};  // Without its quotes.
+  write_value(call, &holder, text, out);
+  return true;
+}
+
 bool jg_rest_write_property(struct jg_rest_call *call, const struct jg_parts *parts, struct jg_str id,
                             struct jg_buf *out) {
-  const struct jg_json_style *style = call->rest->style;
-  if (call->property->type == JG_TYPE_ENTITY) {
-    const struct jg_expanded *expanded = related(parts, call->property);
-    if (expanded != NULL) {
-      write_related(&call->call.arena, call, expanded->json, out);
-    }
-    return expanded != NULL;
+  if (call->way.count > 0) {
+    return write_below(call, parts, out);
   }
-  struct jg_buf job, context;
+  if (call->property->type == JG_TYPE_ENTITY) {
+    struct jg_str json = related(parts, call->property);
+    if (json.data != NULL) {
+      write_related(&call->call.arena, call, json, out);
+    }
+    return json.data != NULL;
+  }
+  struct jg_buf job;
   jg_buf_init(&job, JOB_BYTES_MAX);
-  jg_buf_init(&context, 64u << 10);
-  jg_json_encode(style, parts, JG_STR_NONE, false, &job);
+  jg_json_encode(call->rest->style, parts, JG_STR_NONE, false, &job);
   if (job.failed) {
     out->failed = true;
-  } else if (call->raw) {
-    append_raw(jg_odata_member_text(jg_buf_str(&job), parts->entity, call->property), out);
   } else {
-    jg_buf_printf(&context, "%.*s/$metadata#%.*s(%.*s)/%.*s", JG_STR_ARG(call->base),
-                  JG_STR_ARG(call->entity->entity_set), JG_STR_ARG(id), JG_STR_ARG(call->property->name));
-    jg_buf_append_str(out, JG_STR("{\"@odata.context\":"));
-    jg_json_encode_string(style->escape, jg_buf_str(&context), out);
-    jg_buf_append_str(out, JG_STR(",\"value\":"));
-    jg_buf_append_str(out, jg_odata_member_text(jg_buf_str(&job), parts->entity, call->property));
-    jg_buf_append_char(out, '}');
+    const struct holder holder = {parts->entity, id};
+    write_value(call, &holder, jg_odata_member_text(jg_buf_str(&job), parts->entity, call->property), out);
   }
-  jg_buf_done(&context);
   jg_buf_done(&job);
   return true;
 }

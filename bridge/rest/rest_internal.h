@@ -83,10 +83,18 @@ JG_MUST_CHECK bool jg_rest_ask(const struct jg_rest *rest, const struct jg_http_
 /* Until when the caller is known, monotonic; from then on who stays is asked for again. As jg_rest_tenant. */
 int64_t jg_rest_admitted_until_ns(const struct jg_rest *rest, const struct jg_http_request *request);
 
+/* The embedded entities between that of the key and the member that a path names: `project/equipment_model` of its name. */
+#define JG_REST_WAY_MAX 5u
+struct jg_rest_way {
+  const struct jg_member *steps[JG_REST_WAY_MAX];
+  size_t count;
+};
+
 /* What else a path says. */
 struct jg_rest_target {
   const struct jg_entity *entity;   /* of the set; the job's where there is none */
   struct jg_uuid key;               /* of JG_REST_JOB, ENTITY, PROPERTY and VALUE */
+  struct jg_rest_way way;           /* to `property` */
   const struct jg_member *property; /* of PROPERTY and VALUE; the latter's is no embedded entity and no list */
 };
 /* route.c: pure. path: raw. */
@@ -264,6 +272,7 @@ struct jg_rest_call {
   struct jg_rest_shape shape;
   struct jg_rest_wishes wishes;
   struct jg_str base;
+  struct jg_rest_way way;           /* to `property` */
   const struct jg_member *property; /* the answer is this member alone; NULL: the job */
   bool raw;                         /* and that as bare text */
   bool count;                       /* the answer is the number of jobs, as bare text */
@@ -279,8 +288,8 @@ static inline const struct jg_entity *jg_rest_shown(const struct jg_rest_target 
   return related ? jg_entity((enum jg_kind)target->property->target) : target->entity;
 }
 
-/* property.c: appends the member as its own answer. id: the job's. False: it is an embedded entity that is not there. Thread:
- * any. */
+/* property.c: appends the member as its own answer. id: the job's. False: it, or what should hold it, is an embedded entity that
+ * is not there. Thread: any. */
 bool jg_rest_write_property(struct jg_rest_call *call, const struct jg_parts *parts, struct jg_str id,
                             struct jg_buf *out);
 

@@ -3,7 +3,8 @@
 #include "bridge/odata/percent.h"
 #include "bridge/rest/rest_internal.h"
 
-#define SEGMENTS_MAX 4u
+/* "api", the set, the way, the member and "$value"; deeper than the schema is. */
+#define SEGMENTS_MAX (4u + JG_REST_WAY_MAX)
 
 static const char *const route_names[JG_REST_ROUTE_COUNT] = {"none",   "jobs",     "job",      "service", "metadata",
                                                              "help",   "openapi",  "property", "value",   "count",
@@ -49,14 +50,29 @@ static bool is_not_built(const struct jg_str *segments, size_t count) {
   return false;
 }
 
-/* Below an entity: "name" or "name/$value". */
+/* Below an entity: "name" or "name/$value", behind the embedded entities that lead there (OData 4.0 part 2 sections 4.3 and 4.6). */
 static enum jg_rest_route route_of_member(const struct jg_str *segments, size_t count,
                                           struct jg_rest_target *ret_target) {
-  const struct jg_member *member = jg_entity_member(ret_target->entity, segments[0]);
+  const struct jg_entity *entity = ret_target->entity;
+  struct jg_rest_way *way = &ret_target->way;
+  const struct jg_member *member = jg_entity_member(entity, segments[0]);
+  way->count = 0;
+  while (count > 1 && member != NULL && member->type == JG_TYPE_ENTITY && !names(segments[1], "$value") &&
+         way->count < JG_REST_WAY_MAX) {
+    way->steps[way->count++] = member;
+    entity = jg_entity((enum jg_kind)member->target);
+    segments++;
+    count--;
+    member = jg_entity_member(entity, segments[0]);
+  }
+  // A parent is a job by $metadata, but comes without what it embeds.
+  if (member == NULL && entity->kind == JG_KIND_PARENT_JOB &&
+      jg_entity_member(jg_entity(JG_KIND_JOB), segments[0]) != NULL) {
+    return JG_REST_NOT_BUILT;
+  }
   bool value = count == 2 && names(segments[1], "$value");
   if (member == NULL || (count != 1 && !value)) {
-    // Members of embedded entities have URLs in their own sets.
-    return member != NULL && member->type == JG_TYPE_ENTITY ? JG_REST_NOT_BUILT : JG_REST_NONE;
+    return JG_REST_NONE;
   }
   if (value && (member->type == JG_TYPE_ENTITY || member->type == JG_TYPE_ENTITY_LIST)) {
     return JG_REST_NOT_BUILT;

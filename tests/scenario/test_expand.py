@@ -178,9 +178,56 @@ def test_embedded_entities_have_urls_below_their_owners(data):
         assert answer.status == 200 and (answer.json().get("value", answer.json()) == model[name] or answer.json()["id"] == model[name]["id"])
     parent = server.get(f"/api/Jobs({CHILD})/_parent_job").json()
     assert parent.pop("@odata.context").endswith("#Jobs/$entity") and parent == as_parent(jobs[jobs[CHILD]["_parent_id"]])
-    # What is not there is no error (OData 4.0 part 1, 11.2.6).
+    # What is not there is no error (OData 4.0 part 1, 11.2.6), nor is what would be in it (11.2.3).
     bare = next(job for job in jobs.values() if "skill" not in job)
-    for path in (f"/api/Jobs({bare['id']})/skill", f"/api/Jobs({ORPHAN})/_parent_job"):
+    for path in (f"/api/Jobs({bare['id']})/skill", f"/api/Jobs({bare['id']})/skill/name", f"/api/Jobs({ORPHAN})/_parent_job",
+                 f"/api/Jobs({bare['id']})/skill/sales_organization/code/$value", f"/api/Jobs({ORPHAN})/_parent_job/name"):
         answer = server.get(path)
         assert answer.status == 204 and answer.body == b"" and "Content-Type" not in answer.headers
-    assert server.get(f"/api/Jobs({ORPHAN[:-1]}f)/skill").status == 404
+    for path in ("skill", "skill/name", "skill/name/$value"):
+        assert server.get(f"/api/Jobs({ORPHAN[:-1]}f)/{path}").status == 404
+
+
+def walk(entity, way=()):
+    """Every member of an entity and of all that it embeds: the way there, its name, who holds it, the value."""
+    for name, value in entity.items():
+        yield way, name, entity, value
+        if isinstance(value, dict):
+            yield from walk(value, (*way, name))
+
+
+SETS = {"project": "Project", "equipment_model": "EquipmentModel", "equipment_family": "EquipmentFamily", "equipment_brand": "EquipmentBrand",
+        "project_status": "ProjectStatus", "job_type": "JobType", "job_priority": "JobPriority", "suggested_user": "User", "skill": "Skill",
+        "sales_organization": "SalesOrganization"}
+
+
+def test_members_of_embedded_entities_have_urls(data):
+    server, jobs = data
+    job = max(jobs.values(), key=lambda job: len(list(walk(job))))
+    assert max(len(way) for way, *_ in walk(job)) == 4
+    for root, entity in ((f"/api/Jobs({job['id']})", job), (f"/api/Project({job['project']['id']})", job["project"])):
+        for way, name, holder, value in walk(entity):
+            if not way:
+                continue
+            path = "/".join((root, *way, name))
+            answer = server.get(path).json()
+            context = answer.pop("@odata.context").partition("#")[2]
+            if isinstance(value, dict):
+                assert (context, answer) == (SETS[name] + "/$entity", value), path
+                continue
+            assert (context, answer) == (f"{SETS[way[-1]]}({holder['id']})/{name}", {"value": value}), path
+            bare = server.get(path + "/$value")
+            if isinstance(value, list):
+                assert bare.status == 501
+                continue
+            assert bare.headers["Content-Type"] == "text/plain; charset=utf-8"
+            text = value if isinstance(value, str) else json.dumps(value)
+            assert bare.body.decode() == text, path
+    parent = jobs[jobs[CHILD]["_parent_id"]]
+    answer = server.get(f"/api/Jobs({CHILD})/_parent_job/name").json()
+    assert answer["@odata.context"].endswith(f"#Jobs({parent['id']})/name") and answer["value"] == parent["name"]
+    assert server.get(f"/api/Jobs({CHILD})/_parent_job/project/name").status == 501
+    for path in ("project/nothing", "project/nothing/name", "project/name/name", "project/translations/name"):
+        assert server.get(f"/api/Jobs({job['id']})/{path}").status == 404
+    answer = server.request("PUT", f"/api/Jobs({job['id']})/project/name", body=b"{}")
+    assert answer.status == 405 and answer.headers["Allow"] == "GET, HEAD"
