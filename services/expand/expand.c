@@ -16,6 +16,7 @@ struct batch {
   struct jg_head_key *refs;
   size_t ref_count;
   uint32_t (*of_row)[JG_JOB_REL_COUNT]; /* index into refs, or NO_REF */
+  uint32_t unshown;                     /* relations that it leaves out */
 };
 
 /* References to be dropped when the arena ends. */
@@ -27,8 +28,8 @@ struct held {
 static struct jg_status view_init(struct jg_expander *expander, struct jg_txn *txn,
                                   const struct jg_expand_options *options, struct jg_arena *arena,
                                   struct jg_expand_view *view);
-static struct jg_status collect(struct jg_arena *arena, const struct jg_job_row *rows, size_t count,
-                                struct batch *batch);
+static struct jg_status collect(struct batch *batch, const struct jg_job_row *rows, size_t count,
+                                struct jg_arena *arena);
 static struct jg_status load(struct jg_expand_view *view, const struct batch *batch, struct held **ret_held);
 
 struct jg_expander *jg_expander_create(struct jg_cache *cache, const struct jg_json_style *style,
@@ -66,11 +67,13 @@ struct jg_status jg_expand_jobs(struct jg_expander *expander, struct jg_txn *txn
     return JG_STATUS_OK;
   }
   struct jg_expand_view view;
-  struct batch batch;
+  struct batch batch = {.unshown = options->unshown};
   struct held *held = NULL;
-  JG_RETURN_IF_ERROR(view_init(expander, txn, options, arena, &view));
-  JG_RETURN_IF_ERROR(collect(arena, rows, count, &batch));
-  JG_RETURN_IF_ERROR(load(&view, &batch, &held));
+  JG_RETURN_IF_ERROR(collect(&batch, rows, count, arena));
+  if (batch.ref_count > 0) {
+    JG_RETURN_IF_ERROR(view_init(expander, txn, options, arena, &view));
+    JG_RETURN_IF_ERROR(load(&view, &batch, &held));
+  }
   const struct jg_entity *job = jg_entity(JG_KIND_JOB);
   for (size_t i = 0; i < count; i++) {
     struct jg_parts *parts = &ret_parts[i];
@@ -156,13 +159,11 @@ static uint32_t add_ref(struct batch *batch, uint32_t *slots, size_t slot_mask, 
   return slots[at] - 1;
 }
 
-static struct jg_status collect(struct jg_arena *arena, const struct jg_job_row *rows, size_t count,
-                                struct batch *batch) {
+static struct jg_status collect(struct batch *batch, const struct jg_job_row *rows, size_t count,
+                                struct jg_arena *arena) {
   size_t ref_max = count * JG_JOB_REL_COUNT;
-  *batch = (struct batch){
-      .refs = jg_arena_alloc(arena, ref_max * sizeof(batch->refs[0])),
-      .of_row = jg_arena_alloc(arena, count * sizeof(batch->of_row[0])),
-  };
+  batch->refs = jg_arena_alloc(arena, ref_max * sizeof(batch->refs[0]));
+  batch->of_row = jg_arena_alloc(arena, count * sizeof(batch->of_row[0]));
   // The relations of one job are of different kinds: nothing to find twice.
   uint32_t *slots = NULL;
   size_t slot_count = 1;
@@ -180,7 +181,7 @@ static struct jg_status collect(struct jg_arena *arena, const struct jg_job_row 
     struct jg_head_key ids[JG_RELATIONS_MAX];
     JG_RETURN_IF_ERROR(jg_expand_ids(job, rows[i].payload, ids));
     for (size_t r = 0; r < JG_JOB_REL_COUNT; r++) {
-      if (ids[r].kind == JG_KIND_NONE) {
+      if (ids[r].kind == JG_KIND_NONE || (batch->unshown >> r & 1) != 0) {
         batch->of_row[i][r] = NO_REF;
       } else if (slots != NULL) {
         batch->of_row[i][r] = add_ref(batch, slots, slot_count - 1, &ids[r]);

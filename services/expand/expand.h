@@ -18,11 +18,12 @@ void jg_expander_destroy(struct jg_expander *expander); /* NULL is allowed */
 /* Fills ret_parts[i] (payload, revision, etag, relations) for rows[i]. Values live until the arena ends (a hook drops the
  * references). memory_only: never load an entity or ask a shared cache level; what is missing then makes it UNAVAILABLE, and
  * the caller goes to a reader. Other statuses: the record's. In a write's run pass in_write: only what was committed before
- * it is then offered to the cache (C1). */
+ * it is then offered to the cache (C1). unshown: relations that no answer will show; they cost nothing and come as if not set. */
 struct jg_expand_options {
   int64_t tenant;
   bool memory_only;
   bool in_write;
+  uint32_t unshown; /* of a job; bit i: relation i */
 };
 JG_MUST_CHECK struct jg_status jg_expand_jobs(struct jg_expander *expander, struct jg_txn *txn,
                                               const struct jg_expand_options *options, const struct jg_job_row *rows,

@@ -11,6 +11,7 @@
 #include "base/compiler.h"
 #include "proto/codec/message.h"
 #include "proto/codec/wire.h"
+#include "proto/schema/members.h"
 #include "services/testing/jobs.h"
 
 #define ID "0f1e2d3c-4b5a-4968-8776-655443322110"
@@ -45,6 +46,7 @@ static int64_t builds(void) {
 /* One expansion in a read. */
 struct look {
   bool memory_only;
+  uint32_t unshown;
   size_t arena_bytes_max;
   size_t count; /* rows, of the first job */
   struct jg_arena arena;
@@ -62,7 +64,8 @@ static void look_run(struct jg_txn *txn, void *data) {
   for (size_t i = 1; i < look->count; i++) {
     rows[i] = rows[0];
   }
-  const struct jg_expand_options options = {.tenant = app->tenant, .memory_only = look->memory_only};
+  const struct jg_expand_options options = {
+      .tenant = app->tenant, .memory_only = look->memory_only, .unshown = look->unshown};
   look->status = jg_expand_jobs(app->expander, txn, &options, rows, look->count, &look->arena, look->parts);
   jg_arena_done(&row_arena);
 }
@@ -129,6 +132,30 @@ static void test_batches_share(void **state) {
   assert_int_equal(builds(), before + 5);
   assert_int_equal(jg_test_metric(app, "jobgate_cache_misses_total", "kind=\"project\""), asked + 1);
   jg_arena_done(&look.arena);
+}
+
+/* What no answer shows is not built, nor looked up. */
+static void test_unshown(void **state) {
+  (void)state;
+  make_job();
+  jg_test_app_forget(app);
+  int64_t before = builds();
+  struct look look = {.memory_only = true, .unshown = UINT32_MAX, .count = 2};
+  look_at(&look);
+  assert_true(jg_status_ok(look.status));
+  assert_true(look.parts[1].payload.len > 0 && look.parts[1].etag.len > 0);
+  for (size_t i = 0; i < JG_JOB_REL_COUNT; i++) {
+    assert_null(look.parts[1].relations[i]);
+  }
+  jg_arena_done(&look.arena);
+  assert_int_equal(builds(), before);
+
+  look = (struct look){.unshown = UINT32_MAX & ~(UINT32_C(1) << JG_JOB_REL_PROJECT), .count = 2};
+  look_at(&look);
+  assert_true(jg_status_ok(look.status));
+  assert_true(jg_str_equal(look.parts[1].relations[JG_JOB_REL_PROJECT]->key, JG_STR("P1")));
+  jg_arena_done(&look.arena);
+  assert_int_equal(builds(), before + 1);
 }
 
 /* An arena at any cap: a clear status, and no reference is lost (the leak checker tells). */
@@ -395,6 +422,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_memory_only),
       TEST(test_batches_share),
+      TEST(test_unshown),
       TEST(test_arena_caps),
       TEST(test_missing_entities_count_as_not_set),
       TEST(test_damaged_payload),

@@ -203,7 +203,8 @@ static struct jg_status read_page(struct list *list, struct jg_txn *txn, struct 
   if (parts == NULL || response == NULL) {
     return jg_jobs_out_of_arena();
   }
-  const struct jg_expand_options options = {.tenant = call->identity.tenant};
+  const struct jg_expand_options options = {.tenant = call->identity.tenant,
+                                            .unshown = jg_read_mask_unshown(&list->mask, list->nodes)};
   JG_RETURN_IF_ERROR(jg_expand_jobs(call->app->expander, txn, &options, rows.rows, rows.count, &call->arena, parts));
   if (jg_read_mask_has_parent(&list->mask)) {
     struct jg_jobs_page page = {rows.rows, parts, rows.count, list->query.bytes_max};

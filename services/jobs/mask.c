@@ -82,6 +82,18 @@ bool jg_read_mask_has_nodes(const struct jg_read_mask *mask) {
   return any;
 }
 
+uint32_t jg_read_mask_unshown(const struct jg_read_mask *mask, bool nodes) {
+  const struct jg_entity *job = jg_entity(JG_KIND_JOB);
+  uint32_t unshown = 0;
+  for (size_t i = 0; i < job->relation_count; i++) {
+    uint8_t key = job->relations[i].key_member, node = job->relations[i].node_member;
+    bool shown = (key != JG_NO_INDEX && (mask->all || names(mask, key))) ||
+                 (nodes && node != JG_NO_INDEX && (mask->all || names(mask, node)));
+    unshown |= shown ? 0 : UINT32_C(1) << i;
+  }
+  return unshown;
+}
+
 struct jg_status jg_read_mask_view(const struct jg_read_mask *mask, Jobgate__V1__JobView view, bool unspecified_is_full,
                                    struct jg_arena *arena, bool *ret_nodes) {
   switch (view) {

@@ -26,6 +26,8 @@ JG_MUST_CHECK struct jg_status jg_read_mask_read(char *const *paths, size_t coun
 bool jg_read_mask_has_parent(const struct jg_read_mask *mask);
 /* True if it names an embedded entity, "all" included. */
 bool jg_read_mask_has_nodes(const struct jg_read_mask *mask);
+/* Relations of which an answer with this mask shows neither key nor node; bit i: relation i of a job. nodes: FULL. */
+uint32_t jg_read_mask_unshown(const struct jg_read_mask *mask, bool nodes);
 /* With embedded entities (FULL) or not; INVALID_ARGUMENT naming view for a number that is none. The mask decides with an
  * unspecified view, unless it is "all". */
 JG_MUST_CHECK struct jg_status jg_read_mask_view(const struct jg_read_mask *mask, Jobgate__V1__JobView view,

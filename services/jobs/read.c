@@ -47,7 +47,9 @@ static struct jg_status read_job(struct jg_txn *txn, void *data) {
     JG_RETURN_IF_ERROR(jg_txn_tenant_state(txn, &call->arena, &tenant));
     get->revision = tenant.revision;
   }
-  const struct jg_expand_options options = {.tenant = call->identity.tenant, .memory_only = get->memory_only};
+  const struct jg_expand_options options = {.tenant = call->identity.tenant,
+                                            .memory_only = get->memory_only,
+                                            .unshown = jg_read_mask_unshown(&get->mask, get->nodes)};
   JG_RETURN_IF_ERROR(jg_expand_jobs(call->app->expander, txn, &options, &get->row, 1, &call->arena, &get->parts));
   if (jg_read_mask_has_parent(&get->mask)) {
     struct jg_jobs_page page = {&get->row, &get->parts, 1, SIZE_MAX};
@@ -224,7 +226,8 @@ static struct jg_status add_parents(struct batch *batch, struct jg_txn *txn) {
 
 static struct jg_status read_batch(struct batch *batch, struct jg_txn *txn, struct jg_answer *answer) {
   struct jg_call *call = batch->call;
-  const struct jg_expand_options options = {.tenant = call->identity.tenant};
+  const struct jg_expand_options options = {.tenant = call->identity.tenant,
+                                            .unshown = jg_read_mask_unshown(&batch->mask, batch->nodes)};
   JG_RETURN_IF_ERROR(read_rows(batch, txn));
   JG_RETURN_IF_ERROR(
       jg_expand_jobs(call->app->expander, txn, &options, batch->rows, batch->row_count, &call->arena, batch->parts));

@@ -305,6 +305,34 @@ static void test_read_mask_elsewhere(void **state) {
   jg_test_call_destroy(call);
 }
 
+/* Entities that the mask leaves out are not even read. */
+static void test_read_mask_spares(void **state) {
+  (void)state;
+  static const struct {
+    char *paths[3];
+    bool full;
+    int builds; /* of a skill, a project, a type and a status: what the job has */
+  } rows[] = {
+      {{(char *)"id", (char *)"name"}, true, 0},    {{(char *)"id", (char *)"project_reference_back_office"}, false, 1},
+      {{(char *)"id", (char *)"project"}, true, 1}, {{(char *)"id", (char *)"project"}, false, 0},
+      {{(char *)"id", (char *)"skill"}, true, 1},   {{NULL}, true, 4},
+  };
+  job.id = (char *)ID;
+  jg_test_call_destroy(create("", false, NULL));
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    jg_test_app_forget(app);
+    int64_t before = jg_test_metric(app, "jobgate_expand_builds_total", "");
+    struct jg_test_call *call = jg_test_call_create(app);
+    Jobgate__V1__ListJobsRequest list = JOBGATE__V1__LIST_JOBS_REQUEST__INIT;
+    list.read_mask = mask_of((char **)(uintptr_t)rows[i].paths);
+    list.view = rows[i].full ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL : JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC;
+    jg_test_call_run(call, jg_jobs_list, &list.base);
+    assert_int_equal(call->answer.job_count, 1);
+    jg_test_call_destroy(call);
+    assert_int_equal(jg_test_metric(app, "jobgate_expand_builds_total", "") - before, rows[i].builds);
+  }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -312,6 +340,7 @@ int main(void) {
       TEST(test_first_answer_again), TEST(test_another_request_of_that_id), TEST(test_failures_are_not_kept),
       TEST(test_24_hours),           TEST(test_validate_only_create),       TEST(test_validate_only_update),
       TEST(test_read_mask),          TEST(test_read_mask_refusals),         TEST(test_read_mask_elsewhere),
+      TEST(test_read_mask_spares),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
