@@ -102,9 +102,13 @@ struct jg_filter_alias *jg_rest_aliases(const struct jg_odata_query *query, stru
   return aliases;
 }
 
-/* Everything, and the parents, which come by name alone. False at the arena's cap. */
+/* What $select names, or everything, and the parents, which come by name alone. False at the arena's cap. */
 static bool set_mask(struct jg_rest_call *call, Google__Protobuf__FieldMask **ret_mask) {
   static const char *const paths[] = {"*", "parent_job"};
+  if (call->query.select.data != NULL && call->shape.some && call->property == NULL) {
+    *ret_mask = jg_rest_mask_of(call->entity, call->shape.members, &call->call.arena);
+    return *ret_mask != NULL;
+  }
   const struct jg_member *first = call->way.count > 0 ? call->way.steps[0] : call->property;
   bool parent = first != NULL && (first->flags & JG_MEMBER_EXPAND_ONLY) != 0;
   if (!call->shape.parent && !parent) {

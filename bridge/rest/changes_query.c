@@ -173,28 +173,6 @@ static struct jg_status take_option(struct reader *reader, const struct jg_odata
 
 /* ---- what it shows ---- */
 
-static struct jg_status set_mask(struct reader *reader, uint64_t members) {
-  const struct jg_entity *job = reader->plan->target.entity;
-  Google__Protobuf__FieldMask *mask =
-      (Google__Protobuf__FieldMask *)jg_message_new(&google__protobuf__field_mask__descriptor, reader->arena);
-  char **paths = jg_arena_alloc(reader->arena, job->member_count * sizeof(*paths));
-  if (mask == NULL || paths == NULL) {
-    return out_of_memory();
-  }
-  for (size_t i = 0; i < job->member_count; i++) {
-    if (members >> i & 1) {
-      struct jg_str path = jg_arena_str(reader->arena, job->members[i].proto_name);
-      if (path.data == NULL) {
-        return out_of_memory();
-      }
-      paths[mask->n_paths++] = (char *)path.data;
-    }
-  }
-  mask->paths = paths;
-  reader->request->read_mask = mask;
-  return JG_STATUS_OK;
-}
-
 static struct jg_status set_shape(struct reader *reader, struct jg_rest_changes_query *query) {
   const struct jg_odata_query *odata = &reader->plan->query;
   const struct jg_entity *job = reader->plan->target.entity;
@@ -223,7 +201,8 @@ static struct jg_status set_shape(struct reader *reader, struct jg_rest_changes_
   }
   query->some = true;
   query->members = members | UINT64_C(1) << job->id_member;
-  return set_mask(reader, query->members);
+  reader->request->read_mask = jg_rest_mask_of(job, query->members, reader->arena);
+  return reader->request->read_mask != NULL ? JG_STATUS_OK : out_of_memory();
 }
 
 struct jg_status jg_rest_changes_read(const struct jg_app *app, const struct jg_http_request *http,

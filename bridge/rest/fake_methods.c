@@ -49,16 +49,31 @@ static void number_id(int number, char out[JG_UUID_TEXT_LEN + 1]) {
   snprintf(out, JG_UUID_TEXT_LEN + 1, "00000000-0000-0000-0000-%012x", (unsigned)number);
 }
 
-/* The read_mask names everything and the parent. */
-static bool wants_parent(const struct jg_call *call) {
-  const Google__Protobuf__FieldMask *mask = NULL;
+/* NULL: none. */
+static const Google__Protobuf__FieldMask *read_mask(const struct jg_call *call) {
   if (call->method == &fake_methods[JG_METHOD_LIST_JOBS]) {
-    mask = ((const Jobgate__V1__ListJobsRequest *)call->request)->read_mask;
-  } else if (call->method == &fake_methods[JG_METHOD_GET_JOB]) {
-    mask = ((const Jobgate__V1__GetJobRequest *)call->request)->read_mask;
+    return ((const Jobgate__V1__ListJobsRequest *)call->request)->read_mask;
   }
-  return mask != NULL && mask->n_paths == 2 && strcmp(mask->paths[0], "*") == 0 &&
-         strcmp(mask->paths[1], "parent_job") == 0;
+  if (call->method == &fake_methods[JG_METHOD_GET_JOB]) {
+    return ((const Jobgate__V1__GetJobRequest *)call->request)->read_mask;
+  }
+  return NULL;
+}
+
+static bool wants_parent(const struct jg_call *call) {
+  const Google__Protobuf__FieldMask *mask = read_mask(call);
+  bool wants = false;
+  for (size_t i = 0; mask != NULL && i < mask->n_paths; i++) {
+    wants = wants || strcmp(mask->paths[i], "parent_job") == 0;
+  }
+  return wants;
+}
+
+static void keep_mask(const Google__Protobuf__FieldMask *mask, char out[64]) {
+  size_t len = 0;
+  for (size_t i = 0; mask != NULL && i < mask->n_paths && len < 64; i++) {
+    len += (size_t)snprintf(out + len, 64 - len, ",%s", mask->paths[i]);
+  }
 }
 
 static void set_parts(struct jg_call *call, Jobgate__V1__Job *job, struct jg_parts *parts) {
@@ -180,6 +195,7 @@ static void see(struct jg_call *call) {
                              .deadline_ns = call->deadline_ns,
                              .started_ns = call->started_ns};
   keep(seen->traceparent, call->traceparent);
+  keep_mask(read_mask(call), seen->mask);
   const Jobgate__V1__Job *job = NULL;
   if (seen->method == JG_METHOD_LIST_JOBS) {
     const Jobgate__V1__ListJobsRequest *request = (const Jobgate__V1__ListJobsRequest *)call->request;

@@ -12,6 +12,7 @@ struct fake_seen {
   int calls;
   enum jg_method_index method;
   char id[64], name[64], page_token[64], traceparent[64];
+  char mask[64]; /* paths of the read_mask, each behind a comma; empty: none */
   int page_size, skip, view;
   bool has_present;
   uint64_t present;

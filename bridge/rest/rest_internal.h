@@ -8,6 +8,7 @@
 #include "bridge/odata/query.h"
 #include "bridge/odata/select.h"
 #include "bridge/rest/rest.h"
+#include "jobgate/v1/job_service.pb-c.h"
 #include "proto/schema/schema.h"
 
 /* What a path names. The first ones are labels of metrics too. */
@@ -201,6 +202,8 @@ struct jg_rest_shape {
 /* shape.c: from $select and $expand, which the setting `embed` completes. Thread: any. */
 JG_MUST_CHECK struct jg_status jg_rest_shape_of(const struct jg_entity *entity, const struct jg_odata_query *query,
                                                 bool embed, struct jg_arena *arena, struct jg_rest_shape *ret_shape);
+/* The members (bit i: member i) as a request's read_mask, so that nothing else is read. In the arena; NULL at its cap. */
+Google__Protobuf__FieldMask *jg_rest_mask_of(const struct jg_entity *entity, uint64_t members, struct jg_arena *arena);
 /* Appends the entity as call->shape says. nodes: the answer holds embedded entities. */
 struct jg_rest_call;
 void jg_rest_write_shaped(const struct jg_rest_call *call, const struct jg_parts *parts, struct jg_str context,

@@ -2,6 +2,7 @@
 
 #include "bridge/odata/cut.h"
 #include "bridge/rest/rest_internal.h"
+#include "proto/codec/message.h"
 #include "proto/schema/members.h"
 
 /* Of the embedded entities of one job, cut. */
@@ -41,6 +42,26 @@ struct jg_status jg_rest_shape_of(const struct jg_entity *entity, const struct j
   shape.some = shape.parent || shape.cut || (shape.members != all && shape.members != (all & ~nodes));
   *ret_shape = shape;
   return JG_STATUS_OK;
+}
+
+Google__Protobuf__FieldMask *jg_rest_mask_of(const struct jg_entity *entity, uint64_t members, struct jg_arena *arena) {
+  Google__Protobuf__FieldMask *mask =
+      (Google__Protobuf__FieldMask *)jg_message_new(&google__protobuf__field_mask__descriptor, arena);
+  char **paths = jg_arena_alloc(arena, entity->member_count * sizeof(*paths));
+  if (mask == NULL || paths == NULL) {
+    return NULL;
+  }
+  for (size_t i = 0; i < entity->member_count; i++) {
+    if (members >> i & 1) {
+      struct jg_str path = jg_arena_str(arena, entity->members[i].proto_name);
+      if (path.data == NULL) {
+        return NULL;
+      }
+      paths[mask->n_paths++] = (char *)path.data;
+    }
+  }
+  mask->paths = paths;
+  return mask;
 }
 
 /* An embedded entity that is to be cut: where it stands in the text, and who refers to it. */

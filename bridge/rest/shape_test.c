@@ -91,6 +91,29 @@ static void selections_cut_the_answer(void **state) {
   jg_test_answer_done(&answer);
 }
 
+/* What is not selected is not read either. */
+static void selections_are_all_that_is_read(void **state) {
+  (void)state;
+  static const struct {
+    const char *target, *mask;
+  } rows[] = {
+      {"/api/Jobs?$top=1&$select=id,name", ",id,name"},
+      {"/api/Jobs(" JOB ")?$select=name,project/name", ",project,name"},
+      {"/api/Jobs?$top=1&$select=project_reference_back_office&$expand=_parent_job",
+       ",parent_job,project_reference_back_office"},
+      {"/api/Jobs?$top=1&$select=*", ""},
+      {"/api/Jobs?$top=1", ""},
+      {"/api/Jobs?$top=1&$expand=_parent_job", ",*,parent_job"},
+      {"/api/Jobs(" JOB ")/project?$select=id", ""},  // of the project
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    struct jg_test_answer answer = test_door_get(rows[i].target);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(fake_seen().mask, rows[i].mask);
+    jg_test_answer_done(&answer);
+  }
+}
+
 static void a_count_is_a_bare_number(void **state) {
   (void)state;
   struct jg_test_answer answer = test_door_call("GET", "/api/Jobs/$count", "Accept: application/xml\r\n", NULL);
@@ -136,6 +159,7 @@ static void expansions_add_what_is_not_embedded(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(selections_cut_the_answer, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(selections_are_all_that_is_read, set_up, tear_down),
       cmocka_unit_test_setup_teardown(expansions_add_what_is_not_embedded, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_count_is_a_bare_number, set_up, tear_down),
   };
