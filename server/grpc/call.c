@@ -114,6 +114,9 @@ void jg_grpc_call_event(struct jg_grpc_call *call, enum jg_grpc_event event, boo
     case JG_GRPC_DONE:
       end(call);
       return;
+    case JG_GRPC_RELEASED:
+      jg_grpc_call_begin(call);
+      return;
     case JG_GRPC_CLOSED:
       if (call->core_cancelled != 0) {
         jg_grpc_call_break_off(call);

@@ -2,7 +2,9 @@
 
 #include <grpc/grpc_security.h>
 #include <grpc/support/time.h>
+#include <errno.h>
 #include <signal.h>
+#include <time.h>
 
 #include "base/limits.h"
 #include "server/grpc/args.h"
@@ -12,6 +14,11 @@
 
 #define RECEIVE_BYTES_MAX_DEFAULT ((size_t)4 * JG_LIMIT_BODY_BYTES)
 #define STREAMS_MAX_DEFAULT 1000u
+/* At a stop: how long arrivals are held before connections are told to go away, so that callers who call again and again wait
+ * for an answer by then; and how long connections without a call get to say that they heard it. A client may answer late (one
+ * on the C core takes up to 5 s when nothing happens on its channel), or never. */
+#define HOLD_MS 20
+#define LINGER_MS 100
 
 static const struct jg_method unknown_method = {
     .name = {"other", sizeof("other") - 1}, .path = "", .type = JG_METHOD_UNARY};
@@ -39,6 +46,15 @@ static bool address_valid(struct jg_str address) {
   return colon > 1 && jg_parse_u64(jg_str_sub(address, colon, address.len), &port) && port <= UINT16_MAX;
 }
 
+static void init_stop(struct jg_grpc_server *server) {
+  pthread_condattr_t monotonic;
+  JG_ASSERT(pthread_condattr_init(&monotonic) == 0);
+  JG_ASSERT(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
+  JG_ASSERT(pthread_cond_init(&server->queue_ended, &monotonic) == 0);
+  JG_ASSERT(pthread_condattr_destroy(&monotonic) == 0);
+  JG_ASSERT(pthread_mutex_init(&server->stop_mutex, NULL) == 0);
+}
+
 struct jg_status jg_grpc_server_start(const struct jg_grpc_server_options *options, struct jg_arena *arena,
                                       struct jg_grpc_server **ret_server) {
   JG_ASSERT(options->threads >= 1 && options->threads <= JG_GRPC_THREADS_MAX);
@@ -54,6 +70,7 @@ struct jg_status jg_grpc_server_start(const struct jg_grpc_server_options *optio
   server->metadata_bytes_max = options->metadata_bytes_max != 0 ? options->metadata_bytes_max : JG_LIMIT_HEADER_BYTES;
   server->loopback = jg_grpc_address_is_loopback(options->address);
   JG_ASSERT(pthread_mutex_init(&server->open_mutex, NULL) == 0);
+  init_stop(server);
   jg_grpc_core_init();
   struct jg_status status = JG_STATUS_OK;
   if (options->descriptor_set.len != 0) {
@@ -71,6 +88,7 @@ struct jg_status jg_grpc_server_start(const struct jg_grpc_server_options *optio
   for (unsigned i = 0; i < server->queue_count; i++) {
     jg_grpc_slots_arm(&server->queues[i]);
   }
+  server->running_count = server->queue_count;
   for (unsigned i = 0; i < server->queue_count; i++) {
     JG_ASSERT(pthread_create(&server->queues[i].thread, NULL, serve, &server->queues[i]) == 0);
   }
@@ -88,6 +106,34 @@ void jg_grpc_server_set_serving(struct jg_grpc_server *server, bool serving) {
   jg_grpc_open_wake(server);
 }
 
+static struct timespec after_ms(int64_t ms) {
+  struct timespec now;
+  JG_ASSERT(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+  int64_t ns = now.tv_nsec + ms % 1000 * 1000000;
+  return (struct timespec){.tv_sec = now.tv_sec + ms / 1000 + ns / 1000000000, .tv_nsec = ns % 1000000000};
+}
+
+/* Waits until the queues have nothing left to wait for: every call has ended, and what it sent is with the kernel. False: it
+ * took longer. */
+static bool wait_queues(struct jg_grpc_server *server, const struct timespec *deadline) {
+  int error = 0;
+  JG_ASSERT(pthread_mutex_lock(&server->stop_mutex) == 0);
+  while (server->running_count != 0 && error == 0) {
+    error = pthread_cond_timedwait(&server->queue_ended, &server->stop_mutex, deadline);
+  }
+  bool ended = server->running_count == 0;
+  JG_ASSERT(pthread_mutex_unlock(&server->stop_mutex) == 0);
+  JG_ASSERT(ended || error == ETIMEDOUT);
+  return ended;
+}
+
+static void queue_has_ended(struct jg_grpc_server *server) {
+  JG_ASSERT(pthread_mutex_lock(&server->stop_mutex) == 0);
+  server->running_count--;
+  JG_ASSERT(pthread_cond_signal(&server->queue_ended) == 0);
+  JG_ASSERT(pthread_mutex_unlock(&server->stop_mutex) == 0);
+}
+
 void jg_grpc_server_stop(struct jg_grpc_server *server, int64_t grace_ms) {
   JG_ASSERT(server->magic == JG_GRPC_SERVER_MAGIC);
   JG_ASSERT(grace_ms >= 0);
@@ -95,11 +141,19 @@ void jg_grpc_server_stop(struct jg_grpc_server *server, int64_t grace_ms) {
   atomic_store_explicit(&server->serving, false, memory_order_release);
   atomic_store_explicit(&server->stopping, true, memory_order_release);
   jg_grpc_open_wake(server);
-  // Connections are told to go away; the event comes when the last call has ended.
+  const struct timespec end = after_ms(grace_ms), held = after_ms(grace_ms < HOLD_MS ? grace_ms : HOLD_MS);
+  jg_grpc_hold_begin(server);
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &held, NULL) == EINTR) {
+  }
+  // Connections are told to go away; who was held is answered behind that word.
   grpc_server_shutdown_and_notify(server->core, server->shutdown_queue, server);
-  gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(grace_ms, GPR_TIMESPAN));
+  jg_grpc_hold_end(server);
+  // The core would wait for each connection's word that it heard, and 20 s for one that says nothing.
+  gpr_timespec linger = gpr_time_from_millis(wait_queues(server, &end) ? LINGER_MS : 0, GPR_TIMESPAN);
+  gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), linger);
   grpc_event event = jg_grpc_core_pluck(server->shutdown_queue, server, deadline);
   if (event.type == GRPC_QUEUE_TIMEOUT) {
+    // Calls that are still open are cancelled, connections without any are closed.
     grpc_server_cancel_all_calls(server->core);
     event = jg_grpc_core_pluck(server->shutdown_queue, server, gpr_inf_future(GPR_CLOCK_MONOTONIC));
   }
@@ -129,6 +183,7 @@ static void *serve(void *data) {
   for (;;) {
     grpc_event event = jg_grpc_core_next(queue->core);
     if (event.type == GRPC_QUEUE_SHUTDOWN) {
+      queue_has_ended(queue->server);
       return NULL;
     }
     JG_ASSERT(event.type == GRPC_OP_COMPLETE);
@@ -241,6 +296,8 @@ static void free_server(struct jg_grpc_server *server) {
   jg_free(server->queues);
   jg_free(server->methods);
   JG_ASSERT(pthread_mutex_destroy(&server->open_mutex) == 0);
+  JG_ASSERT(pthread_mutex_destroy(&server->stop_mutex) == 0);
+  JG_ASSERT(pthread_cond_destroy(&server->queue_ended) == 0);
   server->magic = 0;
   jg_free(server);
 }

@@ -51,8 +51,9 @@ JG_MUST_CHECK struct jg_status jg_grpc_server_start(const struct jg_grpc_server_
 unsigned jg_grpc_server_port(const struct jg_grpc_server *server);
 /* What health answers for "" and for every service of the table: NOT_SERVING until the first set_serving(true). Thread: any. */
 void jg_grpc_server_set_serving(struct jg_grpc_server *server, bool serving);
-/* Drains: health says NOT_SERVING, connections are told to go away, new calls are refused. Returns when every call has ended;
- * calls that are still open after grace_ms (>= 0) are cancelled, and their handlers must finish. Once. Thread: main. */
+/* Drains: health says NOT_SERVING, connections are told to go away, calls that reach the server before that are answered.
+ * Returns when every call has ended, at most 0.2 s later if there is none; connections that have not heard by then are closed.
+ * Calls that are still open after grace_ms (>= 0) are cancelled, and their handlers must finish. Once. Thread: main. */
 void jg_grpc_server_stop(struct jg_grpc_server *server, int64_t grace_ms);
 /* After stop. NULL is allowed. Thread: main. */
 void jg_grpc_server_destroy(struct jg_grpc_server *server);

@@ -24,6 +24,7 @@ enum jg_grpc_event {
   JG_GRPC_RECEIVED,
   JG_GRPC_WOKEN,      /* jg_grpc_call_wake */
   JG_GRPC_IDENTIFIED, /* the caller's verdict is there */
+  JG_GRPC_RELEASED,   /* the call was held, see hold.c */
   JG_GRPC_EVENT_COUNT
 };
 
@@ -83,6 +84,7 @@ struct jg_grpc_call {
   struct jg_identity_wait wait;
   struct jg_identity_verdict verdict;
   struct jg_grpc_call *next_free;
+  struct jg_grpc_call *next_held;
   /* Streams of health and reflection: on the list of those that set_serving and stop must reach. */
   void (*on_woken)(struct jg_grpc_call *call);
   _Atomic bool waking;
@@ -122,6 +124,12 @@ struct jg_grpc_server {
   pthread_mutex_t
       open_mutex; /* guards the list, taken when a stream of health or reflection opens, ends or must be woken */
   struct jg_grpc_call *open;
+  _Atomic bool holding;
+  pthread_mutex_t
+      stop_mutex; /* guards what follows: taken by calls that arrive while they are held, and at a queue's end */
+  pthread_cond_t queue_ended; /* of the monotonic clock */
+  unsigned running_count;     /* queues that have not ended */
+  struct jg_grpc_call *held;  /* the newest first */
 };
 
 /* slots.c */
@@ -163,6 +171,12 @@ bool jg_grpc_admit(struct jg_grpc_call *call, struct jg_status *ret_status);
 void jg_grpc_admit_identified(struct jg_grpc_call *call);
 /* A stream may stay open for days, its caller may not: to be called after each message, bookmarks included. */
 void jg_grpc_admit_again(struct jg_grpc_call *call);
+
+/* hold.c. From hold_begin to hold_end arriving calls are only kept; then each begins on its own thread. Thread: main. */
+void jg_grpc_hold_begin(struct jg_grpc_server *server);
+void jg_grpc_hold_end(struct jg_grpc_server *server);
+/* True: the call is kept, JG_GRPC_RELEASED will come. Thread: the call's queue's. */
+bool jg_grpc_hold(struct jg_grpc_call *call);
 
 /* open.c. A stream of health or reflection enters the list in its handler, and leaves it before it finishes; on_woken then runs
  * on the call's own thread after each jg_grpc_open_wake. Thread: the call's queue's; wake: any. */

@@ -91,5 +91,7 @@ void jg_grpc_slot_filled(struct jg_grpc_slot *slot, bool ok) {
   // First of all somebody must wait for the next call.
   struct jg_grpc_call *call = jg_grpc_call_take(slot);
   arm(slot);
-  jg_grpc_call_begin(call);
+  if (!jg_grpc_hold(call)) {
+    jg_grpc_call_begin(call);
+  }
 }
