@@ -4,7 +4,7 @@
  *
  * Values and nulls (the two back ends agree on these, a property test proves it):
  * F1 Types are exactly enum jg_filter_type. Integers are 64 bits; an integer beside a decimal becomes one (IEEE 754 double).
- * F2 Null arises from the literal, from a member reached over a relation that is not set, from a function or arithmetic on null,
+ * F2 Null arises from the literal, from a member reached over a relation that is not set or a parent that is not there, from a function or arithmetic on null,
  *    from division and mod by integer zero, from integer overflow, and from a decimal result that is not finite. A relation's
  *    own key (x_code) is a member of its owner: "" (F5), not null, while the relation is not set.
  * F3 Two-valued: eq is true if both are null or both are equal; ne is its negation; gt, ge, lt, le with a null are false; a boolean
@@ -97,7 +97,8 @@ enum jg_filter_kind {
 #define JG_FILTER_ORDER_MAX 8 /* keys of one order */
 
 /* A chain of members: every step but the last is a relation's node (or, inside any and all, the first step is a member of
- * Translation: `variable`). A last step that is a relation's key (x_code) is the key of the related entity. */
+ * Translation: `variable`). A last step that is a relation's key (x_code) is the key of the related entity. A job's first step may
+ * be its parent (JG_MEMBER_EXPAND_ONLY), of which a member follows: the parent's relations have keys, but no nodes. */
 struct jg_filter_path {
   uint8_t count;
   bool variable; /* starts at the item of the innermost any or all */

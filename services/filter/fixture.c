@@ -12,6 +12,7 @@
 #include "proto/codec/date.h"
 #include "proto/codec/message.h"
 #include "proto/codec/proto_encode.h"
+#include "proto/schema/members.h"
 
 #define MESSAGE_BYTES_MAX (1u << 20)
 
@@ -150,9 +151,19 @@ static const struct jg_expanded *project(struct jg_arena *arena, const struct jg
   return jg_fixture_expand(arena, &parts);
 }
 
+static const struct jg_expanded *parent(struct jg_arena *arena, const struct jg_expanded *of_project) {
+  struct jg_parts parts =
+      jg_fixture_parts(arena, JG_KIND_PARENT_JOB,
+                       "id=2044b92d-0000-0000-0000-00000000000c;project_id=00000000-0000-0000-0000-0000000000f1;"
+                       "reference_back_office=J-0;name=Overhaul;id2=35;due_date=2026-03-01T00:00:00Z");
+  jg_fixture_relate(&parts, "project", of_project);
+  return jg_fixture_expand(arena, &parts);
+}
+
 /* Sets what the text left out, so that a payload is as long as they come. */
 static const char every_member[] =
-    "id=2044b92d-0000-0000-0000-00000000000a;project_id=00000000-0000-0000-0000-0000000000f1;"
+    "id=2044b92d-0000-0000-0000-00000000000a;_parent_id=2044b92d-0000-0000-0000-00000000000c;project_id=00000000-0000-"
+    "0000-0000-0000000000f1;"
     "job_type_id=00000000-0000-0000-0000-0000000000a1;job_priority_id=00000000-0000-0000-0000-0000000000a2;"
     "job_status_id=8ba9da71-ef32-423a-bb50-ae767315f55c;db_address_id=00000000-0000-0000-0000-0000000000d1;"
     "contact_id=00000000-0000-0000-0000-0000000000c1;requested_by_company_id=00000000-0000-0000-0000-0000000000c2;"
@@ -193,6 +204,7 @@ struct jg_parts jg_fixture_job(struct jg_arena *arena) {
   jg_fixture_relate(
       &job, "skill",
       simple(arena, JG_KIND_SKILL, "id=00000000-0000-0000-0000-0000000000a4;name=Weld;code=WLD", organization));
+  job.parent = parent(arena, job.relations[JG_JOB_REL_PROJECT]);
   return job;
 }
 

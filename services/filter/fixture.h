@@ -13,8 +13,8 @@ void jg_fixture_relate(struct jg_parts *parts, const char *relation, const struc
 /* The parts as others embed them: payload, keys and nodes, in the order they are written. */
 const struct jg_expanded *jg_fixture_expand(struct jg_arena *arena, const struct jg_parts *parts);
 
-/* A job with every member and every relation set down to the sales organizations:
- * job J-1 -> project P-1 -> model M-1 (two translations) -> brand B-1 -> sales organization SO. */
+/* A job with every member and every relation set down to the sales organizations, and a parent of the same project:
+ * job J-1 -> project P-1 -> model M-1 (two translations) -> brand B-1 -> sales organization SO; job J-1 -> job J-0. */
 struct jg_parts jg_fixture_job(struct jg_arena *arena);
 /* A job of which nothing is set but its id. */
 struct jg_parts jg_fixture_bare_job(struct jg_arena *arena);

@@ -42,6 +42,7 @@ static void statement_40_several_keys_asc_and_desc(void **state) {
       {"name,id2 desc,id", "name,id2 desc,id", 3},
       {" name  desc , id2 ", "name desc,id2", 2},
       {"project/equipment_model/equipment_brand/name desc", "project/equipment_model/equipment_brand/name desc", 1},
+      {"_parent_job/name desc,_parent_job/skill_code", "_parent_job/name desc,_parent_job/skill_code", 2},
       {"tolower(name),substring(name,1,2) desc", "tolower(name),substring(name,1,2) desc", 2},
       {"id2 add 1 mul 2 desc", "id2 add 1 mul 2 desc", 1},
       {"contains(name,'a') desc,id2 gt 5", "contains(name,'a') desc,id2 gt 5", 2},

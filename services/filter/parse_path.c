@@ -122,6 +122,11 @@ static struct jg_status check_stored(struct jg_parser *parser, const struct walk
   if (first->type != JG_TYPE_ENTITY && !emitted) {
     return JG_STATUS_OK;
   }
+  if ((first->flags & JG_MEMBER_EXPAND_ONLY) != 0) {
+    return jg_parse_fail(parser, walk->place, JG_INVALID_ARGUMENT,
+                         "'%.*s' is another job, which cannot be filtered here, only its id can,",
+                         JG_STR_ARG(first->name));
+  }
   return jg_parse_fail(parser, walk->place, JG_INVALID_ARGUMENT,
                        "'%.*s' comes from an embedded entity, which cannot be filtered here, only its id can,",
                        JG_STR_ARG(first->name));
@@ -131,10 +136,6 @@ static struct jg_status check_stored(struct jg_parser *parser, const struct walk
 static struct jg_status follow(struct jg_parser *parser, struct walk *walk, bool *ret_done) {
   const struct jg_member *last = walk->path.steps[walk->path.count - 1];
   *ret_done = jg_lexer_peek_close(&parser->lexer) != '/';
-  if (last->type == JG_TYPE_ENTITY && last->relation == JG_NO_INDEX) {
-    return jg_parse_fail(parser, walk->place, JG_UNIMPLEMENTED, "filtering by '%.*s' is not implemented",
-                         JG_STR_ARG(last->name));
-  }
   if (*ret_done) {
     JG_RETURN_IF_ERROR(check_stored(parser, walk));
     return push_path(parser, walk);
@@ -152,6 +153,11 @@ static struct jg_status follow(struct jg_parser *parser, struct walk *walk, bool
   }
   walk->entity = last->type == JG_TYPE_ENTITY ? jg_entity((enum jg_kind)last->target) : NULL;
   const struct jg_member *member = walk->entity != NULL ? find_member(walk->entity, token.text) : NULL;
+  if (member == NULL && walk->entity != NULL && walk->entity->kind == JG_KIND_PARENT_JOB &&
+      find_member(jg_entity(JG_KIND_JOB), token.text) != NULL) {
+    return jg_parse_fail(parser, jg_parse_place_of(parser, &token), JG_UNIMPLEMENTED,
+                         "'%s' of '%.*s' is not implemented", jg_parse_quoted(token.text).text, JG_STR_ARG(last->name));
+  }
   if (member == NULL || walk->path.count == JG_FILTER_PATH_MAX) {
     return unknown_member(parser, &token, walk->entity != NULL ? walk->entity->name : last->name);
   }

@@ -80,6 +80,9 @@ static struct jg_str bytes_of(const struct run *run, const struct jg_program_sou
     const struct jg_expanded *expanded = run->parts->relations[source->member->relation];
     return expanded != NULL ? expanded->proto : JG_STR_NONE;
   }
+  if (source->type == JG_PROGRAM_PARENT) {
+    return run->parts->parent != NULL ? run->parts->parent->proto : JG_STR_NONE;
+  }
   const struct field *node = &run->fields[source->node_slot];
   bool there = run->known[source->parent] == PRESENT && node->present && node->type == JG_WIRE_LEN;
   return !there ? JG_STR_NONE : node->bytes.data != NULL ? node->bytes : JG_STR("");

@@ -22,7 +22,8 @@ JG_MUST_CHECK struct jg_status jg_filter_compile_order(const struct jg_entity *e
 
 /* What a program reads, so that a caller brings no more. Bit i: entity->members[i], of the payload. */
 uint64_t jg_filter_program_members(const struct jg_filter_program *program);
-/* Bit i: entity->relations[i], of which the key or the node is read; nodes: only those whose node (expanded proto) is. */
+/* Bit i: entity->relations[i], of which the key or the node is read; nodes: only those whose node (expanded proto) is. A job's
+ * parent is read by its path, `_parent_job/name`: not for streams, which have none (stored_only). */
 uint32_t jg_filter_program_relations(const struct jg_filter_program *program, bool nodes);
 
 /* Does the filter take it? Borrows the parts. scratch: for strings that functions make; reset it between rows, not while the

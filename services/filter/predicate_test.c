@@ -112,6 +112,25 @@ static void paths_reach_embedded_entities(void **state) {
   expect_rows(rows, JG_COUNT(rows));
 }
 
+static void paths_reach_the_parent(void **state) {
+  (void)state;
+  static const struct row rows[] = {
+      {"_parent_job/name eq 'Overhaul'", true, false},
+      {"_parent_job/name ne name", true, true},
+      {"_parent_job/id eq _parent_id", true, false},
+      {"_parent_job/id2 add 1 eq id2", true, false},
+      {"_parent_job/reference_back_office eq 'J-0'", true, false},
+      {"_parent_job/description eq ''", true, false},  // never set, but the parent is there
+      {"_parent_job/due_date gt due_date", true, false},
+      {"_parent_job/project_reference_back_office eq 'P-1'", true, false},
+      {"_parent_job/job_type_code eq ''", true, false},
+      {"_parent_job/_parent_id eq 00000000-0000-0000-0000-000000000000", true, false},
+      {"_parent_job eq null", false, true},
+      {"project/name eq 'Boiler house' and _parent_job ne null", true, false},
+  };
+  expect_rows(rows, JG_COUNT(rows));
+}
+
 static void keys_come_from_the_entity(void **state) {
   (void)state;
   static const struct row rows[] = {
@@ -328,6 +347,7 @@ int main(void) {
       cmocka_unit_test(members_of_every_type),
       cmocka_unit_test(statement_37_strings_are_case_sensitive),
       cmocka_unit_test(paths_reach_embedded_entities),
+      cmocka_unit_test(paths_reach_the_parent),
       cmocka_unit_test(keys_come_from_the_entity),
       cmocka_unit_test(logic_is_two_valued),
       cmocka_unit_test(null_compares_by_f3),

@@ -82,7 +82,9 @@ static struct jg_status step_source(struct compiler *compiler, uint16_t parent, 
   }
   struct jg_program_source source = {
       .type = JG_PROGRAM_NODE, .entity = jg_entity((enum jg_kind)member->target), .member = member, .parent = parent};
-  if (parent == 0) {
+  if (parent == 0 && (member->flags & JG_MEMBER_EXPAND_ONLY) != 0) {
+    source.type = JG_PROGRAM_PARENT;
+  } else if (parent == 0) {
     JG_ASSERT(member->relation != JG_NO_INDEX);
     source.type = JG_PROGRAM_RELATION;
     program->nodes |= UINT32_C(1) << member->relation;

@@ -18,6 +18,7 @@
 enum jg_program_source_type {
   JG_PROGRAM_PAYLOAD,
   JG_PROGRAM_RELATION, /* of the root: parts->relations[relation]->proto */
+  JG_PROGRAM_PARENT,   /* of the root, a job: parts->parent->proto */
   JG_PROGRAM_NODE,     /* the bytes of a parent's slot */
   JG_PROGRAM_ITEM      /* of the lambda that runs */
 };
@@ -26,7 +27,7 @@ struct jg_program_source {
   enum jg_program_source_type type;
   const struct jg_entity *entity;
   const struct jg_member *member; /* the step that leads here; NULL: PAYLOAD, ITEM */
-  uint16_t parent;                /* NODE, RELATION: the source that step is taken from */
+  uint16_t parent;                /* NODE, RELATION, PARENT: the source that step is taken from */
   uint16_t node_slot;             /* NODE */
   uint16_t first_slot;            /* of a chain through next_slot */
   uint8_t number_max;             /* of its slots */

@@ -152,6 +152,54 @@ static ProtobufCMessage *make_message(struct jg_filter_fixture *fixture, const s
   return message;
 }
 
+/* One member of a parent, as it stands in the job. */
+static void copy_member(ProtobufCMessage *parent, const struct jg_member *to, const ProtobufCMessage *job,
+                        const struct jg_member *from, struct jg_arena *arena) {
+  bool fits = true;
+  JG_ASSERT(from != NULL && from->type == to->type);
+  switch ((enum jg_type)to->type) {
+    case JG_TYPE_STRING:
+    case JG_TYPE_GUID:
+      fits = jg_member_set_str(parent, to, jg_member_str(job, from), arena);
+      break;
+    case JG_TYPE_INTEGER:
+      jg_member_set_int(parent, to, jg_member_int(job, from));
+      break;
+    case JG_TYPE_BOOL:
+      jg_member_set_bool(parent, to, jg_member_bool(job, from));
+      break;
+    case JG_TYPE_DATE:
+      fits = jg_member_set_date(parent, to, jg_member_date(job, from), arena);
+      break;
+    case JG_TYPE_DECIMAL:
+      jg_member_set_decimal(parent, to, jg_member_decimal(job, from));
+      break;
+    case JG_TYPE_ENTITY:
+    case JG_TYPE_ENTITY_LIST:
+      JG_ASSERT(!"a parent embeds nothing");
+  }
+  JG_ASSERT(fits);
+}
+
+/* Gives the message its parent, if that is among the jobs. */
+static void set_parent(struct jg_filter_fixture *fixture, struct jg_filter_job *child) {
+  const struct jg_entity *job = jg_entity(JG_KIND_JOB), *parent = jg_entity(JG_KIND_PARENT_JOB);
+  struct jg_str id = jg_member_str(child->message, &job->members[JG_JOB_PARENT_ID]);
+  for (size_t i = 0; i < JG_FILTER_FIXTURE_JOBS; i++) {
+    const ProtobufCMessage *found = fixture->jobs[i].message;
+    if (!jg_str_equal(jg_member_str(found, &job->members[JG_JOB_ID]), id)) {
+      continue;
+    }
+    ProtobufCMessage *message = jg_message_new(parent->descriptor, &fixture->store.arena);
+    JG_ASSERT(message != NULL);
+    for (size_t m = 0; m < parent->member_count; m++) {
+      const struct jg_member *to = &parent->members[m];
+      copy_member(message, to, found, jg_entity_member_by_number(job, to->number), &fixture->store.arena);
+    }
+    jg_member_set_node(child->message, &job->members[JG_JOB_PARENT_JOB], message);
+  }
+}
+
 /* ---- writing ---- */
 
 static struct jg_str pack(struct jg_filter_fixture *fixture, const struct jg_entity *entity,
@@ -225,7 +273,14 @@ static void make_all(struct jg_filter_fixture *fixture) {
     struct jg_filter_job *made = &fixture->jobs[i];
     made->id = jg_fixture_id(i + 1);
     made->message = make_message(fixture, job, i + 1, reference);
+    if (i % 7 == 0) {
+      // One that never came.
+      set_id(fixture, made->message, &job->members[JG_JOB_PARENT_ID], jg_fixture_id(JG_FILTER_FIXTURE_JOBS + 1));
+    }
     made->payload = pack(fixture, job, made->message);
+  }
+  for (size_t i = 0; i < JG_FILTER_FIXTURE_JOBS; i++) {
+    set_parent(fixture, &fixture->jobs[i]);
   }
 }
 

@@ -10,7 +10,7 @@
 
 struct jg_filter_job {
   struct jg_uuid id;
-  ProtobufCMessage *message; /* whole: with embedded entities and the keys emitted from them */
+  ProtobufCMessage *message; /* whole: with embedded entities, the keys emitted from them, and the parent */
   struct jg_str payload;
 };
 

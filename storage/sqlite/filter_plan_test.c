@@ -153,6 +153,11 @@ static void test_filters(void **state JG_UNUSED) {
        false,
        {"jobs_by_id (tenant=?)", "e1 USING INDEX entities_by_id (tenant=? AND kind=? AND id=?)",
         "e2 USING INDEX entities_by_id (tenant=? AND kind=? AND id=?)"}},
+      {is("_parent_job/project_reference_back_office"),
+       JG_ORDER_ID,
+       false,
+       {"jobs_by_id (tenant=?)", "e1 USING INDEX jobs_by_id (tenant=? AND id=?)",
+        "e2 USING INDEX entities_by_id (tenant=? AND kind=? AND id=?)"}},
   };
   for (size_t i = 0; i < JG_COUNT(rows); i++) {
     struct jg_job_query query = {.order = rows[i].order, .limit = 100, .filter = rows[i].filter};

@@ -50,8 +50,9 @@ void jg_sqlite_joins_init(struct jg_sqlite_joins *joins) {
 
 static uint8_t join(struct jg_sqlite_joins *joins, uint8_t parent, const struct jg_member *member) {
   const struct jg_entity *entity = joins->items[parent].entity;
-  JG_ASSERT(member->relation < entity->relation_count);
-  const struct jg_relation *relation = &entity->relations[member->relation];
+  bool is_parent = (member->flags & JG_MEMBER_EXPAND_ONLY) != 0;
+  JG_ASSERT(is_parent ? parent == 0 : member->relation < entity->relation_count);
+  const struct jg_relation *relation = is_parent ? NULL : &entity->relations[member->relation];
   for (size_t i = 1; i < joins->count; i++) {
     if (joins->items[i].parent == parent && joins->items[i].relation == relation) {
       return (uint8_t)i;
@@ -60,7 +61,7 @@ static uint8_t join(struct jg_sqlite_joins *joins, uint8_t parent, const struct 
   JG_ASSERT(joins->count < JG_SQLITE_JOINS_MAX);
   joins->items[joins->count].parent = parent;
   joins->items[joins->count].relation = relation;
-  joins->items[joins->count].entity = jg_entity((enum jg_kind)relation->target);
+  joins->items[joins->count].entity = jg_entity(is_parent ? JG_KIND_PARENT_JOB : (enum jg_kind)relation->target);
   return (uint8_t)joins->count++;
 }
 
@@ -76,7 +77,7 @@ void jg_sqlite_path_resolve(const struct jg_filter_path *path, struct jg_sqlite_
   *ret_member = NULL;
   if ((member->flags & JG_MEMBER_DERIVED_KEY) != 0) {
     *ret_ref = (struct jg_sqlite_ref){.source = JG_SQLITE_OWN_KEY, .join = join(joins, at, member)};
-  } else if (at != 0 && member->index == joins->items[at].entity->key_member) {
+  } else if (at != 0 && joins->items[at].relation != NULL && member->index == joins->items[at].entity->key_member) {
     *ret_ref = (struct jg_sqlite_ref){.source = JG_SQLITE_KEY, .join = at};
   } else if (at == 0 && (member->flags & JG_MEMBER_COLUMN) != 0) {
     *ret_ref = (struct jg_sqlite_ref){.source = JG_SQLITE_COLUMN, .member = member};

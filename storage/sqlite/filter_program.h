@@ -9,14 +9,14 @@
 
 #include "storage/store.h"
 
-/* The entities that a statement joins to a job. Item 0 is the job itself. The schema has some twenty paths; 64 tables are
- * SQLite's limit. */
+/* What a statement joins to a job: entities, and its parent. Item 0 is the job itself. The schema has some thirty paths; 64 tables
+ * are SQLite's limit. */
 #define JG_SQLITE_JOINS_MAX 48
 struct jg_sqlite_joins {
   size_t count;
   struct {
-    uint8_t parent; /* index of what embeds it */
-    const struct jg_relation *relation;
+    uint8_t parent;                     /* index of what embeds it */
+    const struct jg_relation *relation; /* NULL: of the job and its parent */
     const struct jg_entity *entity;
   } items[JG_SQLITE_JOINS_MAX];
 };
@@ -24,7 +24,7 @@ void jg_sqlite_joins_init(struct jg_sqlite_joins *joins);
 
 enum jg_sqlite_source {
   JG_SQLITE_COLUMN, /* a column of the job: `member` */
-  JG_SQLITE_KEY,    /* an entity's lookup key; null if there is no entity */
+  JG_SQLITE_KEY,    /* an entity's lookup key; null if there is no entity; of no job */
   JG_SQLITE_OWN_KEY, /* the same as a member of what embeds the entity: "" if there is none, null if the owner is not there (F2) */
   JG_SQLITE_PAYLOAD /* a payload; what is wanted of it stands in the program */
 };

@@ -36,13 +36,17 @@ static bool is_of(const struct jg_member *member, enum jg_filter_type type) {
   }
 }
 
-/* A random member of that type: of the job, or behind some relations. NULL: the walk found none. */
+/* A random member of that type: of the job, behind some relations, or of the job's parent. NULL: the walk found none. */
 static struct jg_filter *random_member(struct making *making, enum jg_filter_type type) {
   struct jg_filter *node = jg_filter_node(making->arena, JG_FILTER_MEMBER, type, NULL, NULL, NULL);
   const struct jg_entity *entity = jg_entity(JG_KIND_JOB);
   if (making->in_lambda && type == JG_VALUE_STRING && chance(making, 4) != 0) {
     entity = jg_entity(JG_KIND_TRANSLATION);
     node->path.variable = true;
+  }
+  if (!node->path.variable && type != JG_VALUE_COLLECTION && chance(making, 6) == 0) {
+    node->path.steps[node->path.count++] = &entity->members[JG_JOB_PARENT_JOB];
+    entity = jg_entity(JG_KIND_PARENT_JOB);
   }
   uint64_t relations = type == JG_VALUE_COLLECTION ? 2 : chance(making, 4);
   while (!node->path.variable && relations-- > 0 && entity->relation_count > 0) {
@@ -82,12 +86,19 @@ static struct jg_filter *call(struct making *making, enum jg_filter_kind kind, e
   return jg_filter_node(making->arena, kind, type, first, second, NULL);
 }
 
+/* Where a condition stands, a null literal is false. */
+static struct jg_filter *condition(struct making *making, unsigned depth) {
+  struct jg_filter *node = make(making, JG_VALUE_BOOL, depth);
+  bool is_null = node->kind == JG_FILTER_LITERAL && node->type == JG_VALUE_NULL;
+  return is_null ? jg_filter_integer(making->arena, JG_VALUE_BOOL, 0) : node;
+}
+
 static struct jg_filter *make_lambda(struct making *making, unsigned depth) {
   struct jg_filter *list = random_member(making, JG_VALUE_COLLECTION);
   JG_ASSERT(list != NULL);
   bool outer = making->in_lambda;
   making->in_lambda = true;
-  struct jg_filter *body = chance(making, 4) == 0 ? NULL : make(making, JG_VALUE_BOOL, depth - 1);
+  struct jg_filter *body = chance(making, 4) == 0 ? NULL : condition(making, depth - 1);
   making->in_lambda = outer;
   enum jg_filter_kind kind = body == NULL || chance(making, 2) == 0 ? JG_FILTER_ANY : JG_FILTER_ALL;
   return jg_filter_node(making->arena, kind, JG_VALUE_BOOL, list, body, NULL);
@@ -112,11 +123,11 @@ static struct jg_filter *make_comparison(struct making *making, unsigned depth) 
 
 static struct jg_filter *make_bool(struct making *making, unsigned depth) {
   uint64_t which = chance(making, 14);
-  if (which < 4) {
-    return call(making, which < 2 ? JG_FILTER_AND : JG_FILTER_OR, JG_VALUE_BOOL, JG_VALUE_BOOL, JG_VALUE_BOOL, depth);
-  }
-  if (which == 4) {
-    return call(making, JG_FILTER_NOT, JG_VALUE_BOOL, JG_VALUE_BOOL, JG_VALUE_NULL, depth);
+  if (which < 5) {
+    enum jg_filter_kind kind = which < 2 ? JG_FILTER_AND : which < 4 ? JG_FILTER_OR : JG_FILTER_NOT;
+    struct jg_filter *first = condition(making, depth - 1);
+    struct jg_filter *second = kind != JG_FILTER_NOT ? condition(making, depth - 1) : NULL;
+    return jg_filter_node(making->arena, kind, JG_VALUE_BOOL, first, second, NULL);
   }
   if (which == 5) {
     return make_lambda(making, depth);

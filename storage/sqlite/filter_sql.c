@@ -178,17 +178,28 @@ static void put_after(struct jg_sqlite_builder *builder, const struct jg_job_que
 
 /* ---- statements ---- */
 
+static void put_parent_join(size_t index, struct jg_buf *out) {
+  jg_buf_printf(out, " LEFT JOIN jobs e%zu ON e%zu.tenant=?%d AND e%zu.id=j.parent_id", index, index,
+                JG_SQLITE_BIND_TENANT, index);
+}
+
 static void put_joins(const struct jg_sqlite_builder *builder, struct jg_buf *out) {
   for (size_t i = 1; i < builder->joins.count; i++) {
     uint8_t parent = builder->joins.items[i].parent;
     const struct jg_relation *relation = builder->joins.items[i].relation;
     const struct jg_entity *owner = builder->joins.items[parent].entity;
+    if (relation == NULL) {
+      put_parent_join(i, out);
+      continue;
+    }
     const struct jg_member *id = &owner->members[relation->id_member];
     jg_buf_printf(out, " LEFT JOIN entities e%zu ON e%zu.tenant=?%d AND e%zu.kind=%d AND e%zu.id=", i, i,
                   JG_SQLITE_BIND_TENANT, i, relation->target, i);
     if (parent == 0) {
       JG_ASSERT((id->flags & JG_MEMBER_COLUMN) != 0);
       jg_buf_printf(out, "j.%.*s", JG_STR_ARG(id->proto_name));
+    } else if (owner->kind == JG_KIND_PARENT_JOB) {
+      jg_buf_printf(out, "e%d.%.*s", parent, JG_STR_ARG(id->proto_name));  // a job has columns of its relations' ids
     } else {
       jg_buf_printf(out, "jg_guid(e%d.payload,%d,%d)", parent, (int)owner->kind, id->index);
     }

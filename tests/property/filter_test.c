@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "proto/codec/message.h"
+#include "proto/schema/members.h"
 #include "services/filter/predicate.h"
 #include "storage/sqlite/filter_fixture.h"
 
@@ -37,6 +38,18 @@ static const struct jg_expanded *expand(const struct jg_relation *relation, cons
   return expanded;
 }
 
+static const struct jg_expanded *parent_of(const ProtobufCMessage *job) {
+  const ProtobufCMessage *parent = jg_member_node(job, &jg_entity(JG_KIND_JOB)->members[JG_JOB_PARENT_JOB]);
+  struct jg_expanded *expanded = jg_arena_alloc_zero(&fixture.store.arena, sizeof(*expanded));
+  assert_non_null(expanded);
+  if (parent == NULL) {
+    return NULL;
+  }
+  expanded->proto = jg_message_pack(parent, &fixture.store.arena);
+  assert_non_null(expanded->proto.data);
+  return expanded;
+}
+
 static void fill(uint64_t seed) {
   jg_filter_fixture_init(&fixture, seed);
   jg_arena_init(&arena, (size_t)256 << 20);
@@ -47,6 +60,7 @@ static void fill(uint64_t seed) {
     for (size_t r = 0; r < entity->relation_count; r++) {
       parts[i].relations[r] = expand(&entity->relations[r], fixture.jobs[i].message);
     }
+    parts[i].parent = parent_of(fixture.jobs[i].message);
   }
 }
 

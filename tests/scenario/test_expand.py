@@ -3,6 +3,7 @@
 import json
 import urllib.parse
 
+import grpc
 import pytest
 
 from conftest import Server, run, sample
@@ -101,6 +102,52 @@ def test_3_the_same_over_grpc(data):
 
 def pick(job, *names):
     return {name: job[name] for name in job if name in names}
+
+
+def list_ids(server, **options):
+    path, seen = "/api/Jobs" + query(select="id", **options), []
+    while path:
+        page = server.get(path).json()
+        seen += [job["id"] for job in page["value"]]
+        path = page.get("@odata.nextLink")
+    return seen
+
+
+def test_filters_and_orders_by_the_parent(data):
+    server, jobs = data
+    parent_of = lambda job: jobs.get(job["_parent_id"])
+    one_parent = parent_of(jobs[CHILD])
+    name, key = one_parent["name"].replace("'", "''"), one_parent["project_reference_back_office"]
+    cases = [
+        (f"_parent_job/name eq '{name}'", lambda job: parent_of(job) and parent_of(job)["name"] == one_parent["name"]),
+        (f"_parent_job/project_reference_back_office eq '{key}' and id2 ge 0",
+         lambda job: parent_of(job) and parent_of(job)["project_reference_back_office"] == key),
+        ("_parent_job eq null", lambda job: not parent_of(job)),
+        ("_parent_job eq null and _parent_id ne 00000000-0000-0000-0000-000000000000", lambda job: job["id"] == ORPHAN),
+        ("_parent_job/estimated_time gt estimated_time",
+         lambda job: parent_of(job) and parent_of(job)["estimated_time"] > job["estimated_time"]),
+        ("length(_parent_job/description) ge 0", parent_of)]
+    with server.channel() as channel:
+        stub = job_service_pb2_grpc.JobServiceStub(channel)
+        for text, takes in cases:
+            wanted = sorted(id for id, job in jobs.items() if takes(job))
+            assert wanted or "estimated_time" in text
+            assert list_ids(server, filter=text) == wanted
+            assert server.get("/api/Jobs/$count" + query(filter=text)).body == b"%d" % len(wanted)
+            assert [job.id for job in stub.ListJobs(api.ListJobsRequest(filter=text, page_size=1000)).jobs] == wanted
+        # Descending, so those without a parent come last; ties by id. Through pages.
+        wanted = sorted(jobs, reverse=True, key=lambda id: (bool(parent_of(jobs[id])), (parent_of(jobs[id]) or {"name": ""})["name"].encode(), id))
+        assert list_ids(server, orderby="_parent_job/name desc,id desc") == wanted
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.ListJobs(api.ListJobsRequest(filter="_parent_job/skill/name eq 'x'"))
+        assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED
+        with pytest.raises(grpc.RpcError) as refused:
+            next(stub.WatchJobs(api.WatchJobsRequest(filter="_parent_job/name eq 'x'")))
+        assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT and "'_parent_job'" in refused.value.details()
+    changes = server.get("/api/Jobs/$changes" + query(filter="_parent_job/name eq 'x'"))
+    assert changes.status == 400 and "'_parent_job'" in changes.json()["error"]["message"]
+    tracked = server.get("/api/Jobs" + query(filter="_parent_job/name eq 'x'"), Prefer="odata.track-changes")
+    assert tracked.status == 200 and "Preference-Applied" not in tracked.headers
 
 
 def test_44_options_cut_what_is_embedded(data):
