@@ -11,6 +11,7 @@ static const int get_statuses[] = {200, 404, 406, 0};
 static const int post_statuses[] = {201, 406, 409, 415, 422, 0};
 static const int put_statuses[] = {200, 404, 406, 409, 415, 422, 0};
 static const int delete_statuses[] = {204, 404, 409, 0};
+static const int stream_statuses[] = {200, 406, 410, 0};
 
 /* What people call the entities of a set: one, and all. */
 static const struct {
@@ -55,8 +56,19 @@ static const struct {
      JG_META_ANSWER_NUMBER, list_statuses},
 };
 
-static void add_change(struct jg_meta_api *api) {
-  JG_ASSERT(api->count < JG_META_OPERATIONS_MAX);
+/* What jobs alone have. */
+static void add_jobs(struct jg_meta_api *api) {
+  JG_ASSERT(api->count + 2 <= JG_META_OPERATIONS_MAX);
+  api->operations[api->count++] = (struct jg_meta_operation){
+      .entity = jg_entity(JG_KIND_JOB),
+      .method = "GET",
+      .page = "GET-api-Jobs-$changes",
+      .path = "Jobs/$changes",
+      .summary = "Streams each change of a work order as it is committed",
+      .body = JG_META_BODY_NONE,
+      .answer = JG_META_ANSWER_STREAM,
+      .statuses = stream_statuses,
+  };
   api->operations[api->count++] = (struct jg_meta_operation){
       .entity = jg_entity(JG_KIND_JOB),
       .method = "PUT",
@@ -95,7 +107,7 @@ static void add_set(const struct jg_entity *entity, struct jg_meta_api *api) {
     JG_ASSERT(summary > 0 && (size_t)summary < sizeof(operation->summary));
   }
   if (entity->kind == JG_KIND_JOB) {
-    add_change(api);
+    add_jobs(api);
   }
 }
 

@@ -135,7 +135,12 @@ static void write_none(const char *heading, struct jg_buf *out) {
 static void write_request(const struct jg_meta_operation *operation, struct jg_str root, struct jg_buf *out) {
   const struct jg_entity *entity = operation->entity;
   jg_buf_append_str(out, JG_STR("<h2>Request Information</h2>\n"));
-  if (operation->key) {
+  if (operation->answer == JG_META_ANSWER_STREAM) {
+    jg_buf_append_str(out, JG_STR("<h3>URI Parameters :</h3>\n"));
+    open_table(JG_STR("URI Parameters"), out);
+    jg_meta_write_stream_rows(out);
+    jg_buf_append_str(out, JG_STR("</tbody>\n</table>\n"));
+  } else if (operation->key) {
     jg_buf_append_str(out, JG_STR("<h3>URI Parameters :</h3>\n"));
     open_table(JG_STR("URI Parameters"), out);
     jg_buf_append_str(out, JG_STR("<tr id=\"uri-id\"><th scope=\"row\">id</th><td>Primary Key</td>"
@@ -171,6 +176,8 @@ void jg_meta_write_help_page(const struct jg_meta_operation *operation, struct j
   if (operation->answer == JG_META_ANSWER_NUMBER) {
     jg_buf_append_str(out, JG_STR("<h3>Resource Description :</h3>\n<p>integer</p>\n<h3>Response Formats</h3>\n"
                                   "<h4>text/plain</h4>\n<pre><code>1</code></pre>\n"));
+  } else if (operation->answer == JG_META_ANSWER_STREAM) {
+    jg_meta_write_stream_answer(out);
   } else if (operation->answer != JG_META_ANSWER_NONE) {
     jg_buf_append_str(out, JG_STR("<h3>Resource Description :</h3>\n<p>IHttpActionResult</p>\n"));
     write_table(entity, "", root, out);

@@ -14,7 +14,8 @@ enum jg_meta_answer {
   JG_META_ANSWER_NONE,
   JG_META_ANSWER_ONE,
   JG_META_ANSWER_MANY, /* the help page shows one, as the pages of old do */
-  JG_META_ANSWER_NUMBER
+  JG_META_ANSWER_NUMBER,
+  JG_META_ANSWER_STREAM /* stream.c */
 };
 
 /* One route and method of the API, as help pages and OpenAPI tell of it. */
@@ -76,6 +77,14 @@ void jg_meta_write_openapi(const struct jg_meta_api *api, struct jg_str url, str
 void jg_meta_write_components(const struct jg_meta_api *api, struct jg_buf *out);
 /* openapi_parts.c: name of the response of an error; NULL: the status is none. */
 const char *jg_meta_error_name(int status);
+
+/* stream.c: the stream of changes. Rows of a help page's table of parameters, and what stands below "Response Information". */
+void jg_meta_write_stream_rows(struct jg_buf *out);
+void jg_meta_write_stream_answer(struct jg_buf *out);
+/* Items of "parameters"; members of the response, and of "schemas". */
+void jg_meta_write_stream_parameters(struct jg_buf *out);
+void jg_meta_write_stream_content(struct jg_buf *out);
+void jg_meta_write_stream_schemas(struct jg_buf *out);
 
 /* json.c: appends JSON; a comma goes in front unless an object or a list has just begun. */
 void jg_meta_json_string(struct jg_str text, struct jg_buf *out);

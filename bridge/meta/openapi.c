@@ -13,6 +13,10 @@ static void add_success(const struct jg_meta_operation *operation, int status, s
     jg_meta_json_raw("content", "{\"text/plain\":{\"schema\":{\"type\":\"string\",\"pattern\":\"^[0-9]+$\"}}}", out);
     return;
   }
+  if (operation->answer == JG_META_ANSWER_STREAM) {
+    jg_meta_write_stream_content(out);
+    return;
+  }
   bool many = operation->answer == JG_META_ANSWER_MANY;
   jg_meta_json_text("description", many ? "A page of them." : descriptions[status - 200], out);
   if (status == 201) {
@@ -84,7 +88,9 @@ static void add_parameters(const struct jg_meta_operation *operation, struct jg_
   for (size_t i = 0; operation->answer == JG_META_ANSWER_MANY && i < JG_COUNT(page); i++) {
     add_parameter(page[i], out);
   }
-  if (operation->answer == JG_META_ANSWER_NUMBER) {
+  if (operation->answer == JG_META_ANSWER_STREAM) {
+    jg_meta_write_stream_parameters(out);
+  } else if (operation->answer == JG_META_ANSWER_NUMBER) {
     add_parameter("filter", out);
   } else if (strcmp(operation->method, "GET") == 0) {
     add_parameter("select", out);
@@ -262,8 +268,7 @@ void jg_meta_write_openapi(const struct jg_meta_api *api, struct jg_str url, str
       "are 405 with Allow. Answers are coded by gzip or deflate when Accept-Encoding asks for it; bodies may be. "
       "Lengths "
       "count UTF-16 code units. Members that are not set are answered as \"\", 0, false, the zero GUID or 1980-01-01, "
-      "never as null. Not described here, as its answer does not end: GET /Jobs/$changes, the stream of committed "
-      "changes as server-sent events, or as JSON lines with Accept: application/x-ndjson. GET /Jobs with Prefer: "
+      "never as null. GET /Jobs with Prefer: "
       "odata.track-changes ends with an @odata.deltaLink, which gives what has changed since.",
       out);
   jg_buf_append_char(out, '}');

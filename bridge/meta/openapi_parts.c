@@ -15,6 +15,7 @@ static const struct {
     {408, "RequestTimeout", "The request took too long to arrive."},
     {409, "Conflict",
      "The id or the code is taken, the status may not become the other one, or others refer to this one."},
+    {410, "Gone", "What changed behind the token is not kept any more, or the record was restored: begin anew."},
     {413, "ContentTooLarge", "The body, decoded, is larger than 1 MiB."},
     {414, "UriTooLong", "The request target is too long."},
     {415, "UnsupportedMediaType",
@@ -209,6 +210,7 @@ static void add_schemas(const struct jg_meta_api *api, struct jg_buf *out) {
     }
   }
   add_status_body(out);
+  jg_meta_write_stream_schemas(out);
   jg_meta_json_raw("error",
                    "{\"type\":\"object\",\"required\":[\"error\"],\"properties\":{\"error\":{\"type\":\"object\","
                    "\"required\":[\"code\",\"message\"],\"properties\":{\"code\":{\"type\":\"string\"},"

@@ -190,8 +190,6 @@ struct jg_status jg_rest_delta_status(struct jg_rest_call *call, struct jg_statu
     violations[i] = status.details->violations[i];
     if (strcmp(violations[i].field, "resume_token") == 0) {
       violations[i].field = "$deltatoken";
-    } else if (strcmp(violations[i].field, "filter") == 0) {
-      violations[i].field = "$filter";
     }
   }
   *details = *status.details;

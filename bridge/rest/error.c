@@ -12,11 +12,9 @@
 #define JOB_PREFIX "job."
 static const struct {
   const char *member, *option;
-} option_names[] = {{"page_token", "$skiptoken"},
-                    {"skip", "$skip"},
-                    {"heartbeat_interval", "heartbeat"},
-                    {"coalesce_window", "coalesce"},
-                    {"read_mask", "$select"}};
+} option_names[] = {{"page_token", "$skiptoken"},    {"skip", "$skip"},
+                    {"filter", "$filter"},           {"heartbeat_interval", "heartbeat"},
+                    {"coalesce_window", "coalesce"}, {"read_mask", "$select"}};
 
 void jg_rest_add_header(struct jg_rest_headers *headers, struct jg_str name, struct jg_str value) {
   JG_ASSERT(headers->count < JG_REST_HEADERS_MAX);

@@ -4,6 +4,7 @@ import gzip
 import html.parser
 import json
 import re
+import urllib.request
 import xml.etree.ElementTree as tree
 import zlib
 
@@ -103,7 +104,7 @@ def test_help_index_leads_everywhere(loaded):
     for name in SETS:
         for route in ("GET-api-{}", "GET-api-{}(id)", "GET-api-{}-$count", "POST-api-{}", "PUT-api-{}(id)", "DELETE-api-{}(id)"):
             assert (f"/Help/Api/{route.format(name)}" in links) == (name not in READ_ONLY or route.startswith("GET"))
-    assert "/Help/Api/PUT-api-Jobs-ChangeToVirtualStatus" in links
+    assert {"/Help/Api/PUT-api-Jobs-ChangeToVirtualStatus", "/Help/Api/GET-api-Jobs-$changes"} <= set(links)
     for link in links:
         linked = loaded.get(link)
         assert linked.status == 200, link
@@ -165,7 +166,7 @@ def test_96_service_document(loaded):
 def test_openapi_refers_to_what_it_holds(loaded):
     document = loaded.get("/openapi.json").json()
     assert document["openapi"] == "3.1.0"
-    paths = {"/": ["get"], "/$metadata": ["get"], "/Jobs/ChangeToVirtualStatus": ["put"]}
+    paths = {"/": ["get"], "/$metadata": ["get"], "/Jobs/ChangeToVirtualStatus": ["put"], "/Jobs/$changes": ["get"]}
     for name in SETS:
         paths[f"/{name}"] = ["get"] if name in READ_ONLY else ["get", "post"]
         paths[f"/{name}({{id}})"] = ["get"] if name in READ_ONLY else ["delete", "get", "patch", "put"]
@@ -180,6 +181,56 @@ def test_openapi_refers_to_what_it_holds(loaded):
     assert jobs["name"]["maxLength"] == 255 and jobs["modified_dateutc"]["readOnly"]
     shown = loaded.get(f"/api/Jobs({SAMPLE_ID})").json()
     assert [m for m in jobs if m != "_parent_job"] == [m for m in shown if not m.startswith("@")]
+
+
+def lines_of(server, query):
+    """The documents of a stream of changes up to its first bookmark."""
+    request = urllib.request.Request(f"http://{server.http}/api/Jobs/$changes?{query}", headers={"Accept": "application/x-ndjson"})
+    with urllib.request.urlopen(request, timeout=60) as stream:
+        for line in stream:
+            document = json.loads(line)
+            yield document
+            if document["event"] == "bookmark":
+                return
+
+
+def test_the_stream_is_as_documented(server):
+    """What /openapi.json and the help page say of GET api/Jobs/$changes, each parameter and each member of an event."""
+    document = server.get("/openapi.json").json()
+    described = document["paths"]["/Jobs/$changes"]["get"]
+    assert set(described["responses"]["200"]["content"]) == {"text/event-stream", "application/x-ndjson"}
+    help_page = server.get("/Help/Api/GET-api-Jobs-$changes")
+    shown = Page(help_page.body.decode())
+    assert [f"uri-{parameter['name']}" for parameter in described["parameters"]] == [id for id in shown.ids if id.startswith("uri-")]
+    for parameter in described["parameters"]:
+        name = parameter["name"]
+        headers = {name: "?"} if parameter["in"] == "header" else {}
+        refused = server.get("/api/Jobs/$changes" + ("" if headers else f"?{name}=%3F"), **headers)
+        # The header holds a token; an unknown member is named itself (41).
+        said = {"Last-Event-ID": "resume_token", "$select": "property named '?'", "$expand": "property named '?'"}.get(name, name)
+        assert refused.status == 400 and said in refused.json()["error"]["message"], name
+    old = server.get("/api/Jobs/$changes?snapshot=true&since=2026-01-29T07:13:40Z")
+    assert old.status == 400 and str(old.status) in described["responses"]
+    job = {"name": "first", "project": {"reference_back_office": "P", "name": "P"}, "job_type": {"code": "T", "name": "T"}, "job_status_code": "Open"}
+    id = server.request("POST", "/api/Jobs", job).json()["id"]
+    server.request("PUT", f"/api/Jobs({id})", {"name": "second"})
+    server.request("DELETE", f"/api/Jobs({id})")
+    server.request("POST", "/api/Jobs", job)
+    schemas = document["components"]["schemas"]
+    seen = [event for query in ("since=2020-01-01T00:00:00Z&entity_changes=true&heartbeat=5", "snapshot=true&view=full&heartbeat=5")
+            for event in lines_of(server, query)]
+    samples = [json.loads(sample.removeprefix("event: bookmark\nid: AgAB\ndata: ")) for sample in shown.samples]
+    assert len(samples) == 2
+    rows = {row[0]: set(row[1].split(", ")) for row in shown.rows if len(row) == 3}
+    assert set(rows) - {"Event"} == set(schemas["change_event"]["properties"]["event"]["enum"])
+    assert {event["event"] for event in seen} == {"opened", "changes", "snapshot", "synced", "bookmark"}
+    for event in seen + samples:
+        assert set(event) <= set(schemas["change_event"]["properties"]) and set(event) - {"event", "resume_token"} == rows[event["event"]]
+    changes = [change for event in seen for change in event.get("changes", [])]
+    assert {change["kind"] for change in changes} == {"CREATED", "UPDATED", "DELETED"} and any("entity" in change for change in changes)
+    for change in changes:
+        assert set(schemas["change"]["required"]) <= set(change) <= set(schemas["change"]["properties"])
+        assert change["kind"] in schemas["change"]["properties"]["kind"]["enum"]
 
 
 def test_members_stand_alone(loaded):

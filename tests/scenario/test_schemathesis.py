@@ -14,6 +14,8 @@ from conftest import CONTRACT, ROOT, Server, run, sample
 PYTHON = ROOT / "out" / "clients" / "python"
 CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
           "response_schema_conformance"]
+# Its answers do not end: Schemathesis would wait for each. test_metadata.py holds the document against them.
+STREAM = "/Jobs/$changes"
 SEED = 3
 RUN_SECONDS = 600
 # What is sent often, besides what Schemathesis makes up: words of our language, so that requests get past the first check.
@@ -103,7 +105,7 @@ def test_answers_are_as_documented(target, tmp_path, name, cases_min, reached, f
     (tmp_path / "schemathesis.toml").write_text(config(target))
     result = subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run", f"http://{target.http}/openapi.json",
-         "--seed", str(SEED), "--checks", ",".join(CHECKS), "--continue-on-failure", "--suppress-health-check", "all",
+         "--exclude-path", STREAM, "--seed", str(SEED), "--checks", ",".join(CHECKS), "--continue-on-failure", "--suppress-health-check", "all",
          "--generation-database", "none", "--no-color", *flags],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(PYTHON)}, capture_output=True, text=True, timeout=RUN_SECONDS)
     assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]
