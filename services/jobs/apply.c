@@ -142,14 +142,26 @@ static struct jg_status manage(struct jg_job_work *work) {
   return fits ? JG_STATUS_OK : jg_diff_out_of_arena();
 }
 
-static struct jg_status copy_company(struct jg_job_work *work) {
-  struct jg_job_project project;
-  JG_RETURN_IF_ERROR(jg_job_read_project(work, &project));
+static struct jg_status copy_company(struct jg_job_work *work, const struct jg_job_project *project) {
   struct jg_arena *arena = work->apply->arena;
-  return jg_member_set_str(work->after, jg_job_member(JG_JOB_COMPANY_ID), project.company_id, arena) &&
-                 jg_member_set_str(work->after, jg_job_member(JG_JOB_COMPANY_CODE), project.company_code, arena)
+  return jg_member_set_str(work->after, jg_job_member(JG_JOB_COMPANY_ID), project->company_id, arena) &&
+                 jg_member_set_str(work->after, jg_job_member(JG_JOB_COMPANY_CODE), project->company_code, arena)
              ? JG_STATUS_OK
              : jg_diff_out_of_arena();
+}
+
+static bool has_company_of(const ProtobufCMessage *job, const struct jg_job_project *project) {
+  return jg_str_equal(jg_member_str(job, jg_job_member(JG_JOB_COMPANY_ID)), project->company_id) &&
+         jg_str_equal(jg_member_str(job, jg_job_member(JG_JOB_COMPANY_CODE)), project->company_code);
+}
+
+/* 67, where this write gave the job its project; or that project another company, and the job had the old one. What an import
+ * brought stays (85). */
+static struct jg_status follow_project(struct jg_job_work *work) {
+  JG_RETURN_IF_ERROR(jg_job_read_project(work, work->after, &work->project));
+  work->moves = work->before == NULL || !jg_member_equal(work->before, work->after, jg_job_member(JG_JOB_PROJECT_ID));
+  return work->moves || has_company_of(work->before, &work->project_before) ? copy_company(work, &work->project)
+                                                                            : JG_STATUS_OK;
 }
 
 static struct jg_status apply_strict(struct jg_job_work *work, struct jg_job_applied *ret_applied) {
@@ -158,6 +170,9 @@ static struct jg_status apply_strict(struct jg_job_work *work, struct jg_job_app
     JG_RETURN_IF_ERROR(jg_job_check_required(work));
   }
   JG_RETURN_IF_ERROR(jg_job_resolve_status(work));
+  if (work->before != NULL) {
+    JG_RETURN_IF_ERROR(jg_job_read_project(work, work->before, &work->project_before));
+  }
   uint64_t resolved = 0;
   uint64_t status_bits = JG_JOB_BIT(JG_JOB_JOB_STATUS_ID) | JG_JOB_BIT(JG_JOB_JOB_STATUS_CODE);
   JG_RETURN_IF_ERROR(
@@ -168,7 +183,7 @@ static struct jg_status apply_strict(struct jg_job_work *work, struct jg_job_app
   JG_RETURN_IF_ERROR(merge(work, resolved));
   JG_RETURN_IF_ERROR(jg_job_default_priority(work));
   JG_RETURN_IF_ERROR(jg_job_copy_parent(work));
-  JG_RETURN_IF_ERROR(copy_company(work));
+  JG_RETURN_IF_ERROR(follow_project(work));
   JG_RETURN_IF_ERROR(jg_job_check_address(work));
   if (work->lazy && jg_diff_changed(job, work->before, work->after) == 0) {
     *ret_applied = (struct jg_job_applied){.row = *work->row, .outcome = JG_JOB_UNCHANGED};
@@ -210,7 +225,11 @@ static struct jg_status fill_absent(struct jg_job_work *work) {
     JG_RETURN_IF_ERROR(jg_job_copy_parent(work));
   }
   uint64_t company = JG_JOB_BIT(JG_JOB_COMPANY_ID) | JG_JOB_BIT(JG_JOB_COMPANY_CODE);
-  return (work->present & company) == 0 ? copy_company(work) : JG_STATUS_OK;
+  if ((work->present & company) != 0) {
+    return JG_STATUS_OK;
+  }
+  JG_RETURN_IF_ERROR(jg_job_read_project(work, work->after, &work->project));
+  return copy_company(work, &work->project);
 }
 
 /* A parent's node names the parent and no more: the parent comes as a job of its own. */
@@ -387,10 +406,11 @@ struct jg_status jg_job_unresolved(const struct jg_job_work *work, size_t member
   return JG_STATUS_OK;
 }
 
-struct jg_status jg_job_read_project(const struct jg_job_work *work, struct jg_job_project *ret_project) {
+struct jg_status jg_job_read_project(const struct jg_job_work *work, const ProtobufCMessage *message,
+                                     struct jg_job_project *ret_project) {
   struct jg_job_project found = {JG_STR_NONE, JG_STR_NONE, false};
   struct jg_uuid id;
-  JG_RETURN_IF_ERROR(jg_job_id(work, work->after, JG_JOB_PROJECT_ID, &id));
+  JG_RETURN_IF_ERROR(jg_job_id(work, message, JG_JOB_PROJECT_ID, &id));
   struct jg_entity_row row = {.payload = JG_STR_NONE};
   if (!jg_uuid_is_zero(id)) {
     struct jg_status status = jg_entities_get(work->entities, JG_KIND_PROJECT, id, &row);

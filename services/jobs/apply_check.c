@@ -134,9 +134,7 @@ struct jg_status jg_job_check_required(const struct jg_job_work *work) {
 
 struct jg_status jg_job_check_address(const struct jg_job_work *work) {
   const struct jg_entity *job = jg_entity(JG_KIND_JOB);
-  struct jg_job_project project;
-  JG_RETURN_IF_ERROR(jg_job_read_project(work, &project));
-  if (!project.is_mobile_installation) {
+  if (!work->project.is_mobile_installation) {
     return JG_STATUS_OK;
   }
   // A job that was imported without its address may change in other respects.

@@ -9,6 +9,12 @@
 
 #define JG_JOB_BIT(member) (UINT64_C(1) << (member))
 
+/* What a job copies from its project, or must heed of it. */
+struct jg_job_project {
+  struct jg_str company_id, company_code; /* borrowed from the row */
+  bool is_mobile_installation;
+};
+
 struct jg_job_work {
   const struct jg_job_apply *apply;
   struct jg_entities *entities; /* shared by a job and its parent */
@@ -20,6 +26,9 @@ struct jg_job_work {
   ProtobufCMessage *before;     /* the same, decoded */
   ProtobufCMessage *after;
   struct jg_uuid id;
+  /* Strict: the job's project before this write, and after it; zero if there is none. */
+  struct jg_job_project project_before, project;
+  bool moves;     /* strict: the job is new, or gets another project */
   bool completes; /* strict: the status becomes Completed */
   bool lazy;      /* UPDATE: no revision if nothing differs (a parent's node) */
 };
@@ -69,12 +78,8 @@ JG_MUST_CHECK struct jg_status jg_job_default_priority(struct jg_job_work *work)
 /* After the job was put. One planned visit of a job that is Suggested, with a user and a start (78, 79). */
 JG_MUST_CHECK struct jg_status jg_job_plan_visit(const struct jg_job_work *work);
 
-/* What a job copies from its project. */
-struct jg_job_project {
-  struct jg_str company_id, company_code; /* borrowed from the row */
-  bool is_mobile_installation;
-};
-/* Of the project that `after` names; zero if it names none. */
-JG_MUST_CHECK struct jg_status jg_job_read_project(const struct jg_job_work *work, struct jg_job_project *ret_project);
+/* Of the project that `message`, a Job, names; zero if it names none. */
+JG_MUST_CHECK struct jg_status jg_job_read_project(const struct jg_job_work *work, const ProtobufCMessage *message,
+                                                   struct jg_job_project *ret_project);
 
 #endif
