@@ -247,7 +247,31 @@ static bool check_request(struct jg_rest *rest, struct jg_http_request *request,
   return true;
 }
 
-static struct jg_status check_query(const struct jg_http_request *request, const struct jg_rest_plan *plan) {
+/* The first option that the request gives and that goes with reading a collection alone; NULL: none. */
+static const char *option_of_collections(const struct jg_rest_plan *plan) {
+  const struct jg_odata_query *query = &plan->query;
+  bool filters = plan->route == JG_REST_COUNT || plan->route == JG_REST_CHANGES;
+  const struct {
+    bool given;
+    const char *name;
+  } options[] = {
+      {query->deltatoken.data != NULL, "$deltatoken"},
+      {query->has_top, "$top"},
+      {query->has_skip, "$skip"},
+      {query->skiptoken.data != NULL, "$skiptoken"},
+      {query->filter.data != NULL && !filters, "$filter"},
+      {query->orderby.data != NULL, "$orderby"},
+      {query->has_count, "$count"},
+  };
+  for (size_t i = 0; i < JG_COUNT(options); i++) {
+    if (options[i].given) {
+      return options[i].name;
+    }
+  }
+  return NULL;
+}
+
+static struct jg_status check_query(struct jg_http_request *request, const struct jg_rest_plan *plan) {
   const enum jg_rest_route route = plan->route;
   const struct jg_odata_query *query = &plan->query;
   bool entity = is_one(route) || (route == JG_REST_PROPERTY && plan->target.property->type == JG_TYPE_ENTITY);
@@ -260,23 +284,14 @@ static struct jg_status check_query(const struct jg_http_request *request, const
   if (is_set(route) && is_read(request)) {
     return JG_STATUS_OK;
   }
-  if (query->deltatoken.data != NULL) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                          "$deltatoken applies to reading the collection alone");
+  const char *option = option_of_collections(plan);
+  const char *meant = "applies to reading the collection alone";
+  if (option == NULL && ((!entity && route != JG_REST_CHANGES) || !is_read(request))) {
+    option = query->select.data != NULL ? "$select" : query->expand.data != NULL ? "$expand" : NULL;
+    meant = "applies to reading entities alone";
   }
-  if (query->has_top || query->has_skip || query->skiptoken.data != NULL) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                          "$top, $skip and $skiptoken apply to reading the collection alone");
-  }
-  bool filtered = query->filter.data != NULL && route != JG_REST_COUNT && route != JG_REST_CHANGES;
-  if (filtered || query->orderby.data != NULL || query->has_count) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                          "$filter, $orderby and $count apply to reading the collection alone");
-  }
-  if ((query->select.data != NULL || query->expand.data != NULL) &&
-      ((!entity && route != JG_REST_CHANGES) || !is_read(request))) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                          "$select and $expand apply to reading entities alone");
+  if (option != NULL) {
+    return jg_status_field(&request->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, option, "%s", meant);
   }
   return JG_STATUS_OK;
 }
