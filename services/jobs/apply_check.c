@@ -137,15 +137,13 @@ struct jg_status jg_job_check_address(const struct jg_job_work *work) {
   if (!work->project.is_mobile_installation) {
     return JG_STATUS_OK;
   }
-  // A job that was imported without its address may change in other respects.
-  uint64_t relation =
-      JG_JOB_BIT(JG_JOB_PROJECT_ID) | JG_JOB_BIT(JG_JOB_PROJECT_REFERENCE_BACK_OFFICE) | JG_JOB_BIT(JG_JOB_PROJECT);
-  bool all = work->before == NULL || (work->present & relation) != 0;
+  // A job that came without its address, by an import or before its project was mobile, may change in other respects.
+  bool all = work->moves || !work->project_before.is_mobile_installation;
   struct violations violations = {.work = work};
   for (size_t i = 0; i < job->member_count; i++) {
     const struct jg_member *member = &job->members[i];
-    if ((member->flags & JG_MEMBER_MOBILE_REQUIRED) != 0 && (all || jg_job_given(work, i)) &&
-        is_blank(jg_member_str(work->after, member))) {
+    if ((member->flags & JG_MEMBER_MOBILE_REQUIRED) != 0 && is_blank(jg_member_str(work->after, member)) &&
+        (all || !jg_member_equal(work->before, work->after, member))) {
       add(&violations, jg_job_path(work, member), "is required on mobile equipment");
     }
   }
