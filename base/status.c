@@ -1,6 +1,7 @@
 #include "base/status.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 struct code_row {
   const char *name;
@@ -91,6 +92,28 @@ struct jg_status jg_status_field(struct jg_arena *arena, enum jg_code code, enum
   *violation = (struct jg_violation){.field = field_copy, .message = expected};
   details->violations = violation;
   details->violation_count = 1;
+  status.details = details;
+  return status;
+}
+
+struct jg_status jg_status_violations(struct jg_arena *arena, enum jg_code code, enum jg_reason reason,
+                                      const struct jg_violation *violations, size_t count) {
+  JG_ASSERT(count > 0);
+  struct jg_status status = jg_status_make(code, reason, stand_ins[known_code(code)]);
+  size_t bytes = 0;
+  struct jg_status_details *details = jg_arena_alloc_zero(arena, sizeof(*details));
+  struct jg_violation *items = jg_size_mul(count, sizeof(items[0]), &bytes) ? jg_arena_alloc(arena, bytes) : NULL;
+  const char *message = "";
+  for (size_t i = 0; i < count && message != NULL; i++) {
+    message =
+        jg_arena_printf(arena, "%s%s%s %s", message, i > 0 ? "; " : "", violations[i].field, violations[i].message);
+  }
+  if (details == NULL || items == NULL || message == NULL) {
+    return status;
+  }
+  memcpy(items, violations, bytes);
+  *details = (struct jg_status_details){.violations = items, .violation_count = count};
+  status.message = message;
   status.details = details;
   return status;
 }

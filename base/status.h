@@ -102,6 +102,10 @@ struct jg_status jg_status_printf(struct jg_arena *arena, enum jg_code code, enu
 /* INVALID_ARGUMENT by default, naming one field; message "<field> <what was expected>". code may be FAILED_PRECONDITION. */
 struct jg_status jg_status_field(struct jg_arena *arena, enum jg_code code, enum jg_reason reason, const char *field,
                                  const char *format, ...) JG_PRINTF(5, 6);
+/* Names each of them (at least one): message "<field> <what was expected>; ...". The array is copied, the texts are shared.
+ * At the arena's cap the message is the code's stand-in and details are NULL. */
+struct jg_status jg_status_violations(struct jg_arena *arena, enum jg_code code, enum jg_reason reason,
+                                      const struct jg_violation *violations, size_t count);
 /* The same status with its texts and details copied into another arena. */
 struct jg_status jg_status_copy(struct jg_arena *arena, struct jg_status status);
 

@@ -195,6 +195,31 @@ static void test_every_code_has_a_stand_in(void **state) {
   jg_arena_done(&arena);
 }
 
+static void test_violations(void **state) {
+  (void)state;
+  const struct jg_violation rows[] = {{"name", "is required"}, {"estimated_time", "must not be negative"}};
+  for (size_t cap = 16;; cap += 16) {
+    struct jg_arena arena;
+    jg_arena_init(&arena, cap);
+    struct jg_status status =
+        jg_status_violations(&arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, rows, JG_COUNT(rows));
+    assert_int_equal(status.code, JG_INVALID_ARGUMENT);
+    assert_int_equal(status.reason, JG_REASON_INVALID_MEMBER);
+    bool complete = status.details != NULL;
+    if (complete) {
+      assert_string_equal(status.message, "name is required; estimated_time must not be negative");
+      assert_int_equal(status.details->violation_count, 2);
+      assert_string_equal(status.details->violations[1].field, "estimated_time");
+    } else {
+      assert_string_equal(status.message, "the request is not valid");
+    }
+    jg_arena_done(&arena);
+    if (complete) {
+      return;
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_codes),
@@ -202,6 +227,7 @@ int main(void) {
       cmocka_unit_test(test_return_if_error),
       cmocka_unit_test(test_printf),
       cmocka_unit_test(test_field),
+      cmocka_unit_test(test_violations),
       cmocka_unit_test(test_copy),
       cmocka_unit_test(test_every_cap_degrades),
       cmocka_unit_test(test_every_code_has_a_stand_in),

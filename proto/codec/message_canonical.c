@@ -71,20 +71,9 @@ struct jg_status jg_violations_status(const struct jg_violations *violations) {
   if (violations->count == 0) {
     return JG_STATUS_OK;
   }
-  struct jg_violation *items = jg_arena_alloc(violations->arena, violations->count * sizeof(*items));
-  struct jg_status_details *details = jg_arena_alloc_zero(violations->arena, sizeof(*details));
-  const char *message = "";
-  for (size_t i = 0; i < violations->count && message != NULL; i++) {
-    const struct jg_violation *item = &violations->items[i];
-    message = jg_arena_printf(violations->arena, "%s%s%s %s", message, i > 0 ? "; " : "", item->field, item->message);
-  }
-  if (items == NULL || details == NULL || message == NULL) {
-    return jg_message_too_large();
-  }
-  memcpy(items, violations->items, violations->count * sizeof(*items));
-  details->violations = items;
-  details->violation_count = violations->count;
-  return (struct jg_status){JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, message, details};
+  struct jg_status status = jg_status_violations(violations->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                                                 violations->items, violations->count);
+  return status.details != NULL ? status : jg_message_too_large();
 }
 
 bool jg_guid_parse(struct jg_str text, struct jg_uuid *ret_uuid) {

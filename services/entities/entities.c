@@ -67,19 +67,9 @@ static struct jg_status unresolved_status(const struct jg_entities *entities) {
   if (count == 0) {
     return JG_STATUS_OK;
   }
-  struct jg_violation *violations = jg_arena_alloc(arena, count * sizeof(violations[0]));
-  struct jg_status_details *details = jg_arena_alloc_zero(arena, sizeof(*details));
-  const char *message = "";
-  for (size_t i = 0; i < count && message != NULL; i++) {
-    message = jg_arena_printf(arena, "%s%s%s %s", message, i > 0 ? "; " : "", entities->unresolved[i].field,
-                              entities->unresolved[i].message);
-  }
-  if (violations == NULL || details == NULL || message == NULL) {
-    return jg_diff_out_of_arena();
-  }
-  memcpy(violations, entities->unresolved, count * sizeof(violations[0]));
-  *details = (struct jg_status_details){.violations = violations, .violation_count = count};
-  return (struct jg_status){JG_FAILED_PRECONDITION, JG_REASON_UNRESOLVED_REFERENCE, message, details};
+  struct jg_status status =
+      jg_status_violations(arena, JG_FAILED_PRECONDITION, JG_REASON_UNRESOLVED_REFERENCE, entities->unresolved, count);
+  return status.details != NULL ? status : jg_diff_out_of_arena();
 }
 
 /* Looks at the next relation of the message on top, or leaves it when all are resolved. */

@@ -31,19 +31,9 @@ static struct jg_status violations_status(const struct violations *violations) {
   if (violations->count == 0) {
     return JG_STATUS_OK;
   }
-  struct jg_status_details *details = jg_arena_alloc_zero(arena, sizeof(*details));
-  struct jg_violation *items = jg_arena_alloc(arena, violations->count * sizeof(items[0]));
-  const char *message = "";
-  for (size_t i = 0; i < violations->count && message != NULL; i++) {
-    const struct jg_violation *item = &violations->items[i];
-    message = jg_arena_printf(arena, "%s%s%s %s", message, i > 0 ? "; " : "", item->field, item->message);
-  }
-  if (details == NULL || items == NULL || message == NULL) {
-    return jg_diff_out_of_arena();
-  }
-  memcpy(items, violations->items, violations->count * sizeof(items[0]));
-  *details = (struct jg_status_details){.violations = items, .violation_count = violations->count};
-  return (struct jg_status){JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, message, details};
+  struct jg_status status =
+      jg_status_violations(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, violations->items, violations->count);
+  return status.details != NULL ? status : jg_diff_out_of_arena();
 }
 
 /* .NET's Required refuses white space (56). */
