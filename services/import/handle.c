@@ -212,6 +212,7 @@ static const ProtobufCMessage *make_response(struct receiver *receiver, const st
   response->rejected = summary->rejected;
   response->warnings = summary->warnings;
   response->entities_written = summary->entities_written;
+  response->more = summary->more;
   response->problems = problems;
   const struct problems *const sorts[] = {&receiver->refusals, &receiver->warnings};
   for (size_t sort = 0; sort < JG_COUNT(sorts); sort++) {

@@ -141,7 +141,7 @@ static void stop_answers_before_the_client_ends(void **state) {
   import_fixture_init(&fixture);
   struct transport transport;
   begin(&transport, &fixture);
-  deliver(&transport, JG_STR("{}\n{\"name\":1,\"id2\":\"x\"}\n{}"), UNSAID);
+  deliver(&transport, JG_STR("{\"name\":\"\"}\n{\"name\":1,\"id2\":\"x\"}\n{\"name\":\"\"}"), UNSAID);
   assert_string_equal(wait_end(&transport).message, "");
   const Jobgate__V1__ImportJobsResponse *response = transport.response;
   assert_non_null(response);
@@ -194,8 +194,8 @@ static void an_unreadable_text_fails_and_tells_how_far_it_came(void **state) {
     bool ends;
     const char *message;
   } rows[] = {
-      {JG_STR("{}\n{}\n]"), false, "value 3 at line 3: a JSON object or array was expected"},
-      {JG_STR("{}{}{"), true, "value 3 at line 1: the text ends within it"},
+      {JG_STR("{\"name\":\"\"}\n{\"name\":\"\"}\n]"), false, "value 3 at line 3: a JSON object or array was expected"},
+      {JG_STR("{\"name\":\"\"}{\"name\":\"\"}{"), true, "value 3 at line 1: the text ends within it"},
   };
   for (size_t i = 0; i < JG_COUNT(rows); i++) {
     struct import_fixture fixture;
@@ -226,14 +226,14 @@ static void a_bad_message_fails_the_call(void **state) {
   import_fixture_init(&fixture);
   struct transport transport;
   begin(&transport, &fixture);
-  deliver(&transport, JG_STR("{}"), (Jobgate__V1__ImportOnError)7);
+  deliver(&transport, JG_STR("{\"name\":\"\"}"), (Jobgate__V1__ImportOnError)7);
   struct jg_status status = wait_end(&transport);
   assert_int_equal(status.code, JG_INVALID_ARGUMENT);
   assert_string_equal(status.details->violations[0].field, "on_error");
   close_call(&transport);
 
   begin(&transport, &fixture);
-  deliver(&transport, JG_STR("{}"), STOP);
+  deliver(&transport, JG_STR("{\"name\":\"\"}"), STOP);
   assert_non_null(jg_queue_take(&transport.wants, -1));
   transport.call.on_received(&transport.call, JG_STR("\x0a\xff"), false);
   status = wait_end(&transport);
@@ -249,7 +249,7 @@ static void a_client_that_goes_away_ends_it(void **state) {
   import_fixture_init(&fixture);
   struct transport transport;
   begin(&transport, &fixture);
-  deliver(&transport, JG_STR("{}{}{"), STOP);
+  deliver(&transport, JG_STR("{\"name\":\"\"}{\"name\":\"\"}{"), STOP);
   assert_non_null(jg_queue_take(&transport.wants, -1));
   atomic_store_explicit(&transport.call.cancelled, true, memory_order_release);
   transport.call.on_cancelled(&transport.call);
@@ -268,7 +268,7 @@ static void more_than_four_at_once_are_refused(void **state) {
   for (int round = 0; round < 2; round++) {
     for (size_t i = 0; i < IMPORTS_MAX; i++) {
       begin(&transports[i], &fixture);
-      deliver(&transports[i], JG_STR("{}"), STOP);
+      deliver(&transports[i], JG_STR("{\"name\":\"\"}"), STOP);
     }
     begin(&refused, &fixture);
     struct jg_status status = wait_end(&refused);

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/queue.h"
+#include "proto/codec/json_control.h"
 #include "proto/codec/json_decode.h"
 #include "proto/codec/json_reader.h"
 #include "proto/codec/json_split.h"
@@ -14,9 +15,12 @@
 /* Decoded jobs under way beyond this wait for the writer, however few they are. */
 #define BYTES_MAX ((size_t)32 << 20)
 #define TEXT_BYTES (256u << 10)
+#define MARK_BYTES 3u
 /* A record that serves others too may refuse more work for a while. */
 #define OVERLOAD_PAUSE_NS INT64_C(10000000)
 #define OVERLOAD_PAUSES_MAX 3000
+
+static const struct jg_str byte_order_mark = {"\xEF\xBB\xBF", MARK_BYTES};
 
 struct warning {
   struct warning *next;
@@ -43,6 +47,7 @@ struct jg_import {
   uint32_t magic;
   struct jg_import_options options;
   struct jg_json_split *split;
+  size_t mark_bytes;             /* of a byte order mark at the input's start; MARK_BYTES: passed, or there is none */
   struct jg_entities_memo *memo; /* thread: store, while anything is under way */
   /* The jobs under way, a ring in the order of the input. */
   struct slot *slots;
@@ -117,10 +122,32 @@ static struct jg_status outcome(struct jg_import *import, struct jg_arena *arena
   return jg_status_copy(arena, import->ended);
 }
 
+/* What has come of a byte order mark that stays incomplete is text. */
+static struct jg_status end_mark(struct jg_import *import, struct jg_arena *arena) {
+  struct jg_str text =
+      import->mark_bytes < MARK_BYTES ? jg_str_sub(byte_order_mark, 0, import->mark_bytes) : JG_STR("");
+  import->mark_bytes = MARK_BYTES;
+  return jg_json_split_feed(import->split, text, arena, take_job, import);
+}
+
+/* RFC 8259 section 8.1 lets a reader pass over a byte order mark, and .NET's writers put one in front of files. */
+static struct jg_status feed_text(struct jg_import *import, struct jg_str bytes, struct jg_arena *arena) {
+  while (import->mark_bytes < MARK_BYTES && bytes.len > 0 &&
+         bytes.data[0] == byte_order_mark.data[import->mark_bytes]) {
+    import->mark_bytes++;
+    bytes = jg_str_sub(bytes, 1, bytes.len);
+  }
+  if (bytes.len == 0) {
+    return JG_STATUS_OK;
+  }
+  JG_RETURN_IF_ERROR(end_mark(import, arena));
+  return jg_json_split_feed(import->split, bytes, arena, take_job, import);
+}
+
 struct jg_status jg_import_feed(struct jg_import *import, struct jg_str bytes, struct jg_arena *arena) {
   JG_ASSERT(import->magic == IMPORT_MAGIC);
   if (jg_status_ok(import->ended)) {
-    struct jg_status status = jg_json_split_feed(import->split, bytes, arena, take_job, import);
+    struct jg_status status = feed_text(import, bytes, arena);
     settle(import);
     if (!jg_status_ok(status)) {
       // A job before the unreadable place may be refused yet, and then that is the end.
@@ -135,6 +162,9 @@ struct jg_status jg_import_end(struct jg_import *import, struct jg_arena *arena)
   JG_ASSERT(import->magic == IMPORT_MAGIC);
   finish_all(import);
   if (jg_status_ok(import->ended)) {
+    end(import, end_mark(import, arena));
+  }
+  if (jg_status_ok(import->ended)) {
     end(import, jg_json_split_end(import->split, arena));
   }
   return outcome(import, arena);
@@ -142,7 +172,9 @@ struct jg_status jg_import_end(struct jg_import *import, struct jg_arena *arena)
 
 struct jg_import_summary jg_import_summary(const struct jg_import *import) {
   JG_ASSERT(import->magic == IMPORT_MAGIC);
-  return import->summary;
+  struct jg_import_summary summary = import->summary;
+  summary.more = jg_json_split_more(import->split);
+  return summary;
 }
 
 /* The first one counts. */
@@ -348,9 +380,23 @@ static struct jg_status locate_malformed(struct jg_str text, int64_t line, struc
                           (long long)line + (long long)line_within - 1, reader.position + 1, reader.error);
 }
 
+/* I8. Else any JSON object would be a job, since members that nobody knows are passed over. */
+static struct jg_status check_job(const struct slot *slot, struct jg_str text) {
+  if (slot->decoded.present == 0) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE, "is no job: it holds none of a job's members");
+  }
+  if (jg_json_control_read(text, true).foreign) {
+    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE,
+                          "is no job: its @odata.context names something else than Jobs");
+  }
+  return JG_STATUS_OK;
+}
+
 static struct jg_status decode_job(struct slot *slot, struct jg_str text) {
   struct jg_status status = jg_json_decode(jg_entity(JG_KIND_JOB), text, &slot->arena, &slot->decoded);
-  if (!jg_status_ok(status) && (status.details == NULL || status.details->violation_count == 0)) {
+  if (jg_status_ok(status)) {
+    status = check_job(slot, text);
+  } else if (status.details == NULL || status.details->violation_count == 0) {
     status = locate_malformed(text, slot->line, status, &slot->arena);
   }
   slot->bytes = slot->arena.used_bytes;

@@ -7,7 +7,8 @@
  * I4 A node replaces the entity of its id; the last one wins. Where an x_id differs from its node's id the node wins: a warning.
  * I5 An x_id without node and without such an entity makes an entity of that id and x_code: a warning.
  * I6 An unknown x_code alone, or the same code with another id, rejects that job.
- * I7 An unknown status (id and code) is registered. */
+ * I7 An unknown status (id and code) is registered.
+ * I8 An object that holds no member of a job, as an error's body does, or whose context names another set, is refused. */
 #ifndef JG_SERVICES_IMPORT_IMPORT_H
 #define JG_SERVICES_IMPORT_IMPORT_H
 
@@ -17,6 +18,7 @@ struct jg_import;
 
 struct jg_import_summary {
   int64_t created, updated, unchanged, rejected, warnings, entities_written;
+  bool more; /* the last page of the input names a next one */
 };
 
 /* A refusal or a warning. number, line: of the job in the input, from 1. Texts are borrowed during the call. */
@@ -40,7 +42,7 @@ struct jg_import_options {
 struct jg_import *jg_import_create(const struct jg_import_options *options);
 /* Waits for what is under way, and reports none of it. NULL is allowed. */
 void jg_import_destroy(struct jg_import *import);
-/* Takes any cut of the input (proto/codec/json_split.h). Blocks while the window is full. An error ends the import: a refusal
+/* Takes any cut of the input (proto/codec/json_split.h), which may begin with a byte order mark. Blocks while the window is full. An error ends the import: a refusal
  * (without skip_errors; it was reported too), unreadable input, or a failing store; jobs before it stay, and later calls return
  * it again. Thread: one that may block. */
 JG_MUST_CHECK struct jg_status jg_import_feed(struct jg_import *import, struct jg_str bytes, struct jg_arena *arena);

@@ -164,16 +164,17 @@ static void what_is_refused_is_named(void **state) {
   } rows[] = {
       {JG_STR(""), "", 0, 0, ""},
       {JG_STR(" \n\t"), "", 0, 0, ""},
-      {JG_STR("{}\n{\"name\":5}\n{}"), "2@2 name: must be a string\n", 2, 1, ""},
+      {JG_STR("{\"name\":\"\"}\n{\"name\":5}\n{\"name\":\"\"}"), "2@2 name: must be a string\n", 2, 1, ""},
       {JG_STR("[\n\n{\"id\":\"x\",\"estimated_time\":\"a\"}]"),
        "1@3 estimated_time: must be an integer from -2147483648 to 2147483647\n1@3 id: must be a GUID\n", 0, 1, ""},
-      {JG_STR("{}\n\n{\"name\":\n\"a\",\n oops}\n{}"),
+      {JG_STR("{\"name\":\"\"}\n\n{\"name\":\n\"a\",\n oops}\n{\"name\":\"\"}"),
        "2@3 : invalid JSON on line 5, at byte 16 of the job: a member's name in quotes was expected\n", 2, 1, ""},
-      {JG_STR("[{},\n17,\"x\"]"), "2@2 : a JSON object was expected\n3@2 : a JSON object was expected\n", 1, 2, ""},
+      {JG_STR("[{\"name\":\"\"},\n17,\"x\"]"), "2@2 : a JSON object was expected\n3@2 : a JSON object was expected\n",
+       1, 2, ""},
       {JG_STR("{\"project\":{\"reference_back_office\":7}}"), "1@1 project.reference_back_office: must be a string\n",
        0, 1, ""},
-      {JG_STR("{\"job_type_code\":\"nope\"}{}"), "1@1 job_type_code: names no job_type\n", 1, 1, ""},
-      {JG_STR("{}{}\n]"), "", 2, 0, "value 3 at line 2: a JSON object or array was expected"},
+      {JG_STR("{\"job_type_code\":\"nope\"}{\"name\":\"\"}"), "1@1 job_type_code: names no job_type\n", 1, 1, ""},
+      {JG_STR("{\"name\":\"\"}{\"name\":\"\"}\n]"), "", 2, 0, "value 3 at line 2: a JSON object or array was expected"},
       {JG_STR("{\"name\":5}\n{"), "1@1 name: must be a string\n", 0, 1, "value 2 at line 2: the text ends within it"},
   };
   for (size_t i = 0; i < JG_COUNT(rows); i++) {
@@ -464,7 +465,7 @@ static void an_import_can_be_given_up(void **state) {
   import_fixture_init(&fixture);
   const struct jg_import_options options = {.app = &fixture.app, .tenant = fixture.tenant, .window = 8};
   struct jg_import *import = jg_import_create(&options);
-  assert_true(jg_status_ok(jg_import_feed(import, JG_STR("{}{}{\"name\":"), &fixture.arena)));
+  assert_true(jg_status_ok(jg_import_feed(import, JG_STR("{\"name\":\"\"}{\"name\":\"\"}{\"name\":"), &fixture.arena)));
   jg_import_destroy(import);
   assert_int_equal(import_fixture_jobs(&fixture).count, 2);
   jg_import_destroy(NULL);

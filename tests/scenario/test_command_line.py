@@ -131,13 +131,18 @@ def test_import_says_what_it_did(tmp_path):
     assert result.returncode == 1 and b"line 1" in result.stderr
     envelope = b'{"@odata.context":"x","value":[' + b",".join(good) + b"]}"
     assert b"5 jobs" in run("import", "--store", store, "-", stdin=envelope).stderr
+    # As .NET writes files: with a byte order mark. It moves no line.
+    file = tmp_path / "marked.json"
+    file.write_bytes(b"\xef\xbb\xbf" + text)
+    result = run("import", "--store", store, "--on-error", "skip", str(file), check=False)
+    assert result.returncode == 1 and b"4 unchanged, 1 rejected" in result.stderr and b"job 3 (line 3)" in result.stderr
 
 
 def test_import_through_a_server(server):
     result = run("import", "--server", server.grpc, "-", stdin=sample(200))
     assert b"200 created" in result.stderr
     assert run("list", "--server", server.grpc).stdout.count(b"\n") == 200
-    assert b"200 unchanged" in run("import", "--server", server.grpc, "-", stdin=sample(200)).stderr
+    assert b"200 unchanged" in run("import", "--server", server.grpc, "-", stdin=b"\xef\xbb\xbf" + sample(200)).stderr
 
 
 def test_watch_goes_on_over_a_restart(server):
