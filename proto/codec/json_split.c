@@ -1,10 +1,12 @@
 #include "proto/codec/json_split.h"
 
+#include "proto/codec/json_control.h"
 #include "proto/codec/json_reader.h"
 #include "proto/codec/scan.h"
 
 #define MAGIC 0x4a53504cu
 #define BRACKETS_MAX 64u
+#define FOREIGN "the envelope's @odata.context names something else than Jobs"
 
 /* Where the stream stands between two jobs. */
 enum place {
@@ -25,6 +27,7 @@ struct jg_json_split {
   enum place place;
   bool in_array;    /* jobs stand in an array: their ends are ',' and ']' */
   bool in_envelope; /* that array is an envelope's */
+  bool more;        /* the last envelope named a next page */
   bool scalar;      /* the open element is a number or a word: it ends where something else begins */
   bool in_string;
   bool escaped; /* the last byte of the string was a backslash */
@@ -152,6 +155,11 @@ struct jg_status jg_json_split_end(struct jg_json_split *split, struct jg_arena 
   }
 }
 
+bool jg_json_split_more(const struct jg_json_split *split) {
+  JG_ASSERT(split->magic == MAGIC);
+  return split->more;
+}
+
 static void begin_value(struct feed *feed, char c) {
   struct jg_json_split *split = feed->split;
   split->place = PLACE_VALUE;
@@ -268,6 +276,9 @@ static struct jg_status open_envelope(struct feed *feed) {
   jg_buf_clear(&split->shell);
   jg_buf_append_str(&split->shell, jg_buf_str(&split->text));
   split->shell_line = split->value_line;
+  if (jg_json_control_read(jg_buf_str(&split->shell), false).foreign) {
+    return refuse(split, split->shell_line, feed->arena, FOREIGN);
+  }
   split->in_array = true;
   split->in_envelope = true;
   split->place = PLACE_FIRST_ELEMENT;
@@ -286,6 +297,11 @@ static struct jg_status check_shell(struct feed *feed) {
   if (!jg_json_skip(&reader, jg_json_next(&reader)) || jg_json_next(&reader) != JG_JSON_END) {
     return refuse(split, split->line, feed->arena, "the envelope around the values before it is not valid JSON");
   }
+  struct jg_json_control control = jg_json_control_read(jg_buf_str(&split->shell), false);
+  if (control.foreign) {
+    return refuse(split, split->line, feed->arena, FOREIGN);
+  }
+  split->more = control.more;
   split->place = PLACE_TOP;
   split->in_envelope = false;
   return JG_STATUS_OK;

@@ -17,11 +17,13 @@ void jg_json_split_destroy(struct jg_json_split *split);
 typedef struct jg_status (*jg_json_split_job)(struct jg_str text, int64_t number, int64_t line, void *data);
 
 /* Takes any cut of the stream. INVALID_ARGUMENT naming number and line when the text cannot be a sequence of values (the rest
- * is then unreadable), or when one is too long. A text that is malformed inside a job is still handed over: its decoder says
+ * is then unreadable), when one is too long, or when an envelope's context says that it holds no jobs. A text that is malformed inside a job is still handed over: its decoder says
  * what is wrong. */
 JG_MUST_CHECK struct jg_status jg_json_split_feed(struct jg_json_split *split, struct jg_str bytes,
                                                   struct jg_arena *arena, jg_json_split_job job, void *data);
 /* The end of the stream: INVALID_ARGUMENT if a value is open. */
 JG_MUST_CHECK struct jg_status jg_json_split_end(struct jg_json_split *split, struct jg_arena *arena);
+/* The last envelope so far named a next page (json_control.h): unless that follows, there are more jobs than these. */
+bool jg_json_split_more(const struct jg_json_split *split);
 
 #endif

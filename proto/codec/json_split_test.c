@@ -151,11 +151,48 @@ static void what_is_no_sequence_is_refused(void **state) {
       {JG_STR("{\"value\":[{}]\n"),
        "1@1:{};! value 2 at line 2: the text ends within the envelope of the values before it"},
       {JG_STR("{\"value\":[{}],\"value\":[{}]}"), "1@1:{};! value 2 at line 1: the envelope has two members \"value\""},
+      {JG_STR("{\"@odata.context\":\"$metadata#JobType\",\n\"value\":[{}]}"),
+       "! value 1 at line 1: the envelope's @odata.context names something else than Jobs"},
+      {JG_STR("{\"value\":[{}]\n,\"@odata.context\":\"$metadata#JobType\"}"),
+       "1@1:{};! value 2 at line 2: the envelope's @odata.context names something else than Jobs"},
       {JG_STR("{\"value\":[{}] x}"),
        "1@1:{};! value 2 at line 1: the envelope around the values before it is not valid JSON"},
   };
   for (size_t i = 0; i < JG_COUNT(rows); i++) {
     assert_split(rows[i].text, VALUE_BYTES_MAX, rows[i].expected);
+  }
+}
+
+static struct jg_status ignore_job(struct jg_str text, int64_t number, int64_t line, void *data) {
+  (void)text;
+  (void)number;
+  (void)line;
+  (void)data;
+  return JG_STATUS_OK;
+}
+
+static void the_last_page_tells_of_more(void **state) {
+  (void)state;
+  static const struct {
+    struct jg_str text;
+    bool more;
+  } rows[] = {
+      {JG_STR("{}"), false},
+      {JG_STR("{\"@odata.nextLink\":\"x\"}"), false},
+      {JG_STR("{\"value\":[{}]}"), false},
+      {JG_STR("{\"value\":[{}],\"@odata.nextLink\":\"x\"}"), true},
+      {JG_STR("{\"@odata.nextLink\":\"x\",\"value\":[]}{}"), true},
+      {JG_STR("{\"value\":[{}],\"@odata.nextLink\":\"x\"}{\"value\":[{}]}"), false},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    struct jg_arena arena;
+    jg_arena_init(&arena, ARENA_BYTES);
+    struct jg_json_split *split = jg_json_split_create(VALUE_BYTES_MAX);
+    assert_true(jg_status_ok(jg_json_split_feed(split, rows[i].text, &arena, ignore_job, NULL)));
+    assert_true(jg_status_ok(jg_json_split_end(split, &arena)));
+    assert_int_equal(jg_json_split_more(split), rows[i].more);
+    jg_json_split_destroy(split);
+    jg_arena_done(&arena);
   }
 }
 
@@ -216,6 +253,7 @@ int main(void) {
       cmocka_unit_test(envelopes_are_opened),
       cmocka_unit_test(what_is_malformed_within_a_job_is_handed_over),
       cmocka_unit_test(what_is_no_sequence_is_refused),
+      cmocka_unit_test(the_last_page_tells_of_more),
       cmocka_unit_test(values_are_bounded),
       cmocka_unit_test(depth_beyond_the_decoder_is_only_counted),
       cmocka_unit_test(an_error_of_the_callback_ends_the_feed),

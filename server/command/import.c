@@ -72,6 +72,9 @@ static void say_summary(const struct jg_import_run *run) {
   if (summary->warnings > run->warnings_shown) {
     fprintf(stderr, "jobgate: %" PRId64 " more warnings are not shown\n", summary->warnings - run->warnings_shown);
   }
+  if (summary->more) {
+    fputs("jobgate: warning: the last page has an @odata.nextLink: there are more jobs than these\n", stderr);
+  }
   double seconds = (double)(jg_clock_mono_ns(run->clock) - run->started_ns) / (double)NS_PER_SECOND;
   fprintf(stderr,
           "imported %" PRId64 " jobs: %" PRId64 " created, %" PRId64 " updated, %" PRId64 " unchanged, %" PRId64

@@ -55,6 +55,7 @@ static void take_summary(struct jg_import_run *run, const Jobgate__V1__ImportJob
       .rejected = response->rejected,
       .warnings = response->warnings,
       .entities_written = response->entities_written,
+      .more = response->more != 0,
   };
   for (size_t i = 0; i < response->n_problems; i++) {
     const Jobgate__V1__ImportProblem *item = response->problems[i];

@@ -190,7 +190,7 @@ static void a_file_becomes_jobs(void **state) {
 
 static void what_is_refused_is_said(void **state) {
   (void)state;
-  struct jg_str text = JG_STR("{}\n{\"name\":5}\n\n{\"skill_code\":\"nope\"}\n{}");
+  struct jg_str text = JG_STR("{\"name\":\"\"}\n{\"name\":5}\n\n{\"skill_code\":\"nope\"}\n{\"name\":\"\"}");
   for (int served = 0; served < 2; served++) {
     struct fixture fixture;
     fixture_init(&fixture);
@@ -213,10 +213,10 @@ static void unreadable_input_is_an_error(void **state) {
   (void)state;
   struct fixture fixture;
   fixture_init(&fixture);
-  assert_int_equal(import_text(&fixture, JG_STR("{}\n{}\n{"), "skip"), JG_EXIT_FAILURE);
+  assert_int_equal(import_text(&fixture, JG_STR("{\"name\":\"\"}\n{\"name\":\"\"}\n{"), "skip"), JG_EXIT_FAILURE);
   assert_said(&fixture, "jobgate: value 3 at line 3: the text ends within it\n", "imported 2 jobs: 2 created");
   start_server(&fixture);
-  assert_int_equal(import_text(&fixture, JG_STR("{}\n{}\n]"), "skip"), JG_EXIT_FAILURE);
+  assert_int_equal(import_text(&fixture, JG_STR("{\"name\":\"\"}\n{\"name\":\"\"}\n]"), "skip"), JG_EXIT_FAILURE);
   assert_said(&fixture,
               "jobgate: value 3 at line 3: a JSON object or array was expected; before that 2 jobs were created, "
               "0 updated, 0 left unchanged and 0 rejected\n",
@@ -263,7 +263,7 @@ static void a_long_text_stops_early(void **state) {
     }
     struct jg_buf text;
     jg_buf_init(&text, TEXT_BYTES);
-    jg_buf_printf(&text, "{}{\"name\":1}\n");
+    jg_buf_printf(&text, "{\"name\":\"\"}{\"name\":1}\n");
     for (unsigned i = 0; i < 4000; i++) {
       jg_buf_printf(&text, "{\"name\":\"%01000u\"}\n", i);
     }
@@ -308,12 +308,12 @@ static void what_cannot_be_opened_is_named(void **state) {
   assert_int_equal(run(&fixture, folder), JG_EXIT_FAILURE);
   assert_said(&fixture, jg_arena_printf(&fixture.arena, "jobgate: cannot read %s: Is a directory\n", fixture.folder),
               "imported 0 jobs");
-  const char *const nobody[] = {"--server=127.0.0.1:1", write_input(&fixture, JG_STR("{}")), NULL};
+  const char *const nobody[] = {"--server=127.0.0.1:1", write_input(&fixture, JG_STR("{\"name\":\"\"}")), NULL};
   assert_int_equal(run(&fixture, nobody), JG_EXIT_FAILURE);
   assert_string_equal(fixture.text, "jobgate: cannot reach 127.0.0.1:1\n");
   // A server holds the record: the error says what to do.
   start_server(&fixture);
-  const char *const held[] = {fixture.store, write_input(&fixture, JG_STR("{}")), NULL};
+  const char *const held[] = {fixture.store, write_input(&fixture, JG_STR("{\"name\":\"\"}")), NULL};
   assert_int_equal(run(&fixture, held), JG_EXIT_FAILURE);
   assert_non_null(strstr(fixture.text, "is held by another jobgate"));
   assert_non_null(strstr(fixture.text, "--server"));
@@ -343,7 +343,7 @@ static void standard_input_is_a_file_too(void **state) {
   fixture_init(&fixture);
   int before;
   int writer = pipe_input(&before);
-  assert_int_equal(write(writer, "{}{}", 4), 4);
+  assert_int_equal(write(writer, "{\"id2\":1}{\"id2\":2}", 18), 18);
   assert_int_equal(close(writer), 0);
   const char *const arguments[] = {fixture.store, "-", NULL};
   assert_int_equal(run(&fixture, arguments), JG_EXIT_OK);
@@ -363,7 +363,7 @@ static void a_signal_ends_it_cleanly(void **state) {
     }
     int before;
     int writer = pipe_input(&before);
-    assert_int_equal(write(writer, "{}{", 3), 3);
+    assert_int_equal(write(writer, "{\"id2\":1}{", 10), 10);
     // It is pending when the command starts (main blocks it), and the input never ends.
     assert_int_equal(kill(getpid(), signals[i / 2]), 0);
     const char *const arguments[] = {i % 2 == 1 ? fixture.address : fixture.store, "-", NULL};
