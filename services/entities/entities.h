@@ -6,7 +6,7 @@
  * E1 x_id, else the node x, else x_code; the others are then ignored (68). x_id and x_code must exist (72).
  * E2 A node is looked up by its key, else by its id; an unknown one is made, with its id if it has one (69).
  * E3 Of a known one the filled and different members are changed, and its modified_dateutc is stamped (71).
- * E4 A node without key and id is refused.
+ * E4 A node without key and id is refused, and one whose key is one entity's and whose id another's.
  * E5 Copies are made here: a parent's key, a project's root_parent_id. A parent that is not in the record is kept as given.
  * IMPORT (I4 to I7 in services/import/import.h):
  * E6 The node, else x_id, else x_code. A node replaces the entity of its id, modified_dateutc as given; without an id it takes
@@ -69,7 +69,7 @@ void jg_entities_unresolved(struct jg_entities *entities, const char *path, cons
  * change, so a second run finds them as they came. path: of the message, "" or "job".
  * ret_resolved: the bits of the id members that were set or cleared.
  * INVALID_ARGUMENT (E4), FAILED_PRECONDITION/UNRESOLVED_REFERENCE (E1, E8; all of the message), and
- * ALREADY_EXISTS/DUPLICATE_REFERENCE (E8), each naming the member's path; RESOURCE_EXHAUSTED at the arena's cap; the record's own. */
+ * ALREADY_EXISTS/DUPLICATE_REFERENCE (E4, E8), each naming the member's path; RESOURCE_EXHAUSTED at the arena's cap; the record's own. */
 JG_MUST_CHECK struct jg_status jg_entities_resolve(struct jg_entities *entities, const struct jg_entity *owner,
                                                    ProtobufCMessage *message, uint64_t touched, const char *path,
                                                    uint64_t *ret_resolved);

@@ -167,10 +167,38 @@ static void test_node_by_id(void **state) {
   jg_test_assert_get(call, "project.name", "one");
   jg_test_assert_get(call, "project_reference_back_office", "K");
   jg_test_call_destroy(call);
-  // Its key finds it, whatever id stands beside.
+  // Its key finds it, whatever id that nobody has stands beside.
   call = jg_test_post(app, WITH_PROJECT("\"id\":\"" NOBODY "\",\"reference_back_office\":\"K\""));
   jg_test_assert_get(call, "project_id", ID);
   jg_test_call_destroy(call);
+}
+
+/* A node whose id is one entity and whose key another: neither is chosen, changed or renamed. */
+static void test_r3_68_a_node_of_two_entities(void **state) {
+  (void)state;
+  (void)jg_test_must_post(app, WITH_PROJECT("\"id\":\"" ID "\",\"reference_back_office\":\"P1\""));
+  (void)jg_test_must_post(app, WITH_PROJECT("\"id\":\"" NOBODY "\",\"reference_back_office\":\"P2\",\"name\":\"two\""));
+  int64_t revision = jg_test_revision(app);
+  static const char *const fields[] = {"project.id", "project.reference_back_office"};
+  for (size_t i = 0; i < JG_COUNT(fields); i++) {
+    jg_test_assert_fails(
+        jg_test_post(app, WITH_PROJECT("\"id\":\"" ID "\",\"reference_back_office\":\"P2\",\"name\":\"changed\"")),
+        JG_ALREADY_EXISTS, JG_REASON_DUPLICATE_REFERENCE, fields[i]);
+  }
+  // Nested nodes and gRPC's names; both members of one entity are fine.
+  Jobgate__V1__Project project = JOBGATE__V1__PROJECT__INIT;
+  Jobgate__V1__Job job = JOBGATE__V1__JOB__INIT;
+  project.id = (char *)ID;
+  project.reference_back_office = (char *)"P2";
+  job.name = (char *)"n";
+  job.job_type_code = (char *)"T1";
+  job.job_status_code = (char *)"Open";
+  job.project = &project;
+  jg_test_assert_fails(jg_test_create(app, &job), JG_ALREADY_EXISTS, JG_REASON_DUPLICATE_REFERENCE, "job.project.id");
+  assert_int_equal(jg_test_revision(app), revision);
+  project.reference_back_office = (char *)"P1";
+  jg_test_call_destroy(jg_test_create(app, &job));
+  assert_int_equal(jg_test_revision(app), revision + 1);
 }
 
 static void test_node_without_key_and_id(void **state) {
@@ -315,6 +343,7 @@ int main(void) {
       TEST(test_68_id_before_node_before_code),
       TEST(test_72_73_by_code_alone),
       TEST(test_node_by_id),
+      TEST(test_r3_68_a_node_of_two_entities),
       TEST(test_node_without_key_and_id),
       TEST(test_57_nested_lengths),
       TEST(test_74_all_or_nothing),

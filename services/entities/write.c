@@ -69,6 +69,32 @@ static struct jg_status decode(const struct jg_entity *entity, struct jg_str pay
 
 /* ---- STRICT ---- */
 
+/* E4: the key is `found`'s and the id another entity's. An id that nobody has says nothing: the key decides (contract 3.2). */
+static struct jg_status check_one(struct jg_entities_walk *walk, struct jg_uuid id, const struct jg_entity_row *found) {
+  const struct jg_entity *entity = walk->frames[walk->depth - 1].entity;
+  struct jg_entity_row other;
+  if (jg_uuid_is_zero(id) || jg_uuid_equal(id, found->id)) {
+    return JG_STATUS_OK;
+  }
+  struct jg_status status = jg_entities_get(walk->entities, entity->kind, id, &other);
+  if (status.code == JG_NOT_FOUND) {
+    return JG_STATUS_OK;
+  }
+  JG_RETURN_IF_ERROR(status);
+  struct jg_arena *arena = walk->entities->options.arena;
+  const struct jg_violation violations[] = {
+      {jg_entities_path(walk, walk->depth, key_member(entity)), "belongs to another entity than the id"},
+      {jg_entities_path(walk, walk->depth, id_member(entity)),
+       jg_arena_printf(arena, "belongs to another entity than the %.*s", JG_STR_ARG(key_member(entity)->name))},
+  };
+  if (violations[1].message == NULL) {
+    return jg_diff_out_of_arena();
+  }
+  status =
+      jg_status_violations(arena, JG_ALREADY_EXISTS, JG_REASON_DUPLICATE_REFERENCE, violations, JG_COUNT(violations));
+  return status.details != NULL ? status : jg_diff_out_of_arena();
+}
+
 /* E2: by key, else by id. NOT_FOUND. */
 static struct jg_status look_up(struct jg_entities_walk *walk, struct jg_str key, struct jg_uuid id,
                                 struct jg_entity_row *ret_row) {
@@ -76,7 +102,8 @@ static struct jg_status look_up(struct jg_entities_walk *walk, struct jg_str key
   if (key.len != 0) {
     struct jg_status status = jg_entities_find(walk->entities, kind, key, ret_row);
     if (status.code != JG_NOT_FOUND) {
-      return status;
+      JG_RETURN_IF_ERROR(status);
+      return check_one(walk, id, ret_row);
     }
   }
   return jg_uuid_is_zero(id) ? jg_status_make(JG_NOT_FOUND, JG_REASON_NONE, "no such entity")

@@ -92,6 +92,41 @@ static struct jg_status as_job(struct jg_job_work *parent, const ProtobufCMessag
   return JG_STATUS_OK;
 }
 
+/* Not two: the reference is `found`'s, and the id another job's. One that nobody has says nothing, as in entities. */
+static struct jg_status check_one(const struct jg_job_work *parent, struct jg_uuid id, const struct jg_job_row *found) {
+  struct jg_arena *arena = parent->apply->arena;
+  struct jg_job_row other;
+  if (jg_uuid_is_zero(id) || jg_uuid_equal(id, found->id)) {
+    return JG_STATUS_OK;
+  }
+  struct jg_status status = jg_txn_job_get(parent->apply->txn, id, arena, &other);
+  if (status.code == JG_NOT_FOUND) {
+    return JG_STATUS_OK;
+  }
+  JG_RETURN_IF_ERROR(status);
+  const struct jg_violation violations[] = {
+      {jg_job_path(parent, jg_job_member(JG_JOB_REFERENCE_BACK_OFFICE)), "belongs to another job than the id"},
+      {jg_job_path(parent, jg_job_member(JG_JOB_ID)), "belongs to another job than the reference_back_office"},
+  };
+  status =
+      jg_status_violations(arena, JG_ALREADY_EXISTS, JG_REASON_DUPLICATE_REFERENCE, violations, JG_COUNT(violations));
+  return status.details != NULL ? status : jg_diff_out_of_arena();
+}
+
+/* The row that a parent's node means: by its reference, else by its id. NOT_FOUND. */
+static struct jg_status find_parent(const struct jg_job_work *parent, struct jg_str reference, struct jg_uuid id,
+                                    struct jg_job_row *ret_row) {
+  if (reference.len != 0) {
+    struct jg_status status = jg_txn_job_find(parent->apply->txn, reference, parent->apply->arena, ret_row);
+    if (status.code != JG_NOT_FOUND) {
+      JG_RETURN_IF_ERROR(status);
+      return check_one(parent, id, ret_row);
+    }
+  }
+  return jg_uuid_is_zero(id) ? jg_status_make(JG_NOT_FOUND, JG_REASON_NONE, "no such job")
+                             : jg_txn_job_get(parent->apply->txn, id, parent->apply->arena, ret_row);
+}
+
 struct jg_status jg_job_look_up_parent(struct jg_job_work *child, const ProtobufCMessage *node,
                                        struct jg_job_work *ret_parent, struct jg_job_row *ret_row) {
   struct jg_job_work parent = {
@@ -108,13 +143,7 @@ struct jg_status jg_job_look_up_parent(struct jg_job_work *child, const Protobuf
     return jg_status_field(child->apply->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, parent.path,
                            "must have a reference_back_office or an id");
   }
-  struct jg_status status = jg_status_make(JG_NOT_FOUND, JG_REASON_NONE, "no such job");
-  if (reference.len != 0) {
-    status = jg_txn_job_find(child->apply->txn, reference, child->apply->arena, ret_row);
-  }
-  if (status.code == JG_NOT_FOUND && !jg_uuid_is_zero(id)) {
-    status = jg_txn_job_get(child->apply->txn, id, child->apply->arena, ret_row);
-  }
+  struct jg_status status = find_parent(&parent, reference, id, ret_row);
   if (status.code == JG_NOT_FOUND) {
     parent.present = UINT64_MAX;
   } else {

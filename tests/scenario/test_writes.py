@@ -72,6 +72,18 @@ def test_68_the_id_comes_before_the_node_before_the_code(server):
     assert job["project"] == two
 
 
+def test_68_a_node_of_two_entities_is_refused(server):
+    one = post(server, body(skill={"code": "S1", "name": "one"}))
+    two = post(server, body(skill={"code": "S2", "name": "two"}))
+    answer = server.request("POST", "/api/Jobs", body(skill={"id": one["skill_id"], "code": "S2", "name": "changed"}))
+    assert answer.status == 409, answer.body
+    assert all(member in answer.json()["error"]["message"] for member in ("skill.id", "skill.code"))
+    assert get(server, two)["skill"] == two["skill"] and get(server, one)["skill"] == one["skill"]
+    # An id that nobody has says nothing: the code decides, and the answer shows by which id it is known.
+    job = post(server, body(skill={"id": str(uuid.uuid4()), "code": "S2"}))
+    assert job["skill_id"] == two["skill_id"]
+
+
 def test_72_73_codes_alone_must_be_known(server):
     known = post(server, body())
     given = {name: value for name, value in body().items() if name not in ("project", "job_type")}
