@@ -148,10 +148,25 @@ void jg_rest_write_delta_link(const struct jg_rest_call *call, struct jg_buf *ou
   put_link(call, "@odata.deltaLink", call->delta_token, out);
 }
 
-static void put_removed(char *const *ids, size_t count, const char *reason, bool first, struct jg_buf *out) {
+/* What is gone: in 4.01's form, or, where the client reads that of 4.0 alone, as its JSON format section 14.2 has it. */
+struct removals {
+  struct jg_str set;
+  bool old;
+  bool any; /* something stands before the next one */
+};
+
+static void put_removed(struct removals *removals, char *const *ids, size_t count, const char *reason,
+                        struct jg_buf *out) {
+  struct jg_str set = removals->set;
   for (size_t i = 0; i < count; i++) {
-    jg_buf_printf(out, "%s{\"@removed\":{\"reason\":\"%s\"},\"id\":\"%s\"}", first && i == 0 ? "" : ",", reason,
-                  ids[i]);
+    jg_buf_append_str(out, removals->any ? JG_STR(",") : JG_STR(""));
+    removals->any = true;
+    if (removals->old) {
+      jg_buf_printf(out, "{\"@odata.context\":\"#%.*s/$deletedEntity\",\"id\":\"%.*s(%s)\",\"reason\":\"%s\"}",
+                    JG_STR_ARG(set), JG_STR_ARG(set), ids[i], reason);
+    } else {
+      jg_buf_printf(out, "{\"@removed\":{\"reason\":\"%s\"},\"id\":\"%s\"}", reason, ids[i]);
+    }
   }
 }
 
@@ -167,9 +182,10 @@ void jg_rest_write_delta(const struct jg_rest_call *call, const struct jg_answer
     jg_buf_append_str(out, i != 0 ? JG_STR(",") : JG_STR(""));
     jg_rest_write_shaped(call, &answer->jobs[i], JG_STR_NONE, nodes, out);
   }
-  bool first = answer->job_count == 0;
-  put_removed(response->deleted_ids, response->n_deleted_ids, "deleted", first, out);
-  put_removed(response->left_ids, response->n_left_ids, "changed", first && response->n_deleted_ids == 0, out);
+  struct removals removals = {
+      .set = call->entity->entity_set, .old = jg_rest_reads_40_alone(call->http), .any = answer->job_count > 0};
+  put_removed(&removals, response->deleted_ids, response->n_deleted_ids, "deleted", out);
+  put_removed(&removals, response->left_ids, response->n_left_ids, "changed", out);
   jg_buf_append_char(out, ']');
   const char *link = response->more ? "@odata.nextLink" : "@odata.deltaLink";
   put_link(call, link, jg_str_from_cstr(response->resume_token), out);

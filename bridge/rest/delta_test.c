@@ -184,6 +184,35 @@ static void deltas_tell_what_came_and_went(void **state) {
   jg_test_answer_done(&answer);
 }
 
+static void what_is_gone_comes_as_the_client_reads_it(void **state) {
+  (void)state;
+  static const char later[] = "{\"@removed\":{\"reason\":\"deleted\"},\"id\":\"" GONE
+                              "\"},{\"@removed\":{\"reason\":\"changed\"},\"id\":\"" LEFT "\"}]";
+  static const char old[] =
+      "},{\"@odata.context\":\"#Jobs/$deletedEntity\",\"id\":\"Jobs(" GONE
+      ")\",\"reason\":\"deleted\"},{\"@odata.context\":\"#Jobs/$deletedEntity\",\"id\":\"Jobs(" LEFT
+      ")\",\"reason\":\"changed\"}]";
+  static const struct {
+    const char *fields, *piece;
+  } rows[] = {
+      {"", later},
+      {"OData-Version: 4.0\r\n", later},
+      {"OData-MaxVersion: 4.01\r\n", later},
+      {"OData-MaxVersion: 5.0\r\n", later},
+      {"OData-MaxVersion: 4.0\r\n", old},
+      {"OData-MaxVersion: 4\r\n", old},
+      {"OData-Version: 4.0;NetFx\r\nOData-MaxVersion: 4.0;NetFx\r\n", old},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    struct jg_test_answer answer =
+        test_door_call("GET", "/api/Jobs?$select=name&$deltatoken=T-1", rows[i].fields, NULL);
+    assert_int_equal(answer.status, 200);
+    test_door_assert_header(&answer, "odata-version", "4.0");
+    expect(&answer, (const char *[]){rows[i].piece, NULL});
+    jg_test_answer_done(&answer);
+  }
+}
+
 static void refusals_speak_of_the_option(void **state) {
   (void)state;
   static const struct jg_violation violation = {"resume_token", "must be one"};
@@ -219,9 +248,8 @@ static void refusals_speak_of_the_option(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      DOOR_TEST(pages_carry_the_place_of_the_first),
-      DOOR_TEST(what_cannot_be_tracked_is_read_all_the_same),
-      DOOR_TEST(deltas_tell_what_came_and_went),
+      DOOR_TEST(pages_carry_the_place_of_the_first), DOOR_TEST(what_cannot_be_tracked_is_read_all_the_same),
+      DOOR_TEST(deltas_tell_what_came_and_went),     DOOR_TEST(what_is_gone_comes_as_the_client_reads_it),
       DOOR_TEST(refusals_speak_of_the_option),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,26 +242,32 @@ int jg_rest_check_body_type(const struct jg_http_request *request, const char **
 
 /* "4.0", "4.01", "4": major and minor; false if malformed. Behind a semicolon stands who calls: the .NET client library writes
  * "4.0;NetFx" in every request. */
-static bool parse_version(struct jg_str text, uint64_t *ret_major) {
+static bool parse_version(struct jg_str text, uint64_t *ret_major, uint64_t *ret_minor) {
   struct jg_str minor;
   struct jg_str major = jg_str_cut(next_piece(&text, ';'), '.', &minor);
-  uint64_t ignored = 0;
-  return jg_parse_u64(major, ret_major) && (minor.data == NULL || jg_parse_u64(minor, &ignored));
+  *ret_minor = 0;
+  return jg_parse_u64(major, ret_major) && (minor.data == NULL || jg_parse_u64(minor, ret_minor));
 }
 
 int jg_rest_check_versions(const struct jg_http_request *request, const char **ret_message) {
-  uint64_t major = 0;
+  uint64_t major = 0, minor = 0;
   struct jg_str max = jg_http_header(request, JG_STR("odata-maxversion"));
-  if (max.data != NULL && (!parse_version(max, &major) || major < 4)) {
+  if (max.data != NULL && (!parse_version(max, &major, &minor) || major < 4)) {
     *ret_message = "OData-MaxVersion must be 4.0 or later";
     return 400;
   }
   struct jg_str version = jg_http_header(request, JG_STR("odata-version"));
-  if (version.data != NULL && (!parse_version(version, &major) || major != 4)) {
+  if (version.data != NULL && (!parse_version(version, &major, &minor) || major != 4)) {
     *ret_message = "OData-Version must be 4.0";
     return 400;
   }
   return 0;
+}
+
+bool jg_rest_reads_40_alone(const struct jg_http_request *request) {
+  uint64_t major = 0, minor = 0;
+  struct jg_str max = jg_http_header(request, JG_STR("odata-maxversion"));
+  return max.data != NULL && parse_version(max, &major, &minor) && major == 4 && minor == 0;
 }
 
 const char *jg_rest_wants_tracking(const struct jg_http_request *request) {

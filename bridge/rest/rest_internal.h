@@ -111,6 +111,8 @@ const char *jg_rest_route_name(enum jg_rest_route route);
 
 /* negotiate.c: pure. Each returns 0, or the HTTP status of the refusal with *ret_message (static). */
 int jg_rest_check_versions(const struct jg_http_request *request, const char **ret_message);
+/* The client says that it reads no version beyond 4.0 (OData-MaxVersion), whatever the answers of old hold of later ones. */
+bool jg_rest_reads_40_alone(const struct jg_http_request *request);
 /* What Accept gives a media type: thousandths of the most exact range that fits it (RFC 9110 section 12.5.1); -1: none fits. */
 int jg_rest_quality(const struct jg_http_request *request, struct jg_str type, struct jg_str subtype);
 int jg_rest_check_accept(const struct jg_http_request *request, struct jg_rest_wishes *wishes,

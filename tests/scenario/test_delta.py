@@ -97,6 +97,11 @@ def test_a_collection_ends_with_a_delta_link(server):
     assert delta["value"][0] == shown  # as a read shows it, embedded entities too
     assert delta["value"][1]["id"] == fourth
     assert delta["value"][2:] == [{"@removed": {"reason": "deleted"}, "id": third}, {"@removed": {"reason": "deleted"}, "id": fifth}]
+    # A client that reads 4.0 and no later version gets that one's form (its JSON format, 14.2), of the same link.
+    old = server.get(page["@odata.deltaLink"], **{"OData-MaxVersion": "4.0"}).json()
+    assert old == {**delta, "value": delta["value"][:2] + [
+        {"@odata.context": "#Jobs/$deletedEntity", "id": f"Jobs({id})", "reason": "deleted"} for id in (third, fifth)]}
+    assert server.get(page["@odata.deltaLink"], **{"OData-MaxVersion": "4.01"}).json() == delta
     again = server.get(delta["@odata.deltaLink"]).json()
     assert again["value"] == [] and again["@odata.deltaLink"] == delta["@odata.deltaLink"]
     assert first not in [row["id"] for row in delta["value"]]
