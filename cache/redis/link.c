@@ -1,8 +1,8 @@
 #include "cache/redis/link.h"
 
-#include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "base/compiler.h"
 
@@ -20,19 +20,21 @@ enum greeting { GREETING_AUTH, GREETING_NAME, GREETING_SELECT, GREETING_ROLE, GR
 struct jg_redis_link {
   uint32_t magic;
   struct jg_redis_link_options options;
-  redisAsyncContext *context; /* hiredis'; NULL before connecting and once hiredis has dropped it */
+  redisContext *context; /* owns; NULL before connecting and after the end */
   uv_timer_t budget;
   uv_poll_t poll;
   uv_getaddrinfo_t resolving;
-  int events; /* what hiredis wants of poll */
-  bool is_up, is_down;
-  unsigned handles; /* open handles and requests of the loop: the link goes with the last one */
+  int events; /* of poll */
+  bool is_connected, is_up, is_down;
+  struct pending *first, **last; /* commands whose replies are to come, in this order */
+  unsigned handles;              /* open handles and requests of the loop: the link goes with the last one */
   bool greeting_needed[GREETING_DONE];
   enum greeting greeting; /* the step whose reply comes next */
 };
 
 /* A command on its way. */
 struct pending {
+  struct pending *next;
   jg_redis_replied replied;
   void *data;
 };
@@ -54,6 +56,7 @@ struct jg_redis_link *jg_redis_link_open(const struct jg_redis_link_options *opt
   struct jg_redis_link *link = jg_alloc_zero(1, sizeof(*link));
   link->magic = LINK_MAGIC;
   link->options = *options;
+  link->last = &link->first;
   link->budget.data = link->poll.data = link->resolving.data = link;
   int error = uv_timer_init(options->loop, &link->budget);
   JG_ASSERT(error == 0);
@@ -77,19 +80,39 @@ static void handle_closed(uv_handle_t *handle) {
   release(link_of(handle->data));
 }
 
-/* The one way out. hiredis answers what is pending first; the handles close in the loop's next round. */
+/* Takes the command whose reply is next. NULL: none is on its way. */
+static struct pending *take_pending(struct jg_redis_link *link) {
+  struct pending *pending = link->first;
+  if (pending != NULL) {
+    link->first = pending->next;
+    link->last = link->first != NULL ? link->last : &link->first;
+  }
+  return pending;
+}
+
+static void answer(struct pending *pending, const struct redisReply *reply) {
+  jg_redis_replied replied = pending->replied;
+  void *data = pending->data;
+  jg_free(pending);
+  replied(reply, data);
+}
+
+/* The one way out: what is pending hears of it first; the handles close in the loop's next round. */
 static void end(struct jg_redis_link *link, enum jg_redis_reason reason) {
   if (link->is_down) {
     return;
   }
   link->is_down = true;
-  redisAsyncContext *context = link->context;
-  link->context = NULL;
-  if (context != NULL) {
-    redisAsyncFree(context);  // at once, or when the callback that we are in returns
+  if (link->context != NULL) {
+    uv_close((uv_handle_t *)&link->poll, handle_closed);
+    redisFree(link->context);  // closes the descriptor, which nobody polls any more
+    link->context = NULL;
   }
   (void)uv_cancel((uv_req_t *)&link->resolving);  // or it ends by itself
   uv_close((uv_handle_t *)&link->budget, handle_closed);
+  for (struct pending *pending = take_pending(link); pending != NULL; pending = take_pending(link)) {
+    answer(pending, NULL);
+  }
   link->options.down(reason, link->options.data);
 }
 
@@ -157,71 +180,100 @@ static void resolve(struct jg_redis_link *link) {
   }
 }
 
-/* ---- hiredis on the loop ---- */
+/* ---- bytes: hiredis connects, parses and buffers; whose reply it is, is known here. hiredis' own asynchronous half ends the
+ * process over a reply that nobody asked for. ---- */
 
-static void poll_done(uv_poll_t *poll, int status, int events) {
-  struct jg_redis_link *link = link_of(poll->data);
-  if (link->context != NULL && (status != 0 || (events & UV_READABLE) != 0)) {
-    redisAsyncHandleRead(link->context);  // an error shows as one of the read
-  }
-  if (link->context != NULL && link->context->c.reader->len > REPLY_BYTES_MAX) {
-    end(link, JG_REDIS_PROTOCOL);
-  }
-  if (link->context != NULL && (events & UV_WRITABLE) != 0) {
-    redisAsyncHandleWrite(link->context);
-  }
-}
+static void poll_done(uv_poll_t *poll, int status, int events);
 
 static void want(struct jg_redis_link *link, int events) {
-  if (events == link->events) {
+  if (events != link->events) {
+    link->events = events;
+    int error = uv_poll_start(&link->poll, events, poll_done);
+    JG_ASSERT(error == 0);
+  }
+}
+
+/* Of a reply that comes while no command is on its way. A server that does not want us may say so before it is asked. */
+static enum jg_redis_reason uninvited(const struct redisReply *reply) {
+  enum jg_redis_reason reason = reply->type == REDIS_REPLY_ERROR
+                                    ? jg_redis_reason_of_reply(jg_str_make(reply->str, reply->len))
+                                    : JG_REDIS_REFUSED;
+  return reason != JG_REDIS_REFUSED ? reason : JG_REDIS_PROTOCOL;
+}
+
+static void take_replies(struct jg_redis_link *link) {
+  void *reply = NULL;
+  while (!link->is_down) {
+    if (redisGetReplyFromReader(link->context, &reply) != REDIS_OK) {
+      end(link, JG_REDIS_PROTOCOL);
+      return;
+    }
+    if (reply == NULL) {
+      return;
+    }
+    struct pending *pending = take_pending(link);
+    if (pending != NULL) {
+      answer(pending, reply);
+    } else {
+      end(link, uninvited(reply));
+    }
+    freeReplyObject(reply);
+  }
+}
+
+static void read_some(struct jg_redis_link *link) {
+  bool expected = link->first != NULL;
+  const redisReader *reader = link->context->reader;
+  size_t before = reader->len;
+  if (redisBufferRead(link->context) != REDIS_OK) {
+    end(link, JG_REDIS_LOST);
     return;
   }
-  link->events = events;
-  int error = events != 0 ? uv_poll_start(&link->poll, events, poll_done) : uv_poll_stop(&link->poll);
-  JG_ASSERT(error == 0);
+  bool came = reader->len != before;
+  take_replies(link);
+  // The begin of something that nobody asked for would else be kept, however long it is.
+  if (!link->is_down && ((came && !expected) || reader->len > REPLY_BYTES_MAX)) {
+    end(link, JG_REDIS_PROTOCOL);
+  }
 }
 
-static void add_read(void *data) {
-  want(link_of(data), link_of(data)->events | UV_READABLE);
+static void write_some(struct jg_redis_link *link) {
+  int done = 0;
+  if (redisBufferWrite(link->context, &done) != REDIS_OK) {
+    end(link, JG_REDIS_LOST);
+  } else if (done) {
+    want(link, UV_READABLE);
+  }
 }
 
-static void delete_read(void *data) {
-  want(link_of(data), link_of(data)->events & ~UV_READABLE);
-}
-
-static void add_write(void *data) {
-  want(link_of(data), link_of(data)->events | UV_WRITABLE);
-}
-
-static void delete_write(void *data) {
-  want(link_of(data), link_of(data)->events & ~UV_WRITABLE);
-}
-
-/* hiredis is about to close the descriptor. */
-static void cleanup(void *data) {
-  struct jg_redis_link *link = link_of(data);
-  uv_close((uv_handle_t *)&link->poll, handle_closed);
-}
-
-/* What hiredis says is protocol, or the end of the connection. */
-static enum jg_redis_reason reason_of(const redisAsyncContext *context) {
-  return context->err == REDIS_ERR_PROTOCOL ? JG_REDIS_PROTOCOL : JG_REDIS_LOST;
-}
-
-static void connected(const redisAsyncContext *context, int status) {
-  struct jg_redis_link *link = link_of(context->data);
-  if (status != REDIS_OK) {
-    link->context = NULL;  // hiredis frees it as soon as this returns
+static void connect_done(struct jg_redis_link *link, int status) {
+  int error = 0;
+  socklen_t len = sizeof(error);
+  if (getsockopt(link->context->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0 || status != 0) {
     end(link, JG_REDIS_CONNECT);
     return;
   }
+  link->is_connected = true;
+  want(link, UV_READABLE);
   greet(link);
 }
 
-static void disconnected(const redisAsyncContext *context, int status JG_UNUSED) {
-  struct jg_redis_link *link = link_of(context->data);
-  link->context = NULL;
-  end(link, reason_of(context));
+static void poll_done(uv_poll_t *poll, int status, int events) {
+  struct jg_redis_link *link = link_of(poll->data);
+  if (!link->is_connected) {
+    connect_done(link, status);
+    return;
+  }
+  // First what the server said: it may tell why there is an error.
+  if (status != 0 || (events & UV_READABLE) != 0) {
+    read_some(link);
+  }
+  if (!link->is_down && status != 0) {
+    end(link, JG_REDIS_LOST);  // libuv polls no longer
+  }
+  if (!link->is_down && (events & UV_WRITABLE) != 0) {
+    write_some(link);
+  }
 }
 
 static void connect_failed(uv_timer_t *timer) {
@@ -229,52 +281,34 @@ static void connect_failed(uv_timer_t *timer) {
 }
 
 static void connect_to(struct jg_redis_link *link, const char *address) {
-  redisAsyncContext *context = redisAsyncConnect(address, link->options.endpoint.port);
+  redisContext *context = redisConnectNonBlock(address, link->options.endpoint.port);
   JG_ASSERT(context != NULL);  // else the memory is used up
-  if (context->err != 0 || uv_poll_init(link->options.loop, &link->poll, context->c.fd) != 0) {
-    redisAsyncFree(context);
+  if (context->err != 0 || uv_poll_init(link->options.loop, &link->poll, context->fd) != 0) {
+    redisFree(context);
     int error = uv_timer_start(&link->budget, connect_failed, 0, 0);
     JG_ASSERT(error == 0);
     return;
   }
   // A page's values do not fit hiredis' idle buffer, which it would free and grow again with each.
-  context->c.reader->maxbuf = READ_BUFFER_BYTES;
+  context->reader->maxbuf = READ_BUFFER_BYTES;
   link->handles++;
   link->context = context;
-  context->data = link;
-  context->ev.data = link;
-  context->ev.addRead = add_read;
-  context->ev.delRead = delete_read;
-  context->ev.addWrite = add_write;
-  context->ev.delWrite = delete_write;
-  context->ev.cleanup = cleanup;
-  int failed = redisAsyncSetDisconnectCallback(context, disconnected);
-  failed |= redisAsyncSetConnectCallback(context, connected);
-  JG_ASSERT(failed == REDIS_OK);
+  want(link, UV_WRITABLE);
 }
 
 /* ---- commands ---- */
 
-static void reply_done(redisAsyncContext *context JG_UNUSED, void *reply, void *data) {
-  struct pending *pending = data;
-  jg_redis_replied replied = pending->replied;
-  void *replied_data = pending->data;
-  jg_free(pending);
-  replied(reply, replied_data);
-}
-
 bool jg_redis_link_send(struct jg_redis_link *link, const struct jg_redis_command *command, jg_redis_replied replied,
                         void *data) {
-  if (link->is_down || link->context == NULL) {
+  if (link->is_down || !link->is_connected ||
+      redisAppendCommandArgv(link->context, (int)command->argc, command->argv, command->lens) != REDIS_OK) {
     return false;
   }
   struct pending *pending = jg_alloc(sizeof(*pending));
-  *pending = (struct pending){replied, data};
-  if (redisAsyncCommandArgv(link->context, reply_done, pending, (int)command->argc, command->argv, command->lens) !=
-      REDIS_OK) {
-    jg_free(pending);
-    return false;
-  }
+  *pending = (struct pending){.replied = replied, .data = data};
+  *link->last = pending;
+  link->last = &pending->next;
+  want(link, UV_READABLE | UV_WRITABLE);
   return true;
 }
 
@@ -291,7 +325,7 @@ bool jg_redis_link_say(struct jg_redis_link *link, const char *const *words, siz
 }
 
 size_t jg_redis_link_unsent_bytes(const struct jg_redis_link *link) {
-  return link->context != NULL ? sdslen(link->context->c.obuf) : 0;
+  return link->context != NULL ? sdslen(link->context->obuf) : 0;
 }
 
 /* ---- greeting: all of it in one flight; the first reply that is wrong ends the link ---- */

@@ -1,5 +1,5 @@
-/* One connection to one server: name resolution, connecting, greeting, commands, and the end. hiredis 0.14 knows no time-outs and
- * resolves names blocking, so both are done here. A link is used once: whoever wants to reconnect opens another one.
+/* One connection to one server: name resolution, connecting, greeting, commands, and the end. hiredis 0.14 knows no time-outs,
+ * resolves names blocking, and its asynchronous half ends the process over a reply too many, so all three are done here. A link is used once: whoever wants to reconnect opens another one.
  * Thread: the loop's. */
 #ifndef JG_CACHE_REDIS_LINK_H
 #define JG_CACHE_REDIS_LINK_H
@@ -24,8 +24,7 @@ struct jg_redis_link_options {
   unsigned attempt;    /* of a name's addresses the one of this number, round and round */
   /* Ready for commands. NULL allowed. */
   void (*up)(void *data);
-  /* Exactly once, whatever happened; the link is then gone. Inside a reply's callback the commands behind it hear of the end
-   * a little later. */
+  /* Exactly once, whatever happened; the link is then gone, and every command has been told. */
   void (*down)(enum jg_redis_reason reason, void *data);
   void *data;
 };

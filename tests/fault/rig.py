@@ -150,7 +150,8 @@ class Redis:
 
 
 class Proxy:
-    """Stands between jobgate and Redis, and spoils what passes: `mode` is pass, cut, hole, slow or garbage."""
+    """Stands between jobgate and Redis, and spoils what passes: `mode` is pass, cut, hole, slow, garbage or
+    twice (what Redis says in small pieces)."""
 
     def __init__(self, port):
         self.target = port
@@ -201,6 +202,8 @@ class Proxy:
                     time.sleep(0.2)
                 if self.mode == "garbage" and answers:
                     data = self.numbers.randbytes(len(data))
+                if self.mode == "twice" and answers and len(data) < 4096:
+                    data += data
                 sink.sendall(data)
         for one in (source, sink):
             with contextlib.suppress(OSError):
@@ -208,6 +211,39 @@ class Proxy:
         with self.lock:
             self.sockets -= {source, sink}
         source.close()
+
+
+class Teller:
+    """Answers as an empty Redis would, and says something more behind each MGET."""
+
+    def __init__(self, surplus):
+        self.surplus, self.said = surplus, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def stop(self):
+        self.listener.close()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.answer, args=(near,), daemon=True).start()
+
+    def answer(self, near):
+        with contextlib.suppress(OSError, ValueError), near, near.makefile("rb") as file:
+            while line := file.readline():
+                words = []
+                for _ in range(int(line[1:])):
+                    words.append(file.read(int(file.readline()[1:]) + 2)[:-2])
+                if words[0] == b"MGET":
+                    self.said += 1
+                    near.sendall(b"*%d\r\n" % (len(words) - 1) + b"$-1\r\n" * (len(words) - 1) + self.surplus)
+                else:
+                    near.sendall(b"+OK\r\n")
 
 
 def metrics(server):

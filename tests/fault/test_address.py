@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from rig import JOBGATE, PASSWORD, metrics, run, wait_for_breaker
+from rig import JOBGATE, PASSWORD, Teller, breaker_lines, metrics, run, wait_for_breaker
 
 
 @pytest.mark.parametrize("url, words", [
@@ -39,6 +39,24 @@ def test_the_address_comes_from_a_file(world, redis, tmp_path, monkeypatch):
     shown = (server.folder / "server.log").read_text() + str(metrics(server))
     assert "cache_breaker" in shown and f"redis://***@localhost:{redis.port}/1" in shown
     assert PASSWORD not in shown
+
+
+@pytest.mark.parametrize("surplus", [b"+x\r\n", b":1\r\n", b"$-1\r\n", b"-ERR x\r\n", b"*1\r\n+x\r\n"])
+def test_a_server_that_says_too_much(world, tmp_path, surplus):
+    """A reply that nobody asked for ends the connection, not the process."""
+    teller = Teller(surplus)
+    try:
+        cache = f"redis://127.0.0.1:{teller.port}"
+        result = run("check", "--store", world.store, "--cache", cache, check=False)
+        assert result.returncode in (0, 1) and b"\n  read: " in result.stdout
+        server = world.serve("--cache", cache)
+        for entity in world.entities("project")[:5]:
+            world.update(entity)
+            assert world.read_all_doors() is None
+        assert teller.said > 2
+        assert ("read", "open", "protocol") in breaker_lines(server)
+    finally:
+        teller.stop()
 
 
 def test_check(world, redis, tmp_path):

@@ -14,6 +14,7 @@ FAULTS = {
     "silent": (lambda redis, proxy: proxy.set("hole"), lambda redis, proxy: proxy.set("pass")),
     "slow": (lambda redis, proxy: proxy.set("slow"), lambda redis, proxy: proxy.set("pass")),
     "garbage": (lambda redis, proxy: proxy.set("garbage"), lambda redis, proxy: proxy.set("pass")),
+    "twice": (lambda redis, proxy: proxy.set("twice"), lambda redis, proxy: proxy.set("pass")),
 }
 
 
