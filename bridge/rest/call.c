@@ -125,47 +125,47 @@ static bool set_mask(struct jg_rest_call *call, Google__Protobuf__FieldMask **re
   return true;
 }
 
-bool jg_rest_read_list(struct jg_rest_call *call, struct jg_rest_list *ret_list) {
-  struct jg_str token = jg_arena_str(&call->call.arena, call->query.skiptoken);
-  struct jg_str filter = jg_arena_str(&call->call.arena, call->query.filter);
-  struct jg_str order = jg_arena_str(&call->call.arena, call->query.orderby);
-  call->call.aliases = jg_rest_aliases(&call->query, &call->call.arena, &call->call.alias_count);
-  if (token.data == NULL || filter.data == NULL || order.data == NULL || call->call.aliases == NULL) {
-    return false;
+void *jg_rest_field(ProtobufCMessage *request, const char *name, ProtobufCType type) {
+  const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(request->descriptor, name);
+  JG_ASSERT(field != NULL && field->type == type && field->label != PROTOBUF_C_LABEL_REPEATED);
+  return (char *)request + field->offset;
+}
+
+ProtobufCMessage *jg_rest_new_list(struct jg_rest_call *call) {
+  const struct jg_odata_query *query = &call->query;
+  ProtobufCMessage *list = jg_message_new(call->call.method->request, &call->call.arena);
+  struct jg_str token = jg_arena_str(&call->call.arena, query->skiptoken);
+  struct jg_str filter = jg_arena_str(&call->call.arena, query->filter);
+  struct jg_str order = jg_arena_str(&call->call.arena, query->orderby);
+  call->call.aliases = jg_rest_aliases(query, &call->call.arena, &call->call.alias_count);
+  if (list == NULL || token.data == NULL || filter.data == NULL || order.data == NULL || call->call.aliases == NULL) {
+    return NULL;
   }
   int64_t page_size = (int64_t)call->rest->page_size;
-  if (call->query.has_top && call->query.top < page_size) {
+  if (query->has_top && query->top < page_size) {
     // For $top=0 one row is read and not shown: its other options are checked all the same (0 would mean the default).
-    page_size = call->query.top > 0 ? call->query.top : 1;
+    page_size = query->top > 0 ? query->top : 1;
   }
   if (call->count) {
     page_size = 1;  // Not shown.
   }
+  *(char **)jg_rest_field(list, "filter", PROTOBUF_C_TYPE_STRING) = (char *)filter.data;
+  *(char **)jg_rest_field(list, "order_by", PROTOBUF_C_TYPE_STRING) = (char *)order.data;
+  *(char **)jg_rest_field(list, "page_token", PROTOBUF_C_TYPE_STRING) = (char *)token.data;
+  *(int32_t *)jg_rest_field(list, "page_size", PROTOBUF_C_TYPE_INT32) = (int32_t)page_size;
+  *(int32_t *)jg_rest_field(list, "skip", PROTOBUF_C_TYPE_INT32) = (int32_t)query->skip;
+  *(protobuf_c_boolean *)jg_rest_field(list, "count", PROTOBUF_C_TYPE_BOOL) = query->count || call->count;
   call->call.odata_names = true;
-  *ret_list = (struct jg_rest_list){.filter = (char *)filter.data,
-                                    .order_by = (char *)order.data,
-                                    .page_token = (char *)token.data,
-                                    .page_size = (int32_t)page_size,
-                                    .skip = (int32_t)call->query.skip,
-                                    .count = call->query.count || call->count};
-  return true;
+  call->call.request = list;
+  return list;
 }
 
 static struct jg_status set_list_request(struct jg_rest_call *call) {
-  Jobgate__V1__ListJobsRequest *list =
-      (Jobgate__V1__ListJobsRequest *)jg_message_new(call->call.method->request, &call->call.arena);
-  struct jg_rest_list read;
-  if (list == NULL || !jg_rest_read_list(call, &read) || !set_mask(call, &list->read_mask)) {
+  Jobgate__V1__ListJobsRequest *list = (Jobgate__V1__ListJobsRequest *)jg_rest_new_list(call);
+  if (list == NULL || !set_mask(call, &list->read_mask)) {
     return jg_rest_out_of_memory();
   }
-  list->filter = read.filter;
-  list->order_by = read.order_by;
-  list->count = read.count;
-  list->page_size = read.page_size;
-  list->page_token = read.page_token;
-  list->skip = read.skip;
   list->view = call->count ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC : view(call);
-  call->call.request = &list->base;
   return JG_STATUS_OK;
 }
 

@@ -24,78 +24,32 @@ enum jg_method_index jg_rest_entity_method(const struct jg_http_request *request
   }
 }
 
-/* A kind and an entity's kind are the same numbers (proto/schema). */
-static Jobgate__V1__EntityKind kind_of(const struct jg_rest_call *call) {
-  return (Jobgate__V1__EntityKind)call->entity->kind;
+/* EntityService's requests say the kind, which an entity has by the same number (proto/schema). */
+static void set_kind(const struct jg_rest_call *call, ProtobufCMessage *request) {
+  if (call->entity->kind != JG_KIND_JOB_PLANNING) {
+    *(Jobgate__V1__EntityKind *)jg_rest_field(request, "kind", PROTOBUF_C_TYPE_ENUM) =
+        (Jobgate__V1__EntityKind)call->entity->kind;
+  }
 }
 
 static struct jg_status set_list(struct jg_rest_call *call) {
-  Jobgate__V1__ListEntitiesRequest *request =
-      (Jobgate__V1__ListEntitiesRequest *)jg_message_new(call->call.method->request, &call->call.arena);
-  struct jg_rest_list list;
-  if (request == NULL || !jg_rest_read_list(call, &list)) {
-    return jg_rest_out_of_memory();
-  }
-  request->kind = kind_of(call);
-  request->filter = list.filter;
-  request->order_by = list.order_by;
-  request->page_token = list.page_token;
-  request->page_size = list.page_size;
-  request->skip = list.skip;
-  request->count = list.count;
-  call->call.request = &request->base;
-  return JG_STATUS_OK;
-}
-
-static struct jg_status set_planning_list(struct jg_rest_call *call) {
-  Jobgate__V1__ListJobPlanningsRequest *request =
-      (Jobgate__V1__ListJobPlanningsRequest *)jg_message_new(call->call.method->request, &call->call.arena);
-  struct jg_rest_list list;
-  if (request == NULL || !jg_rest_read_list(call, &list)) {
-    return jg_rest_out_of_memory();
-  }
-  request->filter = list.filter;
-  request->order_by = list.order_by;
-  request->page_token = list.page_token;
-  request->page_size = list.page_size;
-  request->skip = list.skip;
-  request->count = list.count;
-  call->call.request = &request->base;
-  return JG_STATUS_OK;
-}
-
-static struct jg_status set_get(struct jg_rest_call *call, char *key) {
-  Jobgate__V1__GetEntityRequest *request =
-      (Jobgate__V1__GetEntityRequest *)jg_message_new(call->call.method->request, &call->call.arena);
+  ProtobufCMessage *request = jg_rest_new_list(call);
   if (request == NULL) {
     return jg_rest_out_of_memory();
   }
-  request->kind = kind_of(call);
-  request->id = key;
-  call->call.request = &request->base;
+  set_kind(call, request);
   return JG_STATUS_OK;
 }
 
-static struct jg_status set_planning_get(struct jg_rest_call *call, char *key) {
-  Jobgate__V1__GetJobPlanningRequest *request =
-      (Jobgate__V1__GetJobPlanningRequest *)jg_message_new(call->call.method->request, &call->call.arena);
+/* One entity, to be read or deleted. */
+static struct jg_status set_one(struct jg_rest_call *call, char *key) {
+  ProtobufCMessage *request = jg_message_new(call->call.method->request, &call->call.arena);
   if (request == NULL) {
     return jg_rest_out_of_memory();
   }
-  request->id = key;
-  call->call.request = &request->base;
-  return JG_STATUS_OK;
-}
-
-static struct jg_status set_delete(struct jg_rest_call *call, char *key) {
-  Jobgate__V1__DeleteEntityRequest *request =
-      (Jobgate__V1__DeleteEntityRequest *)jg_message_new(call->call.method->request, &call->call.arena);
-  if (request == NULL) {
-    return jg_rest_out_of_memory();
-  }
-  request->kind = kind_of(call);
-  request->id = key;
-  call->call.request = &request->base;
+  set_kind(call, request);
+  *(char **)jg_rest_field(request, "id", PROTOBUF_C_TYPE_STRING) = key;
+  call->call.request = request;
   return JG_STATUS_OK;
 }
 
@@ -147,15 +101,10 @@ struct jg_status jg_rest_set_entity_request(struct jg_rest_call *call, enum jg_m
   switch (method) {
     case JG_METHOD_UPSERT_ENTITY:
       return set_upsert(call, plan->route == JG_REST_ENTITIES ? NULL : key, plan->body);
-    case JG_METHOD_DELETE_ENTITY:
-      return set_delete(call, key);
     case JG_METHOD_LIST_ENTITIES:
-      return set_list(call);
     case JG_METHOD_LIST_JOB_PLANNINGS:
-      return set_planning_list(call);
-    case JG_METHOD_GET_JOB_PLANNING:
-      return set_planning_get(call, key);
+      return set_list(call);
     default:
-      return set_get(call, key);
+      return set_one(call, key);
   }
 }

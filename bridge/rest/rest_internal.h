@@ -226,14 +226,11 @@ struct jg_filter_alias;
 
 /* call.c: builds the method's request and starts the call; it answers. */
 void jg_rest_call(struct jg_rest *rest, struct jg_http_request *request, const struct jg_rest_plan *plan);
-/* What a list asks of a method, whatever the set. Texts in the call's arena. */
-struct jg_rest_list {
-  char *filter, *order_by, *page_token;
-  int32_t page_size, skip;
-  bool count;
-};
-/* False at the arena's cap. */
-JG_MUST_CHECK bool jg_rest_read_list(struct jg_rest_call *call, struct jg_rest_list *ret_list);
+/* A field of a request by its name, of that protobuf type: requests for lists, and for entities of a key, have the same names
+ * whatever the set. */
+void *jg_rest_field(ProtobufCMessage *request, const char *name, ProtobufCType type);
+/* Makes the request of the call's method, which lists a set, of the query. NULL at the arena's cap. */
+ProtobufCMessage *jg_rest_new_list(struct jg_rest_call *call);
 /* Canonical text in the call's arena; NULL at its cap. */
 char *jg_rest_key_text(struct jg_rest_call *call, struct jg_uuid key);
 struct jg_status jg_rest_out_of_memory(void);
