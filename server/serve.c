@@ -190,7 +190,7 @@ static bool is(const struct server *server, const char *name, const char *value)
 
 /* Authentication is on unless it is off, or nothing is said and every door is loopback. */
 static bool is_authenticated(const struct server *server, const char *open_door) {
-  return jg_options_get(server->options, "auth")->given ? is(server, "auth", "on") : open_door != NULL;
+  return jg_options_given(server->options, "auth") ? is(server, "auth", "on") : open_door != NULL;
 }
 
 static struct jg_status check_exposure(struct server *server) {

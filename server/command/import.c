@@ -144,13 +144,13 @@ static struct jg_status import_local(struct jg_import_run *run, bool *ret_begun)
 /* ---- the command ---- */
 
 static struct jg_status check_options(const struct jg_options *options) {
-  if (!jg_options_get(options, "server")->given) {
+  if (!jg_options_given(options, "server")) {
     return JG_STATUS_OK;
   }
-  if (jg_options_get(options, "store")->given) {
+  if (jg_options_given(options, "store")) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE, "give --store or --server, not both");
   }
-  if (jg_options_get(options, "tenant")->given) {
+  if (jg_options_given(options, "tenant")) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE,
                           "--tenant goes with --store: a server knows its caller's tenant");
   }
@@ -195,7 +195,7 @@ static int run_import(const struct jg_options *options, struct jg_arena *arena) 
   run.started_ns = jg_clock_mono_ns(run.clock);
   run.progress_ns = run.started_ns;
   bool begun = false;
-  if (jg_options_get(options, "server")->given) {
+  if (jg_options_given(options, "server")) {
     status = jg_import_run_remote(&run);
     begun = jg_status_ok(status);
   } else {

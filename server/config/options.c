@@ -9,8 +9,14 @@
 #define JG_CONFIG_FILE_BYTES_MAX (64u << 10)
 #define JG_ENV_PREFIX "JOBGATE_"
 
-static struct jg_status invalid(struct jg_arena *arena, const char *name, const char *what) {
-  return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "--%s %s", name, what);
+/* Where a value stands: `label` is "--page-size", "JOBGATE_PAGE_SIZE" or "a.conf line 3: page-size". */
+struct place {
+  enum jg_option_origin origin;
+  const char *label;
+};
+
+static struct jg_status invalid(struct jg_arena *arena, const char *label, const char *what) {
+  return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "%s %s", label, what);
 }
 
 static struct jg_status out_of_arena(void) {
@@ -37,10 +43,10 @@ static bool choice_known(const char *choices, struct jg_str value) {
 }
 
 /* Checks and stores one value. `text` is NUL-terminated and lives long enough. */
-static struct jg_status set_value(const struct jg_option *option, const char *text, struct jg_arena *arena,
-                                  struct jg_option_value *value) {
+static struct jg_status set_value(const struct jg_option *option, const char *text, struct place place,
+                                  struct jg_arena *arena, struct jg_option_value *value) {
   struct jg_str s = jg_str_from_cstr(text);
-  struct jg_option_value result = {.text = text, .given = true};
+  struct jg_option_value result = {.text = text, .origin = place.origin};
   struct jg_str host;
   uint16_t port;
   switch (option->type) {
@@ -48,26 +54,26 @@ static struct jg_status set_value(const struct jg_option *option, const char *te
       break;
     case JG_OPTION_FLAG:
       if (!choice_known("true|false", s)) {
-        return invalid(arena, option->name, "must be true or false");
+        return invalid(arena, place.label, "must be true or false");
       }
       result.integer = jg_str_equal(s, JG_STR("true"));
       break;
     case JG_OPTION_INTEGER:
       if (!jg_parse_i64(s, &result.integer) || result.integer < option->min || result.integer > option->max) {
         return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                                "--%s must be an integer from %lld to %lld", option->name, (long long)option->min,
+                                "%s must be an integer from %lld to %lld", place.label, (long long)option->min,
                                 (long long)option->max);
       }
       break;
     case JG_OPTION_CHOICE:
       if (!choice_known(option->choices, s)) {
-        return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "--%s must be one of %s",
-                                option->name, option->choices);
+        return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "%s must be one of %s",
+                                place.label, option->choices);
       }
       break;
     case JG_OPTION_ADDRESS:
       if (!jg_address_parse(s, &host, &port)) {
-        return invalid(arena, option->name, "must be host:port with a port from 0 to 65535");
+        return invalid(arena, place.label, "must be host:port with a port from 0 to 65535");
       }
       break;
   }
@@ -75,8 +81,12 @@ static struct jg_status set_value(const struct jg_option *option, const char *te
   return JG_STATUS_OK;
 }
 
-/* Reads a small file into the arena, NUL-terminated. */
-static struct jg_status read_file(const char *path, struct jg_arena *arena, struct jg_str *ret_text) {
+/* Reads a small file into the arena, NUL-terminated. label: of the setting that names it. */
+static struct jg_status read_file(const char *label, const char *path, struct jg_arena *arena,
+                                  struct jg_str *ret_text) {
+  if (path[0] == '\0') {
+    return invalid(arena, label, "must name a file");
+  }
   char *text = jg_arena_alloc(arena, JG_CONFIG_FILE_BYTES_MAX + 1);
   if (text == NULL) {
     return out_of_arena();
@@ -93,28 +103,37 @@ static struct jg_status read_file(const char *path, struct jg_arena *arena, stru
     close(fd);
   }
   if (n < 0) {
-    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "cannot read %s: %s", path,
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "%s: cannot read %s: %s", label, path,
                             strerrorname_np(error));
   }
   if (len > JG_CONFIG_FILE_BYTES_MAX) {
-    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "%s is longer than %u bytes", path,
-                            JG_CONFIG_FILE_BYTES_MAX);
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "%s: %s is longer than %u bytes",
+                            label, path, JG_CONFIG_FILE_BYTES_MAX);
+  }
+  if (memchr(text, '\0', len) != NULL) {
+    // What follows it would not count, and nobody would see why.
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "%s: %s holds a NUL byte", label,
+                            path);
   }
   text[len] = '\0';
   *ret_text = jg_str_make(text, len);
   return JG_STATUS_OK;
 }
 
-/* "JOBGATE_LOG_FORMAT" for "log-format". */
-static void env_name(const char *name, char out[64]) {
-  size_t length = 0;
-  for (const char *p = JG_ENV_PREFIX; *p != '\0'; p++) {
-    out[length++] = *p;
+/* "JOBGATE_LOG_FORMAT" for "log-format"; NULL at the arena's cap. */
+static const char *env_name(const char *name, const char *suffix, struct jg_arena *arena) {
+  const char *parts[] = {JG_ENV_PREFIX, name, suffix};
+  char *text = jg_arena_alloc(arena, strlen(parts[0]) + strlen(parts[1]) + strlen(parts[2]) + 1);
+  size_t len = 0;
+  for (size_t i = 0; text != NULL && i < JG_COUNT(parts); i++) {
+    for (const char *p = parts[i]; *p != '\0'; p++) {
+      text[len++] = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
+    }
   }
-  for (const char *p = name; *p != '\0' && length < 58; p++) {
-    out[length++] = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
+  if (text != NULL) {
+    text[len] = '\0';
   }
-  out[length] = '\0';
+  return text;
 }
 
 static const char *env_get(char *const environment[], const char *name) {
@@ -127,66 +146,116 @@ static const char *env_get(char *const environment[], const char *name) {
   return NULL;
 }
 
+/* The text that JOBGATE_X_FILE names a file of, without the end of its line. */
+static struct jg_status read_secret(const char *label, const char *path, struct jg_arena *arena,
+                                    const char **ret_text) {
+  struct jg_str content = JG_STR_NONE;
+  JG_RETURN_IF_ERROR(read_file(label, path, arena, &content));
+  while (content.len > 0 && (content.data[content.len - 1] == '\n' || content.data[content.len - 1] == '\r')) {
+    content.len--;
+  }
+  content = jg_arena_str(arena, content);
+  if (content.data == NULL) {
+    return out_of_arena();
+  }
+  *ret_text = content.data;
+  return JG_STATUS_OK;
+}
+
+/* What JOBGATE_X_FILE says of one setting. A variable that is set and does not count is an error, as its owner means it to. */
+static struct jg_status apply_secret_file(struct jg_options *options, size_t index, char *const environment[],
+                                          struct jg_arena *arena) {
+  const struct jg_option *option = &options->table[index];
+  const char *plain = env_name(option->name, "", arena);
+  const char *label = env_name(option->name, "_FILE", arena);
+  const char *own = jg_arena_printf(arena, "%s-file", option->name);
+  if (plain == NULL || label == NULL || own == NULL) {
+    return out_of_arena();
+  }
+  const char *path = env_get(environment, label);
+  if (path == NULL || index_of(options->table, options->count, jg_str_from_cstr(own)) != SIZE_MAX) {
+    return JG_STATUS_OK;
+  }
+  if (!option->secret) {
+    return invalid(arena, label, "is not known: only secrets are read from a file");
+  }
+  if (env_get(environment, plain) != NULL) {
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "give %s or %s, not both", plain,
+                            label);
+  }
+  const char *text = NULL;
+  JG_RETURN_IF_ERROR(read_secret(label, path, arena, &text));
+  return set_value(option, text, (struct place){JG_ORIGIN_ENVIRONMENT, label}, arena, &options->values[index]);
+}
+
 static struct jg_status apply_environment(struct jg_options *options, char *const environment[],
                                           struct jg_arena *arena) {
   for (size_t i = 0; i < options->count; i++) {
-    const struct jg_option *option = &options->table[i];
-    char name[64];
-    env_name(option->name, name);
-    const char *text = env_get(environment, name);
-    if (text == NULL && option->secret) {
-      size_t len = strlen(name);
-      memcpy(name + len, "_FILE", 6);
-      const char *path = env_get(environment, name);
-      if (path != NULL) {
-        struct jg_str content = JG_STR_NONE;
-        JG_RETURN_IF_ERROR(read_file(path, arena, &content));
-        while (content.len > 0 && (content.data[content.len - 1] == '\n' || content.data[content.len - 1] == '\r')) {
-          content.len--;
-        }
-        content = jg_arena_str(arena, content);
-        if (content.data == NULL) {
-          return out_of_arena();
-        }
-        text = content.data;
-      }
+    const char *label = env_name(options->table[i].name, "", arena);
+    if (label == NULL) {
+      return out_of_arena();
     }
+    const char *text = env_get(environment, label);
     if (text != NULL) {
-      JG_RETURN_IF_ERROR(set_value(option, text, arena, &options->values[i]));
+      const struct place place = {JG_ORIGIN_ENVIRONMENT, label};
+      JG_RETURN_IF_ERROR(set_value(&options->table[i], text, place, arena, &options->values[i]));
     }
+    JG_RETURN_IF_ERROR(apply_secret_file(options, i, environment, arena));
   }
   return JG_STATUS_OK;
 }
 
-static struct jg_status apply_line(struct jg_options *options, const char *path, size_t line, struct jg_str text,
+/* A config file that is being read. */
+struct config {
+  const char *path;
+  size_t line;
+  size_t *lines; /* by index of the table: where it was set; 0: not yet */
+};
+
+static struct jg_status apply_line(struct jg_options *options, const struct config *config, struct jg_str text,
                                    struct jg_arena *arena) {
   struct jg_str value;
   struct jg_str key = jg_str_trim(jg_str_cut(text, '=', &value));
   size_t index = index_of(options->table, options->count, key);
   if (value.data == NULL || index == SIZE_MAX || jg_str_equal(key, JG_STR("config"))) {
     return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                            "%s line %zu must be `setting = value` with a known setting", path, line);
+                            "%s line %zu must be `setting = value` with a known setting", config->path, config->line);
   }
+  const char *label = jg_arena_printf(arena, "%s line %zu: %s", config->path, config->line, options->table[index].name);
   value = jg_arena_str(arena, jg_str_trim(value));
-  if (value.data == NULL) {
+  if (value.data == NULL || label == NULL) {
     return out_of_arena();
   }
-  return set_value(&options->table[index], value.data, arena, &options->values[index]);
+  if (config->lines[index] != 0) {
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "%s stands on line %zu already",
+                            label, config->lines[index]);
+  }
+  config->lines[index] = config->line;
+  return set_value(&options->table[index], value.data, (struct place){JG_ORIGIN_FILE, label}, arena,
+                   &options->values[index]);
 }
 
-static struct jg_status apply_file(struct jg_options *options, const char *path, struct jg_arena *arena) {
+/* named: --config or JOBGATE_CONFIG. */
+static struct jg_status apply_file(struct jg_options *options, const struct jg_option_value *named,
+                                   struct jg_arena *arena) {
+  struct config config = {.path = named->text,
+                          .lines = jg_arena_alloc_zero(arena, options->count * sizeof config.lines[0])};
+  if (config.lines == NULL) {
+    return out_of_arena();
+  }
+  const char *label = named->origin == JG_ORIGIN_FLAG ? "--config" : JG_ENV_PREFIX "CONFIG";
   struct jg_str rest;
-  JG_RETURN_IF_ERROR(read_file(path, arena, &rest));
-  for (size_t line = 1; rest.data != NULL; line++) {
+  JG_RETURN_IF_ERROR(read_file(label, config.path, arena, &rest));
+  while (rest.data != NULL) {
+    config.line++;
     struct jg_str text = jg_str_cut(rest, '\n', &rest);
     if (text.len > 0 && text.data[text.len - 1] == '\r') {
       text.len--;
     }
     text = jg_str_trim(text);
-    if (text.len == 0 || text.data[0] == '#') {
-      continue;
+    if (text.len > 0 && text.data[0] != '#') {
+      JG_RETURN_IF_ERROR(apply_line(options, &config, text, arena));
     }
-    JG_RETURN_IF_ERROR(apply_line(options, path, line, text, arena));
   }
   return JG_STATUS_OK;
 }
@@ -216,16 +285,20 @@ static struct jg_status apply_arguments(struct jg_options *options, int argc, ch
                               (int)(name.len < 40 ? name.len : 40), name.data);
     }
     const struct jg_option *option = &options->table[index];
+    const char *label = jg_arena_printf(arena, "--%s", option->name);
+    if (label == NULL) {
+      return out_of_arena();
+    }
     const char *text = value.data;
     if (text == NULL && option->type == JG_OPTION_FLAG) {
       text = "true";
     } else if (text == NULL) {
       if (i + 1 == argc) {
-        return invalid(arena, option->name, "needs a value");
+        return invalid(arena, label, "needs a value");
       }
       text = argv[++i];
     }
-    JG_RETURN_IF_ERROR(set_value(option, text, arena, &options->values[index]));
+    JG_RETURN_IF_ERROR(set_value(option, text, (struct place){JG_ORIGIN_FLAG, label}, arena, &options->values[index]));
   }
   return JG_STATUS_OK;
 }
@@ -234,9 +307,10 @@ static struct jg_status apply_defaults(struct jg_options *options, struct jg_are
   for (size_t i = 0; i < options->count; i++) {
     options->values[i] = (struct jg_option_value){0};
     if (options->table[i].value != NULL) {
-      struct jg_status status = set_value(&options->table[i], options->table[i].value, arena, &options->values[i]);
+      const struct place place = {JG_ORIGIN_DEFAULT, options->table[i].name};
+      struct jg_status status =
+          set_value(&options->table[i], options->table[i].value, place, arena, &options->values[i]);
       JG_ASSERT(jg_status_ok(status)); /* a default is ours */
-      options->values[i].given = false;
     }
   }
   return JG_STATUS_OK;
@@ -258,10 +332,10 @@ struct jg_status jg_options_parse(const struct jg_option *table, size_t count, i
     /* Flags and environment tell the file, and then override it: they are applied twice. */
     JG_RETURN_IF_ERROR(apply_environment(&options, environment, arena));
     JG_RETURN_IF_ERROR(apply_arguments(&options, argc, argv, arena));
-    const char *path = options.values[config].text;
+    struct jg_option_value named = options.values[config];
     JG_RETURN_IF_ERROR(apply_defaults(&options, arena));
-    if (path != NULL) {
-      JG_RETURN_IF_ERROR(apply_file(&options, path, arena));
+    if (named.text != NULL) {
+      JG_RETURN_IF_ERROR(apply_file(&options, &named, arena));
     }
     options.operand_count = 0;
   }

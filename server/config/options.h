@@ -24,11 +24,14 @@ struct jg_option {
   bool secret;         /* JOBGATE_..._FILE names a file that holds it; shown redacted */
 };
 
+/* Where a value comes from; a later one beats an earlier one. */
+enum jg_option_origin { JG_ORIGIN_DEFAULT, JG_ORIGIN_FILE, JG_ORIGIN_ENVIRONMENT, JG_ORIGIN_FLAG };
+
 /* What was set: parallel to the table. Lives in the arena. */
 struct jg_option_value {
   const char *text; /* NULL: not set and no default */
   int64_t integer;  /* INTEGER, FLAG (0, 1) */
-  bool given;       /* not the default */
+  enum jg_option_origin origin;
 };
 
 struct jg_options {
@@ -39,8 +42,10 @@ struct jg_options {
   size_t operand_count;
 };
 
-/* environment: "NAME=value" pairs, NULL at the end. INVALID_ARGUMENT: an unknown flag or key, a missing or wrong value; the
- * message names the flag. Reads the file that --config (or JOBGATE_CONFIG) names if the table has "config". Thread: main. */
+/* environment: "NAME=value" pairs, NULL at the end. INVALID_ARGUMENT: an unknown flag or key, a missing or wrong value, one that
+ * is given twice in the file, or both as JOBGATE_X and by JOBGATE_X_FILE; the message begins with where it stands: the flag, the
+ * variable, or the file and its line. Reads the file that --config (or JOBGATE_CONFIG) names if the table has "config".
+ * Thread: main. */
 JG_MUST_CHECK struct jg_status jg_options_parse(const struct jg_option *table, size_t count, int argc,
                                                 char *const argv[], char *const environment[], struct jg_arena *arena,
                                                 struct jg_options *ret_options);
@@ -48,6 +53,10 @@ JG_MUST_CHECK struct jg_status jg_options_parse(const struct jg_option *table, s
 const struct jg_option_value *jg_options_get(const struct jg_options *options, const char *name);
 static inline const char *jg_options_text(const struct jg_options *options, const char *name) {
   return jg_options_get(options, name)->text;
+}
+/* By a flag, the environment or the file. */
+static inline bool jg_options_given(const struct jg_options *options, const char *name) {
+  return jg_options_get(options, name)->origin != JG_ORIGIN_DEFAULT;
 }
 static inline int64_t jg_options_integer(const struct jg_options *options, const char *name) {
   return jg_options_get(options, name)->integer;

@@ -39,15 +39,19 @@ static struct jg_status parse(int argc, const char *const *argv, const char *con
                           ret_options);
 }
 
-static const char *temporary_file(const char *text) {
+static const char *temporary_bytes(struct jg_str text) {
   const char *folder = getenv("TEST_TMPDIR");
   const char *path = jg_arena_printf(&arena, "%s/options-XXXXXX", folder != NULL ? folder : "/tmp");
   assert_non_null(path);
   int fd = mkstemp((char *)path);
   assert_true(fd >= 0);
-  assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+  assert_int_equal(write(fd, text.data, text.len), (ssize_t)text.len);
   close(fd);
   return path;
+}
+
+static const char *temporary_file(const char *text) {
+  return temporary_bytes(jg_str_from_cstr(text));
 }
 
 static void defaults_flags_and_operands(void **state) {
@@ -56,7 +60,7 @@ static void defaults_flags_and_operands(void **state) {
   assert_true(jg_status_ok(parse(0, NULL, NULL, &options)));
   assert_string_equal(jg_options_text(&options, "grpc"), "127.0.0.1:9090");
   assert_int_equal(jg_options_integer(&options, "page-size"), 100);
-  assert_false(jg_options_get(&options, "grpc")->given);
+  assert_false(jg_options_given(&options, "grpc"));
   assert_null(jg_options_text(&options, "config"));
 
   const char *argv[] = {"a.json", "--page-size=7", "--insecure", "--log-format", "json", "-", "--", "--x"};
@@ -79,7 +83,11 @@ static void flags_override_environment_overrides_file(void **state) {
   struct jg_options options;
   assert_true(jg_status_ok(parse(JG_COUNT(argv), argv, environment, &options)));
   assert_int_equal(jg_options_integer(&options, "page-size"), 8);
+  assert_int_equal(jg_options_get(&options, "page-size")->origin, JG_ORIGIN_FLAG);
   assert_string_equal(jg_options_text(&options, "log-format"), "text");
+  assert_int_equal(jg_options_get(&options, "log-format")->origin, JG_ORIGIN_ENVIRONMENT);
+  assert_int_equal(jg_options_get(&options, "grpc")->origin, JG_ORIGIN_FILE);
+  assert_int_equal(jg_options_get(&options, "insecure")->origin, JG_ORIGIN_DEFAULT);
   assert_string_equal(jg_options_text(&options, "grpc"), "[::1]:1");
   assert_int_equal(options.operand_count, 1);
 }
@@ -119,16 +127,66 @@ static void wrong_input_names_the_flag(void **state) {
   }
 }
 
-static void wrong_file_names_its_line(void **state) {
-  (void)state;
-  const char *file = temporary_file("grpc = h:1\nnope = 1\n");
-  const char *argv[] = {"--config", file};
+/* One wrong setting, be it in the environment; the message. */
+static const char *refusal(int argc, const char *const *argv, const char *variable) {
+  const char *environment[] = {variable, NULL};
   struct jg_options options;
-  struct jg_status status = parse(2, argv, NULL, &options);
+  struct jg_status status = parse(argc, argv, environment, &options);
   assert_int_equal(status.code, JG_INVALID_ARGUMENT);
-  assert_non_null(strstr(status.message, "line 2"));
-  argv[1] = "/nonexistent/jobgate.conf";
-  assert_int_equal(parse(2, argv, NULL, &options).code, JG_INVALID_ARGUMENT);
+  return status.message;
+}
+
+static void a_wrong_variable_is_named(void **state) {
+  (void)state;
+  assert_string_equal(refusal(0, NULL, "JOBGATE_PAGE_SIZE=0"), "JOBGATE_PAGE_SIZE must be an integer from 1 to 1000");
+  assert_string_equal(refusal(0, NULL, "JOBGATE_LOG_FORMAT=x"), "JOBGATE_LOG_FORMAT must be one of text|json");
+  assert_string_equal(refusal(0, NULL, "JOBGATE_PASSWORD_FILE=/nonexistent/secret"),
+                      "JOBGATE_PASSWORD_FILE: cannot read /nonexistent/secret: ENOENT");
+  assert_string_equal(refusal(0, NULL, "JOBGATE_PASSWORD_FILE="), "JOBGATE_PASSWORD_FILE must name a file");
+  assert_string_equal(refusal(0, NULL, "JOBGATE_CONFIG="), "JOBGATE_CONFIG must name a file");
+  assert_string_equal(refusal(0, NULL, "JOBGATE_CONFIG=/nonexistent/conf"),
+                      "JOBGATE_CONFIG: cannot read /nonexistent/conf: ENOENT");
+  assert_string_equal(refusal(0, NULL, "JOBGATE_GRPC_FILE=/nonexistent/address"),
+                      "JOBGATE_GRPC_FILE is not known: only secrets are read from a file");
+  const char *path = temporary_bytes(JG_STR("s3\0cret"));
+  assert_string_equal(refusal(0, NULL, jg_arena_printf(&arena, "JOBGATE_PASSWORD_FILE=%s", path)),
+                      jg_arena_printf(&arena, "JOBGATE_PASSWORD_FILE: %s holds a NUL byte", path));
+}
+
+static void a_secret_has_one_source(void **state) {
+  (void)state;
+  const char *file = jg_arena_printf(&arena, "JOBGATE_PASSWORD_FILE=%s", temporary_file("s3cret\n"));
+  const char *environment[] = {"JOBGATE_PASSWORD=", file, NULL};
+  struct jg_options options;
+  struct jg_status status = parse(0, NULL, environment, &options);
+  assert_int_equal(status.code, JG_INVALID_ARGUMENT);
+  assert_string_equal(status.message, "give JOBGATE_PASSWORD or JOBGATE_PASSWORD_FILE, not both");
+}
+
+static void a_wrong_file_is_named_with_its_line(void **state) {
+  (void)state;
+  static const struct {
+    struct jg_str text;
+    const char *message; /* %s: the file */
+  } cases[] = {
+      {JG_STR("grpc = h:1\nnope = 1\n"), "%s line 2 must be `setting = value` with a known setting"},
+      {JG_STR("config = x"), "%s line 1 must be `setting = value` with a known setting"},
+      {JG_STR("\n# x\npage-size = 0\n"), "%s line 3: page-size must be an integer from 1 to 1000"},
+      {JG_STR("page-size = 5\nlog-format = text\npage-size = 5\n"), "%s line 3: page-size stands on line 1 already"},
+      {JG_STR("page-size = 5\0junk\n"), "--config: %s holds a NUL byte"},
+  };
+  for (size_t i = 0; i < JG_COUNT(cases); i++) {
+    const char *file = temporary_bytes(cases[i].text);
+    const char *argv[] = {"--config", file};
+    const char *before = strstr(cases[i].message, "%s");
+    const char *expected =
+        jg_arena_printf(&arena, "%.*s%s%s", (int)(before - cases[i].message), cases[i].message, file, before + 2);
+    assert_string_equal(refusal(2, argv, NULL), expected);
+  }
+  const char *missing[] = {"--config", "/nonexistent/jobgate.conf"};
+  assert_string_equal(refusal(2, missing, NULL), "--config: cannot read /nonexistent/jobgate.conf: ENOENT");
+  const char *nothing[] = {"--config="};
+  assert_string_equal(refusal(1, nothing, NULL), "--config must name a file");
 }
 
 static void addresses(void **state) {
@@ -170,7 +228,9 @@ int main(void) {
       cmocka_unit_test_setup_teardown(flags_override_environment_overrides_file, setup, teardown),
       cmocka_unit_test_setup_teardown(secret_comes_from_a_file, setup, teardown),
       cmocka_unit_test_setup_teardown(wrong_input_names_the_flag, setup, teardown),
-      cmocka_unit_test_setup_teardown(wrong_file_names_its_line, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_wrong_variable_is_named, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_secret_has_one_source, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_wrong_file_is_named_with_its_line, setup, teardown),
       cmocka_unit_test_setup_teardown(addresses, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

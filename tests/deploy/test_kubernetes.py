@@ -68,6 +68,14 @@ def test_settings_exist(flags):
     assert set(environment) <= known, set(environment) - known
 
 
+def test_secrets_are_left_to_secrets(flags):
+    """A Secret's file is named by JOBGATE_..._FILE, which cannot stand beside the plain variable of a ConfigMap."""
+    readme = (ROOT / "deploy" / "README.md").read_text()
+    named = {name[:-len("_FILE")] for name in re.findall(r"`(JOBGATE_[A-Z_]+_FILE)`", readme)}
+    assert "JOBGATE_CACHE" in named and named <= {variable(flag) for flag in flags}
+    assert not named & set(container()[1])
+
+
 def test_ports_agree():
     only, environment = container()
     ports = {port["name"]: port["containerPort"] for port in only["ports"]}

@@ -101,6 +101,17 @@ def test_starts_as_the_pod_does(start):
         json.loads(line)
 
 
+def test_a_secret_file_counts_beside_the_configmap(start, tmp_path):
+    only, settings = container()
+    (tmp_path / "cache").write_text("memory:\n")
+    pod = start(only["args"], settings | {"JOBGATE_CACHE_FILE": f"{tmp_path}/cache"})
+    assert pod.terminate()[0] == 0
+    refused = subprocess.run([JOBGATE, *only["args"]], env=settings | {"JOBGATE_CACHE_FILE": f"{tmp_path}/none"},
+                             capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
+    assert refused.returncode == 2
+    assert refused.stderr == f"jobgate: JOBGATE_CACHE_FILE: cannot read {tmp_path}/none: ENOENT\n"
+
+
 def test_the_image_alone_refuses_strangers(start):
     settings = dict(pair.split("=", 1) for _, word, rest in instructions() if word == "ENV" for pair in rest.split())
     pod = start(["serve"], settings)
