@@ -22,7 +22,7 @@ static bool is_loopback(const struct sockaddr_storage *address) {
   return address->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
-void jg_http_connection_accept(struct jg_http_server *server) {
+void jg_http_connection_accept(struct jg_http_server *server, int fd) {
   struct jg_http_connection *connection = jg_alloc_zero(1, sizeof(*connection));
   connection->magic = JG_HTTP_CONNECTION_MAGIC;
   connection->server = server;
@@ -43,8 +43,10 @@ void jg_http_connection_accept(struct jg_http_server *server) {
   jg_metric_add(server->connections_total, 1);
   struct sockaddr_storage peer = {0};
   int peer_len = sizeof(peer);
-  if (uv_accept((uv_stream_t *)&server->listener, (uv_stream_t *)&connection->tcp) != 0 ||
-      uv_tcp_getpeername(&connection->tcp, (struct sockaddr *)&peer, &peer_len) != 0) {
+  error = fd < 0 ? uv_accept((uv_stream_t *)&server->listener, (uv_stream_t *)&connection->tcp)
+                 : uv_tcp_open(&connection->tcp, fd);
+  JG_ASSERT(error == 0 || fd < 0);  // An accepted socket of ours opens.
+  if (error != 0 || uv_tcp_getpeername(&connection->tcp, (struct sockaddr *)&peer, &peer_len) != 0) {
     jg_http_connection_close(connection);
     return;
   }
@@ -174,7 +176,6 @@ static bool may_go_on(const struct jg_http_connection *connection) {
 
 void jg_http_connection_settle(struct jg_http_connection *connection) {
   JG_ASSERT(!connection->settling);
-  struct jg_http_server *server = connection->server;
   connection->settling = true;
   while (may_go_on(connection)) {
     run_waiting(connection);
@@ -186,9 +187,6 @@ void jg_http_connection_settle(struct jg_http_connection *connection) {
     return;
   }
   bool idle = connection->count == 0 && !connection->writing;
-  if (idle && server->draining && connection->state == JG_HTTP_OPEN && connection->current == NULL) {
-    connection->state = JG_HTTP_LAST;
-  }
   if (idle && connection->state == JG_HTTP_LAST) {
     if (connection->eof) {
       jg_http_connection_close(connection);

@@ -95,6 +95,8 @@ enum jg_http_timeout {
   JG_HTTP_TIMEOUT_IDLE,
   JG_HTTP_TIMEOUT_WRITE,
   JG_HTTP_TIMEOUT_LINGER,
+  JG_HTTP_TIMEOUT_DRAIN_IDLE,
+  JG_HTTP_TIMEOUT_DRAIN_LINGER,
   JG_HTTP_TIMEOUT_COUNT,
   JG_HTTP_TIMEOUT_NONE = JG_HTTP_TIMEOUT_COUNT
 };
@@ -199,7 +201,8 @@ struct jg_http_server {
   bool ticking;
   bool accept_paused;
   bool draining;
-  int64_t drain_deadline_ns;
+  bool closed; /* draining: accepts no more */
+  int64_t drain_close_ns, drain_deadline_ns;
   size_t connection_count;
   size_t body_bytes;      /* of all requests */
   size_t unwritten_bytes; /* of all connections */
@@ -258,7 +261,8 @@ size_t jg_http_parse(struct jg_http_connection *connection, const char *data, si
 void jg_http_parse_refuse(struct jg_http_connection *connection, int status, const char *message);
 
 /* connection.c */
-void jg_http_connection_accept(struct jg_http_server *server);
+/* A connection of this socket, which it takes; -1: of the one that the listener holds. */
+void jg_http_connection_accept(struct jg_http_server *server, int fd);
 /* Goes on as far as it can: calls, writes, parses what is held, sets reading and time-outs, ends. */
 void jg_http_connection_settle(struct jg_http_connection *connection);
 bool jg_http_connection_may_read(const struct jg_http_connection *connection);

@@ -19,6 +19,8 @@ static const struct jg_http_limits limits = {.head_timeout_ms = 1000,
                                              .idle_timeout_ms = 5000,
                                              .write_timeout_ms = 7000,
                                              .linger_timeout_ms = 9000,
+                                             .drain_idle_ms = 400,
+                                             .drain_linger_ms = 600,
                                              .tick_ms = 2};
 static struct jg_clock_manual clock_manual;
 static struct jg_test_server *server;
@@ -187,6 +189,60 @@ static void a_client_that_never_ends_is_cut(void **state) {
   jg_test_client_close(&client);
 }
 
+/* Waits until the drain has begun: an answer says that its connection ends. */
+static void wait_draining(void) {
+  bool draining = false;
+  while (!draining) {
+    struct jg_test_client client = connect_client();
+    jg_test_client_send_text(&client, GET);
+    struct jg_test_answer answer;
+    jg_test_client_read(&client, false, &answer);
+    draining = jg_str_equal(jg_test_answer_header(&answer, "connection"), JG_STR("close"));
+    jg_test_answer_done(&answer);
+    jg_test_client_close(&client);
+  }
+}
+
+static void draining_answers_what_is_on_its_way(void **state) {
+  (void)state;
+  struct jg_test_client used = connect_client(), idle = connect_client();
+  jg_test_client_send_text(&used, GET);
+  expect_status(&used, 200, false);
+  settle();
+  jg_http_server_drain(jg_test_server_http(server), 100000);
+  wait_draining();
+  assert_true(jg_test_client_silent(&used) && jg_test_client_silent(&idle));
+  // The next request of the one, the first of the other and of one that comes now.
+  struct jg_test_client late = connect_client();
+  jg_test_client_send_text(&used, GET);
+  jg_test_client_send_text(&late, GET);
+  expect_status(&used, 200, true);
+  expect_status(&late, 200, true);
+  assert_true(jg_test_client_at_end(&used) && jg_test_client_at_end(&late));
+  advance_ms(400);
+  assert_true(jg_test_client_at_end(&idle));
+  // A client that keeps its connections without a look at them is not waited for as long as any other.
+  advance_ms(600);
+  jg_http_server_stop(jg_test_server_http(server));
+  jg_test_client_close(&used);
+  jg_test_client_close(&idle);
+  jg_test_client_close(&late);
+}
+
+static void draining_hurries_who_lingers(void **state) {
+  (void)state;
+  struct jg_test_client client = connect_client();
+  jg_test_client_send_text(&client, "GET /close HTTP/1.1\r\nHost: a\r\n\r\n");
+  expect_status(&client, 200, true);
+  assert_true(jg_test_client_at_end(&client));
+  settle();
+  jg_http_server_drain(jg_test_server_http(server), 100000);
+  wait_draining();
+  advance_ms(600);
+  jg_http_server_stop(jg_test_server_http(server));
+  jg_test_client_close(&client);
+}
+
 static void draining_finishes_what_is_open(void **state) {
   (void)state;
   struct jg_test_client idle = connect_client(), busy = connect_client(), half = connect_client();
@@ -195,6 +251,8 @@ static void draining_finishes_what_is_open(void **state) {
   jg_test_server_wait_held(server, 1);
   settle();
   jg_http_server_drain(jg_test_server_http(server), 5000);
+  wait_draining();
+  advance_ms(400);
   assert_true(jg_test_client_at_end(&idle));
   jg_test_client_send_text(&half, "Host: a\r\n\r\n");
   expect_status(&half, 200, true);
@@ -218,7 +276,9 @@ static void draining_ends_at_its_grace(void **state) {
   settle();
   jg_http_server_drain(jg_test_server_http(server), 100000);
   jg_http_server_drain(jg_test_server_http(server), 5000);
-  assert_true(jg_test_client_at_end(&idle));  // The drain has begun.
+  wait_draining();
+  advance_ms(400);
+  assert_true(jg_test_client_at_end(&idle));
   jg_test_client_close(&idle);
   advance_ms(100000);
   assert_true(jg_test_client_at_end(&client));
@@ -347,6 +407,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_running_call_has_no_time_out, set_up, tear_down),
       cmocka_unit_test_setup_teardown(an_unread_answer_is_cut, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_client_that_never_ends_is_cut, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(draining_answers_what_is_on_its_way, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(draining_hurries_who_lingers, set_up, tear_down),
       cmocka_unit_test_setup_teardown(draining_finishes_what_is_open, set_up, tear_down),
       cmocka_unit_test_setup_teardown(draining_ends_at_its_grace, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_taken_port_is_told, set_up, tear_down),

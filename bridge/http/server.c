@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "bridge/http/http_internal.h"
@@ -11,6 +12,7 @@
 #define LISTEN_BACKLOG 1024
 #define NS_PER_MS INT64_C(1000000)
 #define COMMANDS_MAX 1024u
+#define DRAIN_TICK_MS 10
 #define SPARE_BUFS_MAX 16u
 
 struct drain_command {
@@ -29,6 +31,8 @@ static void wake_done(uv_async_t *async);
 static void tick_done(uv_timer_t *tick);
 static void accept_done(uv_stream_t *listener, int status);
 static void begin_drain(struct jg_http_server *server, int64_t grace_ms);
+static void go_on_draining(struct jg_http_server *server);
+static void settle_all(struct jg_http_server *server);
 static void cut_connections(struct jg_http_server *server);
 
 static void set_default_size(size_t *value, size_t standard) {
@@ -53,6 +57,8 @@ static struct jg_http_limits with_defaults(struct jg_http_limits limits) {
   set_default_ms(&limits.idle_timeout_ms, 75000);
   set_default_ms(&limits.write_timeout_ms, 30000);
   set_default_ms(&limits.linger_timeout_ms, 2000);
+  set_default_ms(&limits.drain_idle_ms, 20);
+  set_default_ms(&limits.drain_linger_ms, 100);
   set_default_ms(&limits.tick_ms, 250);
   return limits;
 }
@@ -235,26 +241,35 @@ static void wake_done(uv_async_t *async) {
 static void tick_done(uv_timer_t *tick) {
   struct jg_http_server *server = tick->data;
   jg_http_timeout_sweep(server);
-  if (server->draining && jg_clock_mono_ns(server->clock) >= server->drain_deadline_ns) {
-    cut_connections(server);
+  if (server->draining) {
+    go_on_draining(server);
   }
   jg_http_server_settle(server);
 }
 
+static void start_ticking(struct jg_http_server *server, int64_t ms) {
+  server->ticking = true;
+  int error = uv_timer_start(&server->tick, tick_done, (uint64_t)ms, (uint64_t)ms);
+  JG_ASSERT(error == 0);
+}
+
 /* The timer runs while there is something to time. */
 static void set_ticking(struct jg_http_server *server, bool on) {
-  if (server->ticking == on) {
+  if (server->ticking == on || server->draining) {
     return;
   }
-  server->ticking = on;
-  uint64_t ms = (uint64_t)server->limits.tick_ms;
-  int error = on ? uv_timer_start(&server->tick, tick_done, ms, ms) : uv_timer_stop(&server->tick);
+  if (on) {
+    start_ticking(server, server->limits.tick_ms);
+    return;
+  }
+  server->ticking = false;
+  int error = uv_timer_stop(&server->tick);
   JG_ASSERT(error == 0);
 }
 
 static void accept_done(uv_stream_t *listener, int status) {
   struct jg_http_server *server = listener->data;
-  if (status != 0 || server->draining) {
+  if (status != 0 || server->closed) {
     return;
   }
   if (server->connection_count >= server->limits.connections_max) {
@@ -264,7 +279,7 @@ static void accept_done(uv_stream_t *listener, int status) {
     return;
   }
   set_ticking(server, true);
-  jg_http_connection_accept(server);
+  jg_http_connection_accept(server, -1);
   jg_http_server_settle(server);
 }
 
@@ -272,9 +287,9 @@ void jg_http_server_connection_gone(struct jg_http_server *server) {
   JG_ASSERT(server->connection_count > 0);
   server->connection_count--;
   jg_metric_set(server->connections_open, (int64_t)server->connection_count);
-  if (server->accept_paused && !server->draining) {
+  if (server->accept_paused && !server->closed) {
     server->accept_paused = false;
-    jg_http_connection_accept(server);
+    jg_http_connection_accept(server, -1);
   }
   set_ticking(server, server->connection_count != 0);
   jg_http_server_settle(server);
@@ -289,7 +304,7 @@ void jg_http_server_settle(struct jg_http_server *server) {
       jg_http_connection_settle(connection);
     }
   }
-  if (server->draining && server->connection_count == 0 && server->open_requests == 0) {
+  if (server->closed && server->connection_count == 0 && server->open_requests == 0) {
     jg_queue_close(&server->answers);
     jg_queue_close(&server->commands);
     uv_stop(&server->loop);
@@ -306,15 +321,46 @@ static void begin_drain(struct jg_http_server *server, int64_t grace_ms) {
   if (!server->draining) {
     server->draining = true;
     server->drain_deadline_ns = deadline_ns;
-    uv_close((uv_handle_t *)&server->listener, NULL);
-    for (struct jg_http_connection *c = server->connections; c != NULL; c = c->next) {
-      jg_http_connection_dirty(c);
-    }
+    server->drain_close_ns = now_ns + server->limits.drain_idle_ms * NS_PER_MS;
+    start_ticking(server, server->limits.tick_ms < DRAIN_TICK_MS ? server->limits.tick_ms : DRAIN_TICK_MS);
+    settle_all(server);  // The times that they have are shorter now.
   } else if (deadline_ns < server->drain_deadline_ns) {
     server->drain_deadline_ns = deadline_ns;
   }
-  if (now_ns >= server->drain_deadline_ns) {
+  go_on_draining(server);
+}
+
+/* What has come since the loop looked would be reset with the listener. */
+static void accept_the_last(struct jg_http_server *server) {
+  uv_os_fd_t listener;
+  JG_ASSERT(uv_fileno((uv_handle_t *)&server->listener, &listener) == 0);
+  while (server->connection_count < server->limits.connections_max) {
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      return;
+    }
+    jg_http_connection_accept(server, fd);
+  }
+}
+
+/* Does what is due by now. Neither the listener nor idle connections close at the drain's beginning: the next request of a client
+ * that makes one after the other is on its way, and would be lost; once it is answered its client knows. */
+static void go_on_draining(struct jg_http_server *server) {
+  int64_t now_ns = jg_clock_mono_ns(server->clock);
+  bool cut = now_ns >= server->drain_deadline_ns;
+  if (!server->closed && (cut || now_ns >= server->drain_close_ns)) {
+    accept_the_last(server);
+    server->closed = true;
+    uv_close((uv_handle_t *)&server->listener, NULL);
+  }
+  if (cut) {
     cut_connections(server);
+  }
+}
+
+static void settle_all(struct jg_http_server *server) {
+  for (struct jg_http_connection *c = server->connections; c != NULL; c = c->next) {
+    jg_http_connection_dirty(c);
   }
 }
 

@@ -107,7 +107,11 @@ struct jg_http_limits {
   int64_t idle_timeout_ms;   /* 75,000 without a request: the connection is closed */
   int64_t write_timeout_ms;  /* 30,000 without progress of an answer: the connection is cut */
   int64_t linger_timeout_ms; /* 2,000 of waiting for the client's end after our own (RFC 9112 section 9.6) */
-  int64_t tick_ms;           /* 250: how often time-outs are looked at; time itself comes from the clock */
+  /* While it drains: 20 that idle connections get for a request that is on its way, and new ones to come in; then 100 instead of
+   * linger_timeout_ms, as a client that keeps connections for later looks at none of them now. */
+  int64_t drain_idle_ms;
+  int64_t drain_linger_ms;
+  int64_t tick_ms; /* 250, or 10 while it drains: how often time-outs are looked at; time itself comes from the clock */
 };
 
 struct jg_http_server_options {
@@ -132,8 +136,9 @@ JG_MUST_CHECK struct jg_status jg_http_server_start(struct jg_http_server *serve
 /* After start: the real port, and "127.0.0.1:40031" (lives as long as the server). */
 uint16_t jg_http_server_port(const struct jg_http_server *server);
 struct jg_str jg_http_server_address(const struct jg_http_server *server);
-/* Begins the end and returns at once: accepting stops, idle connections close, the others finish their open requests and
- * say Connection: close; after grace_ms (of the clock; 0: now) what is left is cut. May be repeated with a shorter grace. */
+/* Begins the end and returns at once: answers say Connection: close, a moment later (drain_idle_ms) accepting stops and idle
+ * connections close, the others finish their open requests; after grace_ms (of the clock; 0: now) what is left is cut. May be
+ * repeated with a shorter grace. */
 void jg_http_server_drain(struct jg_http_server *server, int64_t grace_ms);
 /* Waits until the loop has ended: all connections closed and every request answered by its handler, so stop the store after
  * this. Drains with grace 0 unless a drain has begun. Does nothing if the server is not started. */

@@ -8,9 +8,10 @@
 static int64_t duration_ns(const struct jg_http_server *server, enum jg_http_timeout kind) {
   const struct jg_http_limits *limits = &server->limits;
   const int64_t ms[JG_HTTP_TIMEOUT_COUNT] = {
-      [JG_HTTP_TIMEOUT_HEAD] = limits->head_timeout_ms,     [JG_HTTP_TIMEOUT_BODY] = limits->body_timeout_ms,
-      [JG_HTTP_TIMEOUT_IDLE] = limits->idle_timeout_ms,     [JG_HTTP_TIMEOUT_WRITE] = limits->write_timeout_ms,
-      [JG_HTTP_TIMEOUT_LINGER] = limits->linger_timeout_ms,
+      [JG_HTTP_TIMEOUT_HEAD] = limits->head_timeout_ms,         [JG_HTTP_TIMEOUT_BODY] = limits->body_timeout_ms,
+      [JG_HTTP_TIMEOUT_IDLE] = limits->idle_timeout_ms,         [JG_HTTP_TIMEOUT_WRITE] = limits->write_timeout_ms,
+      [JG_HTTP_TIMEOUT_LINGER] = limits->linger_timeout_ms,     [JG_HTTP_TIMEOUT_DRAIN_IDLE] = limits->drain_idle_ms,
+      [JG_HTTP_TIMEOUT_DRAIN_LINGER] = limits->drain_linger_ms,
   };
   return ms[kind] * NS_PER_MS;
 }
@@ -18,7 +19,7 @@ static int64_t duration_ns(const struct jg_http_server *server, enum jg_http_tim
 /* What the connection is waiting for from its client. */
 static enum jg_http_timeout kind_of(const struct jg_http_connection *connection) {
   if (connection->state == JG_HTTP_LINGER) {
-    return JG_HTTP_TIMEOUT_LINGER;
+    return connection->server->draining ? JG_HTTP_TIMEOUT_DRAIN_LINGER : JG_HTTP_TIMEOUT_LINGER;
   }
   if (connection->writing) {
     return JG_HTTP_TIMEOUT_WRITE;
@@ -29,7 +30,10 @@ static enum jg_http_timeout kind_of(const struct jg_http_connection *connection)
   if (connection->current != NULL) {
     return connection->current->head_done ? JG_HTTP_TIMEOUT_BODY : JG_HTTP_TIMEOUT_HEAD;
   }
-  return connection->count == 0 ? JG_HTTP_TIMEOUT_IDLE : JG_HTTP_TIMEOUT_NONE;
+  if (connection->count != 0) {
+    return JG_HTTP_TIMEOUT_NONE;
+  }
+  return connection->server->draining ? JG_HTTP_TIMEOUT_DRAIN_IDLE : JG_HTTP_TIMEOUT_IDLE;
 }
 
 static uint64_t progress(const struct jg_http_connection *connection) {
@@ -89,6 +93,11 @@ static void expire(struct jg_http_connection *connection) {
   if (kind == JG_HTTP_TIMEOUT_WRITE && progress(connection) != connection->timeout_progress) {
     jg_http_timeout_clear(connection);
     start(connection, kind);
+    return;
+  }
+  if (kind == JG_HTTP_TIMEOUT_DRAIN_IDLE) {
+    connection->state = JG_HTTP_LAST;
+    jg_http_connection_settle(connection);
     return;
   }
   jg_metric_add(server->timeouts, 1);
