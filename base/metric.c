@@ -10,12 +10,14 @@
 
 #define CACHE_LINE_BYTES 64
 #define NS_PER_SECOND INT64_C(1000000000)
-#define BUCKET_NS INT64_C(62500) /* bound of bucket 0 */
+/* Bounds of bucket 0. */
+#define BUCKET_NS INT64_C(62500)
+#define BUCKET_SECONDS INT64_C(4)
 
-enum kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM };
+enum kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_AGES };
 
 static const char *const kind_names[] = {
-    [KIND_COUNTER] = "counter", [KIND_GAUGE] = "gauge", [KIND_HISTOGRAM] = "histogram"};
+    [KIND_COUNTER] = "counter", [KIND_GAUGE] = "gauge", [KIND_HISTOGRAM] = "histogram", [KIND_AGES] = "histogram"};
 
 union value {
   struct jg_metric metric;
@@ -92,19 +94,27 @@ struct jg_histogram *jg_metrics_histogram(struct jg_metrics *metrics, const char
   return &find_or_add(metrics, KIND_HISTOGRAM, name, help, labels)->histogram;
 }
 
-JG_HOT void jg_histogram_observe_ns(struct jg_histogram *histogram, int64_t ns) {
-  if (ns < 0) {
-    ns = 0;
-  }
-  // The smallest i with ns <= BUCKET_NS << i.
-  size_t index = 0;
-  if (ns > BUCKET_NS) {
-    index = 64 - (size_t)__builtin_clzll((unsigned long long)((ns - 1) / BUCKET_NS));
-    index = index < JG_HISTOGRAM_BUCKETS ? index : JG_HISTOGRAM_BUCKETS;
-  }
+struct jg_histogram *jg_metrics_age_histogram(struct jg_metrics *metrics, const char *name, const char *help,
+                                              const char *labels) {
+  return &find_or_add(metrics, KIND_AGES, name, help, labels)->histogram;
+}
+
+/* steps: how many whole times the bound of bucket 0 fits below the amount; 0 belongs to bucket 0 itself. */
+static inline void observe(struct jg_histogram *histogram, int64_t amount, uint64_t steps) {
+  // The smallest i with amount <= bound << i.
+  size_t index = steps > 0 ? 64 - (size_t)__builtin_clzll(steps) : 0;
+  index = index < JG_HISTOGRAM_BUCKETS ? index : JG_HISTOGRAM_BUCKETS;
   // Relaxed: a statistic orders nothing.
   atomic_fetch_add_explicit(&histogram->buckets[index], 1, memory_order_relaxed);
-  atomic_fetch_add_explicit(&histogram->sum_ns, ns, memory_order_relaxed);
+  atomic_fetch_add_explicit(&histogram->sum, amount, memory_order_relaxed);
+}
+
+JG_HOT void jg_histogram_observe_ns(struct jg_histogram *histogram, int64_t ns) {
+  observe(histogram, ns > 0 ? ns : 0, ns > 0 ? (uint64_t)((ns - 1) / BUCKET_NS) : 0);
+}
+
+void jg_histogram_observe_age(struct jg_histogram *histogram, int64_t seconds) {
+  observe(histogram, seconds > 0 ? seconds : 0, seconds > 0 ? (uint64_t)((seconds - 1) / BUCKET_SECONDS) : 0);
 }
 
 void jg_metrics_write(struct jg_metrics *metrics, struct jg_buf *out) {
@@ -197,24 +207,33 @@ static void write_seconds(int64_t ns, struct jg_buf *out) {
   jg_buf_printf(out, "%" PRId64 "%s%.*s", ns / NS_PER_SECOND, len > 0 ? "." : "", len, fraction);
 }
 
-static void write_histogram(const char *name, const struct series *series, struct jg_buf *out) {
+static void write_histogram(const struct family *family, const struct series *series, struct jg_buf *out) {
+  const char *name = family->name;
   const char *labels = series->labels;
+  const bool ages = family->kind == KIND_AGES;
   const char *comma = labels[0] != '\0' ? "," : "";
   int64_t count = 0;
   for (size_t i = 0; i <= JG_HISTOGRAM_BUCKETS; i++) {
     count += atomic_load_explicit(&series->value.histogram.buckets[i], memory_order_relaxed);
     jg_buf_printf(out, "%s_bucket{%s%sle=\"", name, labels, comma);
-    if (i < JG_HISTOGRAM_BUCKETS) {
-      write_seconds(BUCKET_NS << i, out);
-    } else {
+    if (i == JG_HISTOGRAM_BUCKETS) {
       jg_buf_append_str(out, JG_STR("+Inf"));
+    } else if (ages) {
+      jg_buf_printf(out, "%" PRId64, BUCKET_SECONDS << i);
+    } else {
+      write_seconds(BUCKET_NS << i, out);
     }
     jg_buf_printf(out, "\"} %" PRId64 "\n", count);
   }
   const char *open = labels[0] != '\0' ? "{" : "";
   const char *close = labels[0] != '\0' ? "}" : "";
   jg_buf_printf(out, "%s_sum%s%s%s ", name, open, labels, close);
-  write_seconds(atomic_load_explicit(&series->value.histogram.sum_ns, memory_order_relaxed), out);
+  int64_t sum = atomic_load_explicit(&series->value.histogram.sum, memory_order_relaxed);
+  if (ages) {
+    jg_buf_printf(out, "%" PRId64, sum);
+  } else {
+    write_seconds(sum, out);
+  }
   // The buckets' own sum, so that it agrees with +Inf whatever is observed meanwhile.
   jg_buf_printf(out, "\n%s_count%s%s%s %" PRId64 "\n", name, open, labels, close, count);
 }
@@ -224,8 +243,8 @@ static void write_family(const struct family *family, struct jg_buf *out) {
   write_help(family->help, out);
   jg_buf_printf(out, "\n# TYPE %s %s\n", family->name, kind_names[family->kind]);
   for (const struct series *series = family->first; series != NULL; series = series->next) {
-    if (family->kind == KIND_HISTOGRAM) {
-      write_histogram(family->name, series, out);
+    if (family->kind == KIND_HISTOGRAM || family->kind == KIND_AGES) {
+      write_histogram(family, series, out);
       continue;
     }
     int64_t value = atomic_load_explicit(&series->value.metric.value, memory_order_relaxed);

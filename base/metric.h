@@ -15,10 +15,11 @@ struct jg_metric {
 };
 
 #define JG_HISTOGRAM_BUCKETS 16
-/* Seconds in powers of two: bucket i counts observations <= 2^(i) * 62.5 us, the last one the rest. */
+/* Seconds in powers of two: bucket i counts observations <= 2^(i) * 62.5 us, the last one the rest. One of ages: <= 2^(i) * 4 s,
+ * so up to 36 hours, and the sum is in seconds. */
 struct jg_histogram {
   _Atomic int64_t buckets[JG_HISTOGRAM_BUCKETS + 1];
-  _Atomic int64_t sum_ns;
+  _Atomic int64_t sum;
 };
 
 struct jg_metrics *jg_metrics_create(void);
@@ -30,6 +31,9 @@ struct jg_metric *jg_metrics_counter(struct jg_metrics *metrics, const char *nam
 struct jg_metric *jg_metrics_gauge(struct jg_metrics *metrics, const char *name, const char *help, const char *labels);
 struct jg_histogram *jg_metrics_histogram(struct jg_metrics *metrics, const char *name, const char *help,
                                           const char *labels);
+/* The same for ages: how long ago something was made. Observed in whole seconds alone. */
+struct jg_histogram *jg_metrics_age_histogram(struct jg_metrics *metrics, const char *name, const char *help,
+                                              const char *labels);
 static inline void jg_metric_add(struct jg_metric *metric, int64_t n) {
   atomic_fetch_add_explicit(&metric->value, n, memory_order_relaxed); /* a statistic orders nothing */
 }
@@ -40,6 +44,7 @@ static inline int64_t jg_metric_get(struct jg_metric *metric) {
   return atomic_load_explicit(&metric->value, memory_order_relaxed);
 }
 void jg_histogram_observe_ns(struct jg_histogram *histogram, int64_t ns);
+void jg_histogram_observe_age(struct jg_histogram *histogram, int64_t seconds);
 /* Appends the text form of everything registered. */
 void jg_metrics_write(struct jg_metrics *metrics, struct jg_buf *out);
 

@@ -105,7 +105,7 @@ static void test_bucket_bounds(void **state) {
     size_t next = i + 1 < JG_HISTOGRAM_BUCKETS ? i + 1 : JG_HISTOGRAM_BUCKETS;
     assert_int_equal(histogram.buckets[i], next == i ? 2 : 1);
     assert_int_equal(histogram.buckets[next], next == i ? 2 : 1);
-    assert_int_equal(histogram.sum_ns, 2 * bound + 1);
+    assert_int_equal(histogram.sum, 2 * bound + 1);
   }
   struct jg_histogram histogram = {0};
   jg_histogram_observe_ns(&histogram, 0);
@@ -113,7 +113,35 @@ static void test_bucket_bounds(void **state) {
   jg_histogram_observe_ns(&histogram, INT64_MAX);
   assert_int_equal(histogram.buckets[0], 2);
   assert_int_equal(histogram.buckets[JG_HISTOGRAM_BUCKETS], 1);
-  assert_true(histogram.sum_ns == INT64_MAX);
+  assert_true(histogram.sum == INT64_MAX);
+}
+
+static void test_ages(void **state) {
+  (void)state;
+  struct jg_metrics *metrics = jg_metrics_create();
+  struct jg_histogram *ages = jg_metrics_age_histogram(metrics, "a", "A.", "k=\"v\"");
+  static const int64_t seconds[] = {-1, 0, 1, 4, 5, 8, 9, 86400, 131072, 131073, 1000000};
+  for (size_t i = 0; i < JG_COUNT(seconds); i++) {
+    jg_histogram_observe_age(ages, seconds[i]);
+  }
+  struct jg_buf out;
+  jg_buf_init(&out, 1u << 20);
+  jg_metrics_write(metrics, &out);
+  jg_buf_append_char(&out, '\0');
+  const char *const lines[] = {
+      "# HELP a A.\n# TYPE a histogram\na_bucket{k=\"v\",le=\"4\"} 4\na_bucket{k=\"v\",le=\"8\"} 6\n"
+      "a_bucket{k=\"v\",le=\"16\"} 7\n",
+      "\na_bucket{k=\"v\",le=\"65536\"} 7\na_bucket{k=\"v\",le=\"131072\"} 9\na_bucket{k=\"v\",le=\"+Inf\"} 11\n"
+      "a_sum{k=\"v\"} 1348572\na_count{k=\"v\"} 11\n",
+  };
+  for (size_t i = 0; i < JG_COUNT(lines); i++) {
+    assert_non_null(strstr(out.data, lines[i]));
+  }
+  // A day's worth of hits that are a day old each does not reach the end of the sum.
+  jg_histogram_observe_age(ages, INT64_C(86400) * 86400 * 100000);
+  assert_true(atomic_load(&ages->sum) > 0);
+  jg_buf_done(&out);
+  jg_metrics_destroy(metrics);
 }
 
 static void test_without_registry(void **state) {
@@ -190,6 +218,7 @@ int main(void) {
       cmocka_unit_test(test_names_and_labels_are_copied),
       cmocka_unit_test(test_histogram_text),
       cmocka_unit_test(test_bucket_bounds),
+      cmocka_unit_test(test_ages),
       cmocka_unit_test(test_without_registry),
       cmocka_unit_test(test_write_at_the_buffer_maximum),
       cmocka_unit_test(test_threads),
