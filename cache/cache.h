@@ -42,6 +42,9 @@ struct jg_cache_value *jg_cache_value_create(const struct jg_cache_key *key, con
 struct jg_cache_value *jg_cache_value_ref(struct jg_cache_value *value);
 void jg_cache_value_unref(struct jg_cache_value *value); /* NULL is allowed */
 
+/* Whether entities of this kind are embedded in others, so that the cache may be asked for them. */
+bool jg_cache_keeps(enum jg_kind kind);
+
 struct jg_cache_options {
   struct jg_str url;          /* "memory:", "redis://...", "redis+sentinel://..." (cache/redis/url.h) */
   size_t bytes_max;           /* of the in-process level */

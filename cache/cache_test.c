@@ -34,6 +34,19 @@ static void test_urls(void **state) {
   jg_cache_destroy(NULL);
 }
 
+/* What entities embed, at any depth, and nothing else: metrics name no kind that is never asked for. */
+static void test_kinds(void **state) {
+  (void)state;
+  assert_true(jg_cache_keeps(JG_KIND_PROJECT));
+  assert_true(jg_cache_keeps(JG_KIND_EQUIPMENT_FAMILY));
+  assert_true(jg_cache_keeps(JG_KIND_SALES_ORGANIZATION));
+  assert_true(jg_cache_keeps(JG_KIND_JOB_STATUS));
+  assert_false(jg_cache_keeps(JG_KIND_NONE));
+  assert_false(jg_cache_keeps(JG_KIND_JOB));
+  assert_false(jg_cache_keeps(JG_KIND_PARENT_JOB));
+  assert_false(jg_cache_keeps(JG_KIND_JOB_PLANNING));
+}
+
 /* Nobody listens at port 1: that is no error, and costs a get nothing. */
 static void test_a_shared_level_that_is_not_there(void **state) {
   (void)state;
@@ -101,6 +114,7 @@ static void test_values_outlive_the_cache(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_urls),
+      cmocka_unit_test(test_kinds),
       cmocka_unit_test(test_a_shared_level_that_is_not_there),
       cmocka_unit_test(test_values_outlive_the_cache),
   };

@@ -49,3 +49,15 @@ static struct jg_str copy_text(char **next, struct jg_str text) {
   *next += text.len;
   return copy;
 }
+
+bool jg_cache_keeps(enum jg_kind kind) {
+  for (size_t of = 1; of < JG_KIND_COUNT; of++) {
+    const struct jg_entity *entity = jg_entity((enum jg_kind)of);
+    for (size_t i = 0; entity != NULL && i < entity->relation_count; i++) {
+      if (entity->relations[i].target == kind) {
+        return true;
+      }
+    }
+  }
+  return false;
+}

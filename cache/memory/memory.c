@@ -76,17 +76,17 @@ struct jg_cache_level *jg_cache_memory_create(size_t bytes_max, struct jg_metric
 static void register_metrics(struct memory *memory, struct jg_metrics *metrics) {
   for (unsigned kind = 0; kind < JG_KIND_COUNT; kind++) {
     const struct jg_entity *entity = jg_entity((enum jg_kind)kind);
-    // One series per message name: a job in the place of a parent is never cached.
+    struct jg_metrics *registry = jg_cache_keeps((enum jg_kind)kind) ? metrics : NULL;
     char labels[96];
     (void)snprintf(labels, sizeof(labels), "level=\"memory\",kind=\"%.*s\"",
                    JG_STR_ARG(entity != NULL ? entity->name : JG_STR("none")));  // Names are shorter than 60.
     memory->hits[kind] =
-        jg_metrics_counter(metrics, "jobgate_cache_hits_total", "Look-ups that found a value.", labels);
+        jg_metrics_counter(registry, "jobgate_cache_hits_total", "Look-ups that found a value.", labels);
     memory->misses[kind] =
-        jg_metrics_counter(metrics, "jobgate_cache_misses_total", "Look-ups that found nothing.", labels);
+        jg_metrics_counter(registry, "jobgate_cache_misses_total", "Look-ups that found nothing.", labels);
     memory->evictions[kind] =
-        jg_metrics_counter(metrics, "jobgate_cache_evictions_total", "Values dropped to make room.", labels);
-    memory->bytes[kind] = jg_metrics_gauge(metrics, "jobgate_cache_bytes", "Memory of the values held.", labels);
+        jg_metrics_counter(registry, "jobgate_cache_evictions_total", "Values dropped to make room.", labels);
+    memory->bytes[kind] = jg_metrics_gauge(registry, "jobgate_cache_bytes", "Memory of the values held.", labels);
   }
 }
 

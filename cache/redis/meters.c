@@ -5,37 +5,28 @@
 
 static const char *const side_names[JG_REDIS_SIDES] = {[JG_REDIS_READS] = "read", [JG_REDIS_WRITES] = "write"};
 
-/* Bounds of the age histogram, seconds; the last one has none. */
-static const struct {
-  int64_t seconds;
-  const char *label;
-} ages[] = {{1, "1"},       {10, "10"},       {60, "60"},       {600, "600"},
-            {3600, "3600"}, {21600, "21600"}, {86400, "86400"}, {INT64_MAX, "+Inf"}};
-_Static_assert(JG_COUNT(ages) == JG_REDIS_AGES, "one series a bound");
+static struct jg_str name_of(size_t kind) {
+  const struct jg_entity *entity = jg_entity((enum jg_kind)kind);
+  return entity != NULL ? entity->name : JG_STR("none");
+}
 
 static struct jg_metric *of_kind(struct jg_metrics *metrics, const char *name, const char *help, size_t kind) {
-  const struct jg_entity *entity = jg_entity((enum jg_kind)kind);
   char labels[96];
-  (void)snprintf(labels, sizeof(labels), "level=\"redis\",kind=\"%.*s\"",
-                 JG_STR_ARG(entity != NULL ? entity->name : JG_STR("none")));
+  (void)snprintf(labels, sizeof(labels), "level=\"redis\",kind=\"%.*s\"", JG_STR_ARG(name_of(kind)));
   return jg_metrics_counter(metrics, name, help, labels);
 }
 
 static void init_kinds(struct jg_redis_meters *meters, struct jg_metrics *metrics) {
   for (size_t kind = 0; kind < JG_KIND_COUNT; kind++) {
-    const struct jg_entity *entity = jg_entity((enum jg_kind)kind);
-    struct jg_metrics *registry = entity != NULL ? metrics : NULL;
+    struct jg_metrics *registry = jg_cache_keeps((enum jg_kind)kind) ? metrics : NULL;
     meters->hits[kind] = of_kind(registry, "jobgate_cache_hits_total", "Values found.", kind);
     meters->misses[kind] = of_kind(registry, "jobgate_cache_misses_total", "Values not found.", kind);
     meters->refused[kind] =
         of_kind(registry, "jobgate_cache_refused_total", "Values that were not what the key says.", kind);
-    for (size_t age = 0; age < JG_REDIS_AGES; age++) {
-      char labels[96];
-      (void)snprintf(labels, sizeof(labels), "kind=\"%.*s\",le=\"%s\"",
-                     JG_STR_ARG(entity != NULL ? entity->name : JG_STR("none")), ages[age].label);
-      meters->ages[kind][age] = jg_metrics_counter(registry, "jobgate_cache_age_seconds_bucket",
-                                                   "Age of the shared values found, cumulative.", labels);
-    }
+    char labels[96];
+    (void)snprintf(labels, sizeof(labels), "kind=\"%.*s\"", JG_STR_ARG(name_of(kind)));
+    meters->ages[kind] = jg_metrics_age_histogram(registry, "jobgate_cache_age_seconds",
+                                                  "Age of the values found in the shared cache.", labels);
   }
 }
 
@@ -74,14 +65,6 @@ void jg_redis_meters_init(struct jg_redis_meters *meters, struct jg_metrics *met
   meters->claims_lost = jg_metrics_counter(metrics, "jobgate_cache_leases_total", claims_help, "result=\"lost\"");
   meters->get_seconds = jg_metrics_histogram(metrics, "jobgate_cache_get_seconds",
                                              "Time of one batch of gets from the shared cache.", "");
-}
-
-void jg_redis_meter_age(struct jg_redis_meters *meters, enum jg_kind kind, int64_t age_seconds) {
-  for (size_t i = 0; i < JG_REDIS_AGES; i++) {
-    if (age_seconds <= ages[i].seconds) {
-      jg_metric_add(meters->ages[kind][i], 1);
-    }
-  }
 }
 
 /* A line where it closes or opens, not at each probe in between: a server that stays away would fill the log. */

@@ -20,7 +20,6 @@
 #define JG_REDIS_PUT_BYTES_MAX ((size_t)32 << 20)   /* of values on their way; more are dropped */
 #define JG_REDIS_UNSENT_BYTES_MAX ((size_t)8 << 20) /* in the connection's buffer */
 #define JG_REDIS_KEYS_PER_MGET 128
-#define JG_REDIS_AGES 8
 
 enum jg_redis_side { JG_REDIS_READS, JG_REDIS_WRITES, JG_REDIS_SIDES };
 
@@ -56,7 +55,7 @@ struct jg_redis_ask {
 
 struct jg_redis_meters {
   struct jg_metric *hits[JG_KIND_COUNT], *misses[JG_KIND_COUNT], *refused[JG_KIND_COUNT];
-  struct jg_metric *ages[JG_KIND_COUNT][JG_REDIS_AGES];
+  struct jg_histogram *ages[JG_KIND_COUNT];
   struct jg_metric *failures[JG_REDIS_REASON_COUNT];
   struct jg_metric *skipped, *dropped, *connects;
   struct jg_metric *bytes_read, *bytes_written;
@@ -124,7 +123,6 @@ uint32_t jg_redis_random(struct jg_redis *redis);
 
 /* meters.c */
 void jg_redis_meters_init(struct jg_redis_meters *meters, struct jg_metrics *metrics);
-void jg_redis_meter_age(struct jg_redis_meters *meters, enum jg_kind kind, int64_t age_seconds);
 /* Loop: shows a side's state: flags, metrics, and a line of the log if it closed or opened. */
 void jg_redis_show(struct jg_redis *redis, enum jg_redis_side side, enum jg_redis_reason reason);
 

@@ -22,7 +22,7 @@ static void take_value(struct jg_redis_ask *ask, size_t index, const struct redi
   }
   int64_t age = (jg_clock_now_ticks(redis->options.clock) - made_ticks) / JG_TICKS_PER_SECOND;
   jg_metric_add(redis->meters.hits[key->kind], 1);
-  jg_redis_meter_age(&redis->meters, key->kind, age);
+  jg_histogram_observe_age(redis->meters.ages[key->kind], age);
 }
 
 static enum jg_redis_reason take_values(struct jg_redis_ask *ask, size_t from, size_t count,
