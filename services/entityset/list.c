@@ -10,9 +10,7 @@
 
 struct list {
   struct jg_call *call;
-  struct jg_store_read read;
   enum jg_kind kind;
-  struct jg_entityset_page *page;
   bool count;
   bool one;          /* only one row can pass the filter: */
   struct jg_uuid id; /* that of this id, */
@@ -75,28 +73,9 @@ static struct jg_status read_rows(struct jg_txn *txn, const struct jg_entityset_
   return JG_STATUS_OK;
 }
 
-static struct jg_status parse(struct list *list) {
-  struct jg_call *call = list->call;
-  const Jobgate__V1__ListEntitiesRequest *request = (const Jobgate__V1__ListEntitiesRequest *)call->request;
-  JG_RETURN_IF_ERROR(jg_entityset_kind(call, request->kind, &list->kind));
-  list->count = request->count;
-  const struct jg_entityset_list wanted = {.entity = jg_entity(list->kind),
-                                           .filter = request->filter,
-                                           .order_by = request->order_by,
-                                           .page_token = request->page_token,
-                                           .page_size = request->page_size,
-                                           .skip = request->skip,
-                                           .count = request->count,
-                                           .seed = TOKEN_SEED | list->kind,
-                                           .equal = take_equal,
-                                           .read = read_rows,
-                                           .data = list};
-  return jg_entityset_page_parse(call, &wanted, &list->page);
-}
-
 /* The same page as gRPC has it. */
-static struct jg_status write_response(const struct list *list, const struct jg_entityset_rows *rows,
-                                       struct jg_answer *ret_answer) {
+static struct jg_status write_response(const struct jg_entityset_rows *rows, struct jg_answer *ret_answer, void *data) {
+  const struct list *list = data;
   struct jg_arena *arena = &list->call->arena;
   Jobgate__V1__ListEntitiesResponse *response = jg_arena_alloc(arena, sizeof(*response));
   Jobgate__V1__AnyEntity **entities = jg_arena_alloc(arena, (rows->count + 1) * sizeof(Jobgate__V1__AnyEntity *));
@@ -124,41 +103,30 @@ static struct jg_status write_response(const struct list *list, const struct jg_
   return status;
 }
 
-static struct jg_status read_page(struct list *list, struct jg_txn *txn, struct jg_answer *ret_answer) {
-  struct jg_entityset_rows rows;
-  JG_RETURN_IF_ERROR(jg_entityset_page_read(list->page, txn, &rows));
-  if (list->call->takes_parts) {
-    *ret_answer = (struct jg_answer){
-        .kind = JG_ANSWER_JOBS, .jobs = rows.parts, .job_count = rows.count, .nodes = true, .has_total = list->count};
-  } else {
-    JG_RETURN_IF_ERROR(write_response(list, &rows, ret_answer));
-  }
-  ret_answer->total = rows.total;
-  ret_answer->next_page_token = rows.next_page_token;
-  return JG_STATUS_OK;
-}
-
-static void run_list(struct jg_txn *txn, struct jg_status begun, void *data) {
-  struct list *list = data;
-  struct jg_answer answer;
-  struct jg_status status = jg_status_ok(begun) ? read_page(list, txn, &answer) : begun;
-  jg_call_finish(list->call, status, jg_status_ok(status) ? &answer : NULL);
-}
-
 void jg_entityset_list(struct jg_call *call) {
+  const Jobgate__V1__ListEntitiesRequest *request = (const Jobgate__V1__ListEntitiesRequest *)call->request;
   struct list *list = jg_arena_alloc_zero(&call->arena, sizeof(*list));
-  if (list == NULL) {
-    jg_call_fail(call, jg_entityset_out_of_arena());
-    return;
-  }
-  list->call = call;
-  struct jg_status status = parse(list);
-  if (jg_status_ok(status)) {
-    list->read = (struct jg_store_read){
-        .tenant = call->identity.tenant, .deadline_ns = call->deadline_ns, .run = run_list, .data = list};
-    status = jg_store_submit_read(call->app->store, &list->read);
+  struct jg_status status = jg_entityset_out_of_arena();
+  if (list != NULL) {
+    list->call = call;
+    list->count = request->count;
+    status = jg_entityset_kind(call, request->kind, &list->kind);
   }
   if (!jg_status_ok(status)) {
     jg_call_fail(call, status);
+    return;
   }
+  const struct jg_entityset_list wanted = {.entity = jg_entity(list->kind),
+                                           .filter = request->filter,
+                                           .order_by = request->order_by,
+                                           .page_token = request->page_token,
+                                           .page_size = request->page_size,
+                                           .skip = request->skip,
+                                           .count = request->count,
+                                           .seed = TOKEN_SEED | list->kind,
+                                           .equal = take_equal,
+                                           .read = read_rows,
+                                           .write = write_response,
+                                           .data = list};
+  jg_entityset_page_answer(call, &wanted);
 }

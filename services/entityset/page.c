@@ -16,8 +16,9 @@
 #define ENTITY_FRAME_BYTES 16
 #define TOKEN_FIELD_BYTES (JG_PAGE_TOKEN_LEN_MAX + 3)
 
-struct jg_entityset_page {
+struct page {
   struct jg_call *call;
+  struct jg_store_read read;
   struct jg_entityset_list list;
   const struct jg_filter_program *filter; /* NULL: all */
   const struct jg_filter_program *order;  /* NULL: by id */
@@ -33,7 +34,7 @@ struct jg_entityset_page {
 
 /* A page on its way. */
 struct taking {
-  struct jg_entityset_page *page;
+  struct page *page;
   struct jg_txn *txn;
   struct jg_parts *parts;
   struct jg_entityset_top_row *rows; /* what tokens need of each */
@@ -51,7 +52,7 @@ static struct jg_status out_of_arena(void) {
 
 /* ---- the request ---- */
 
-static bool is_by_id(const struct jg_entityset_page *page) {
+static bool is_by_id(const struct page *page) {
   const struct jg_filter *key = page->orders[0].key;
   return page->order_count == 0 ||
          (page->order_count == 1 && !page->orders[0].descending && key->kind == JG_FILTER_MEMBER &&
@@ -77,7 +78,7 @@ static void tell_equals(const struct jg_entityset_list *list, const struct jg_fi
   }
 }
 
-static struct jg_status parse_expressions(struct jg_entityset_page *page) {
+static struct jg_status parse_expressions(struct page *page) {
   struct jg_call *call = page->call;
   const struct jg_entity *entity = page->list.entity;
   struct jg_filter_options options = {.entity = entity,
@@ -106,7 +107,7 @@ static struct jg_status parse_expressions(struct jg_entityset_page *page) {
 }
 
 /* The values of the order's keys, from a token. */
-static bool take_keys(const struct jg_entityset_page *page, struct jg_str rest, struct jg_filter_value *keys) {
+static bool take_keys(const struct page *page, struct jg_str rest, struct jg_filter_value *keys) {
   for (size_t i = 0; i < page->order_count; i++) {
     if (!jg_filter_value_take(&rest, page->orders[i].key->type, &keys[i])) {
       return false;
@@ -115,7 +116,7 @@ static bool take_keys(const struct jg_entityset_page *page, struct jg_str rest, 
   return rest.len == 0;
 }
 
-static struct jg_status parse_token(struct jg_entityset_page *page) {
+static struct jg_status parse_token(struct page *page) {
   struct jg_call *call = page->call;
   struct jg_str text = jg_str_from_cstr(page->list.page_token);
   struct jg_page_token token;
@@ -138,14 +139,9 @@ static struct jg_status parse_token(struct jg_entityset_page *page) {
   return JG_STATUS_OK;
 }
 
-struct jg_status jg_entityset_page_parse(struct jg_call *call, const struct jg_entityset_list *list,
-                                         struct jg_entityset_page **ret_page) {
-  struct jg_entityset_page *page = jg_arena_alloc_zero(&call->arena, sizeof(*page));
-  if (page == NULL) {
-    return out_of_arena();
-  }
-  page->call = call;
-  page->list = *list;
+static struct jg_status parse(struct page *page) {
+  struct jg_call *call = page->call;
+  const struct jg_entityset_list *list = &page->list;
   JG_RETURN_IF_ERROR(parse_expressions(page));
   if (list->page_size < 0 || list->page_size > JG_LIMIT_PAGE_SIZE) {
     return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "page_size",
@@ -159,16 +155,14 @@ struct jg_status jg_entityset_page_parse(struct jg_call *call, const struct jg_e
   page->skip = (size_t)list->skip;
   page->bytes_max = call->response_bytes_max != 0 ? call->response_bytes_max : PAGE_BYTES_MAX;
   page->bytes_max -= page->bytes_max > TOKEN_FIELD_BYTES ? TOKEN_FIELD_BYTES : 0;
-  JG_RETURN_IF_ERROR(parse_token(page));
-  *ret_page = page;
-  return JG_STATUS_OK;
+  return parse_token(page);
 }
 
 /* ---- the rows ---- */
 
 /* payload: is copied. keys: must live until the page's end. */
 static struct jg_status take(struct taking *taking, struct jg_str payload, const struct jg_entityset_top_row *row) {
-  struct jg_entityset_page *page = taking->page;
+  struct page *page = taking->page;
   struct jg_parts *parts = &taking->parts[taking->count];
   *parts = (struct jg_parts){.entity = page->list.entity, .payload = jg_arena_str(&page->call->arena, payload)};
   if (parts->payload.data == NULL) {
@@ -181,12 +175,12 @@ static struct jg_status take(struct taking *taking, struct jg_str payload, const
 }
 
 /* A filter that takes few may end a page of gRPC early; integrators of old would take an empty page for the end. */
-static size_t rows_max(const struct jg_entityset_page *page) {
+static size_t rows_max(const struct page *page) {
   return page->list.count || page->skip != 0 || page->call->odata_names ? SIZE_MAX : PAGE_ROWS_MAX;
 }
 
 static struct jg_status scan_by_id(struct taking *taking, struct jg_entityset_scan *scan) {
-  const struct jg_entityset_page *page = taking->page;
+  const struct page *page = taking->page;
   size_t skip = page->skip;
   for (;;) {
     struct jg_parts parts;
@@ -220,7 +214,7 @@ static struct jg_status scan_by_id(struct taking *taking, struct jg_entityset_sc
 }
 
 static struct jg_status scan_all(struct taking *taking, struct jg_entityset_scan *scan, struct jg_entityset_top *top) {
-  const struct jg_entityset_page *page = taking->page;
+  const struct page *page = taking->page;
   for (;;) {
     struct jg_parts parts;
     struct jg_filter_value keys[JG_FILTER_ORDER_MAX];
@@ -302,7 +296,7 @@ static void fit(struct taking *taking) {
 }
 
 static struct jg_status make_token(const struct taking *taking, struct jg_str *ret_text) {
-  struct jg_entityset_page *page = taking->page;
+  struct page *page = taking->page;
   JG_ASSERT(taking->has_last || taking->count > 0);
   struct jg_page_token token = {.filter_hash = page->filter_hash,
                                 .order_hash = page->order_hash,
@@ -338,8 +332,7 @@ static struct jg_status complete(struct taking *taking, struct jg_entityset_rows
   return JG_STATUS_OK;
 }
 
-struct jg_status jg_entityset_page_read(struct jg_entityset_page *page, struct jg_txn *txn,
-                                        struct jg_entityset_rows *ret_rows) {
+static struct jg_status read_rows(struct page *page, struct jg_txn *txn, struct jg_entityset_rows *ret_rows) {
   struct jg_arena *arena = &page->call->arena;
   struct taking taking = {.page = page,
                           .txn = txn,
@@ -368,4 +361,48 @@ struct jg_status jg_entityset_page_read(struct jg_entityset_page *page, struct j
   jg_entityset_top_done(&top);
   jg_entityset_scan_done(&scan);
   return status;
+}
+
+/* ---- the call ---- */
+
+static struct jg_status read_page(struct page *page, struct jg_txn *txn, struct jg_answer *ret_answer) {
+  struct jg_entityset_rows rows;
+  JG_RETURN_IF_ERROR(read_rows(page, txn, &rows));
+  if (page->call->takes_parts) {
+    *ret_answer = (struct jg_answer){.kind = JG_ANSWER_JOBS,
+                                     .jobs = rows.parts,
+                                     .job_count = rows.count,
+                                     .nodes = true,
+                                     .has_total = page->list.count};
+  } else {
+    JG_RETURN_IF_ERROR(page->list.write(&rows, ret_answer, page->list.data));
+  }
+  ret_answer->total = rows.total;
+  ret_answer->next_page_token = rows.next_page_token;
+  return JG_STATUS_OK;
+}
+
+static void run_page(struct jg_txn *txn, struct jg_status begun, void *data) {
+  struct page *page = data;
+  struct jg_answer answer;
+  struct jg_status status = jg_status_ok(begun) ? read_page(page, txn, &answer) : begun;
+  jg_call_finish(page->call, status, jg_status_ok(status) ? &answer : NULL);
+}
+
+void jg_entityset_page_answer(struct jg_call *call, const struct jg_entityset_list *list) {
+  struct page *page = jg_arena_alloc_zero(&call->arena, sizeof(*page));
+  struct jg_status status = out_of_arena();
+  if (page != NULL) {
+    page->call = call;
+    page->list = *list;
+    page->read = (struct jg_store_read){
+        .tenant = call->identity.tenant, .deadline_ns = call->deadline_ns, .run = run_page, .data = page};
+    status = parse(page);
+  }
+  if (jg_status_ok(status)) {
+    status = jg_store_submit_read(call->app->store, &page->read);
+  }
+  if (!jg_status_ok(status)) {
+    jg_call_fail(call, status);
+  }
 }

@@ -23,7 +23,18 @@ typedef struct jg_status (*jg_entityset_read)(struct jg_txn *txn, const struct j
  * leave out rows that have not, by an index of the record. The literal lives in the call's arena. */
 typedef void (*jg_entityset_equal)(const struct jg_member *member, const struct jg_filter *literal, void *data);
 
-/* A request, as ListEntities has it. Borrows until the read's end. */
+/* A page. Everything in the call's arena. */
+struct jg_entityset_rows {
+  struct jg_parts *parts; /* with all relations */
+  size_t count;
+  struct jg_str next_page_token; /* empty: nothing is left */
+  int64_t total;                 /* with count: all that match */
+};
+/* The page as the method's response: kind and message of the answer, in the call's arena. */
+typedef struct jg_status (*jg_entityset_write)(const struct jg_entityset_rows *rows, struct jg_answer *ret_answer,
+                                               void *data);
+
+/* A request, as ListEntities has it. Borrows until the call's end. */
 struct jg_entityset_list {
   const struct jg_entity *entity;
   const char *filter, *order_by, *page_token;
@@ -32,25 +43,13 @@ struct jg_entityset_list {
   uint64_t seed;            /* keeps tokens of this set and of others apart */
   jg_entityset_equal equal; /* NULL: nobody asks */
   jg_entityset_read read;
+  jg_entityset_write write;
   void *data;
 };
 
-struct jg_entityset_page;
-
-/* In the call's arena. INVALID_ARGUMENT, UNIMPLEMENTED: naming the member, or the option ($filter) if the call has
- * odata_names. */
-JG_MUST_CHECK struct jg_status jg_entityset_page_parse(struct jg_call *call, const struct jg_entityset_list *list,
-                                                       struct jg_entityset_page **ret_page);
-
-/* Everything in the call's arena. */
-struct jg_entityset_rows {
-  struct jg_parts *parts; /* with all relations */
-  size_t count;
-  struct jg_str next_page_token; /* empty: nothing is left */
-  int64_t total;                 /* with count: all that match */
-};
-/* CANCELLED; INVALID_ARGUMENT or RESOURCE_EXHAUSTED/LIMIT_EXCEEDED: keys that are too much to order; the record's. */
-JG_MUST_CHECK struct jg_status jg_entityset_page_read(struct jg_entityset_page *page, struct jg_txn *txn,
-                                                      struct jg_entityset_rows *ret_rows);
+/* Reads a page on a reader and ends the call with it: as parts, where its transport takes them, else as `write` makes it.
+ * INVALID_ARGUMENT, UNIMPLEMENTED: naming the member, or the option ($filter) if the call has odata_names; CANCELLED;
+ * INVALID_ARGUMENT or RESOURCE_EXHAUSTED/LIMIT_EXCEEDED: keys that are too much to order; the record's. */
+void jg_entityset_page_answer(struct jg_call *call, const struct jg_entityset_list *list);
 
 #endif

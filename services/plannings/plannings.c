@@ -24,19 +24,6 @@ static struct jg_status parse_id(struct jg_call *call, const char *text, const c
   return JG_STATUS_OK;
 }
 
-/* Submits the read, or ends the call. */
-static void submit(struct jg_call *call, struct jg_status parsed, struct jg_store_read *read) {
-  struct jg_status status = parsed;
-  if (jg_status_ok(status)) {
-    read->tenant = call->identity.tenant;
-    read->deadline_ns = call->deadline_ns;
-    status = jg_store_submit_read(call->app->store, read);
-  }
-  if (!jg_status_ok(status)) {
-    jg_call_fail(call, status);
-  }
-}
-
 static bool set_id(ProtobufCMessage *message, size_t member, struct jg_uuid id, struct jg_arena *arena) {
   char text[JG_UUID_TEXT_LEN];
   jg_uuid_format(id, text);
@@ -120,18 +107,23 @@ void jg_plannings_get(struct jg_call *call) {
     return;
   }
   get->call = call;
-  get->read = (struct jg_store_read){.run = run_get, .data = get};
-  submit(call, parse_id(call, request->id, "id", &get->id), &get->read);
+  get->read = (struct jg_store_read){
+      .tenant = call->identity.tenant, .deadline_ns = call->deadline_ns, .run = run_get, .data = get};
+  struct jg_status status = parse_id(call, request->id, "id", &get->id);
+  if (jg_status_ok(status)) {
+    status = jg_store_submit_read(call->app->store, &get->read);
+  }
+  if (!jg_status_ok(status)) {
+    jg_call_fail(call, status);
+  }
 }
 
 /* ---- ListJobPlannings ---- */
 
 struct list {
   struct jg_call *call;
-  struct jg_store_read read;
   bool of_job, count;
   struct jg_uuid job_id;
-  struct jg_entityset_page *page;
 };
 
 static struct jg_status read_rows(struct jg_txn *txn, const struct jg_entityset_want *want, struct jg_arena *arena,
@@ -169,31 +161,8 @@ static void take_equal(const struct jg_member *member, const struct jg_filter *l
   }
 }
 
-static struct jg_status parse_list(struct list *list) {
-  struct jg_call *call = list->call;
-  const Jobgate__V1__ListJobPlanningsRequest *request = (const Jobgate__V1__ListJobPlanningsRequest *)call->request;
-  if (request->jobs_id[0] != '\0') {
-    JG_RETURN_IF_ERROR(parse_id(call, request->jobs_id, "jobs_id", &list->job_id));
-    list->of_job = true;
-  }
-  uint64_t seed = XXH3_64bits_withSeed(list->job_id.bytes, sizeof(list->job_id.bytes), TOKEN_SEED + list->of_job);
-  list->count = request->count;
-  const struct jg_entityset_list wanted = {.entity = jg_entity(JG_KIND_JOB_PLANNING),
-                                           .filter = request->filter,
-                                           .order_by = request->order_by,
-                                           .page_token = request->page_token,
-                                           .page_size = request->page_size,
-                                           .skip = request->skip,
-                                           .count = request->count,
-                                           .seed = seed,
-                                           .equal = take_equal,
-                                           .read = read_rows,
-                                           .data = list};
-  return jg_entityset_page_parse(call, &wanted, &list->page);
-}
-
-static struct jg_status write_response(const struct list *list, const struct jg_entityset_rows *rows,
-                                       struct jg_answer *ret_answer) {
+static struct jg_status write_response(const struct jg_entityset_rows *rows, struct jg_answer *ret_answer, void *data) {
+  const struct list *list = data;
   struct jg_arena *arena = &list->call->arena;
   Jobgate__V1__ListJobPlanningsResponse *response = jg_arena_alloc(arena, sizeof(*response));
   Jobgate__V1__JobPlanning **items = jg_arena_alloc(arena, (rows->count + 1) * sizeof(Jobgate__V1__JobPlanning *));
@@ -216,34 +185,32 @@ static struct jg_status write_response(const struct list *list, const struct jg_
   return JG_STATUS_OK;
 }
 
-static struct jg_status read_list(struct list *list, struct jg_txn *txn, struct jg_answer *ret_answer) {
-  struct jg_entityset_rows rows;
-  JG_RETURN_IF_ERROR(jg_entityset_page_read(list->page, txn, &rows));
-  if (list->call->takes_parts) {
-    *ret_answer = (struct jg_answer){
-        .kind = JG_ANSWER_JOBS, .jobs = rows.parts, .job_count = rows.count, .has_total = list->count};
-  } else {
-    JG_RETURN_IF_ERROR(write_response(list, &rows, ret_answer));
-  }
-  ret_answer->total = rows.total;
-  ret_answer->next_page_token = rows.next_page_token;
-  return JG_STATUS_OK;
-}
-
-static void run_list(struct jg_txn *txn, struct jg_status begun, void *data) {
-  struct list *list = data;
-  struct jg_answer answer;
-  struct jg_status status = jg_status_ok(begun) ? read_list(list, txn, &answer) : begun;
-  jg_call_finish(list->call, status, jg_status_ok(status) ? &answer : NULL);
-}
-
 void jg_plannings_list(struct jg_call *call) {
+  const Jobgate__V1__ListJobPlanningsRequest *request = (const Jobgate__V1__ListJobPlanningsRequest *)call->request;
   struct list *list = jg_arena_alloc_zero(&call->arena, sizeof(*list));
-  if (list == NULL) {
-    jg_call_fail(call, out_of_arena());
+  struct jg_status status = list != NULL ? JG_STATUS_OK : out_of_arena();
+  if (list != NULL && request->jobs_id[0] != '\0') {
+    list->of_job = true;
+    status = parse_id(call, request->jobs_id, "jobs_id", &list->job_id);
+  }
+  if (!jg_status_ok(status)) {
+    jg_call_fail(call, status);
     return;
   }
   list->call = call;
-  list->read = (struct jg_store_read){.run = run_list, .data = list};
-  submit(call, parse_list(list), &list->read);
+  list->count = request->count;
+  uint64_t seed = XXH3_64bits_withSeed(list->job_id.bytes, sizeof(list->job_id.bytes), TOKEN_SEED + list->of_job);
+  const struct jg_entityset_list wanted = {.entity = jg_entity(JG_KIND_JOB_PLANNING),
+                                           .filter = request->filter,
+                                           .order_by = request->order_by,
+                                           .page_token = request->page_token,
+                                           .page_size = request->page_size,
+                                           .skip = request->skip,
+                                           .count = request->count,
+                                           .seed = seed,
+                                           .equal = take_equal,
+                                           .read = read_rows,
+                                           .write = write_response,
+                                           .data = list};
+  jg_entityset_page_answer(call, &wanted);
 }
