@@ -3,7 +3,6 @@
 
 #include "bridge/rest/rest_internal.h"
 #include "jobgate/v1/entity_service.pb-c.h"
-#include "jobgate/v1/job_service.pb-c.h"
 #include "proto/codec/json_decode.h"
 #include "proto/codec/message.h"
 
