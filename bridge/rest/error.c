@@ -103,8 +103,24 @@ static void join_message(struct jg_status status, struct jg_buf *out) {
   }
 }
 
+/* What is nobody's fault but ours is logged with its cause, as over gRPC; the metrics count all else. The target may hold what
+ * belongs in no log. */
+static void log_fault(const struct jg_rest *rest, const struct jg_http_request *request, struct jg_status status) {
+  bool fault = status.code == JG_INTERNAL || status.code == JG_UNKNOWN || status.code == JG_DATA_LOSS;
+  const struct jg_log *log = rest->app->log;
+  if (!fault || log == NULL || log->level_min > JG_LOG_INFO) {
+    return;
+  }
+  int64_t ns = jg_clock_mono_ns(rest->app->clock) - request->received_ns;
+  jg_log(log, JG_LOG_INFO, "http_fault", JG_LOG_C("method", jg_http_method_name(request->method)),
+         JG_LOG_C("route", request->route), JG_LOG_I("status", jg_status_http(status)),
+         JG_LOG_C("code", jg_code_name(status.code)), JG_LOG_C("reason", jg_reason_name(status.reason)),
+         JG_LOG_C("message", status.message), JG_LOG_I("duration_us", ns / 1000));
+}
+
 void jg_rest_write_status(const struct jg_rest *rest, const struct jg_http_request *request, struct jg_status status,
                           bool text_json, struct jg_rest_failure *ret_failure) {
+  log_fault(rest, request, status);
   struct jg_buf message;
   jg_buf_init(&message, MESSAGE_BYTES_MAX);
   join_message(status, &message);

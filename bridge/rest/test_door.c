@@ -16,10 +16,15 @@ static struct door {
   struct jg_rest *rest;
   struct jg_http_server *http;
   struct jg_test_client client;
+  const struct jg_log *log;
 } door;
 
+void test_door_log(const struct jg_log *log) {
+  door.log = log;
+}
+
 void test_door_open(struct jg_rest_options options) {
-  door.app = (struct jg_app){.clock = jg_clock_system(), .metrics = jg_metrics_create()};
+  door.app = (struct jg_app){.clock = jg_clock_system(), .metrics = jg_metrics_create(), .log = door.log};
   options.app = &door.app;
   options.methods = options.methods != NULL ? options.methods : fake_methods;
   options.style = options.style != NULL ? options.style : &style;

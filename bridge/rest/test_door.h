@@ -2,6 +2,7 @@
 #ifndef JG_BRIDGE_REST_TEST_DOOR_H
 #define JG_BRIDGE_REST_TEST_DOOR_H
 
+#include "base/log.h"
 #include "bridge/http/test_client.h"
 #include "bridge/rest/rest.h"
 
@@ -10,6 +11,8 @@
 /* Sets app and tenant (7) itself, methods and a style if there are none. fake_start comes before, fake_stop after the end. */
 void test_door_open(struct jg_rest_options options);
 void test_door_close(void);
+/* Where the next one that opens logs to; NULL: nowhere. Borrowed until it closes. */
+void test_door_log(const struct jg_log *log);
 struct jg_metrics *test_door_metrics(void);
 struct jg_test_client *test_door_client(void); /* on whose connection all is sent */
 
