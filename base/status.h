@@ -43,6 +43,7 @@ enum jg_code {
   X(JOB_REFERENCED, 409)       \
   X(ENTITY_REFERENCED, 409)    \
   X(NOT_COMPLETED, 409)        \
+  X(PARENT_CYCLE, 409)         \
   X(DUPLICATE_ID, 0)           \
   X(DUPLICATE_REFERENCE, 0)    \
   X(ETAG_MISMATCH, 0)          \

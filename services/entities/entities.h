@@ -7,7 +7,8 @@
  * E2 A node is looked up by its key, else by its id; an unknown one is made, with its id if it has one (69).
  * E3 Of a known one the filled and different members are changed, and its modified_dateutc is stamped (71).
  * E4 A node without key and id is refused, and one whose key is one entity's and whose id another's.
- * E5 Copies are made here: a parent's key, a project's root_parent_id. A parent that is not in the record is kept as given.
+ * E5 A parent of the same kind must exist (72), unless it is the one that stands there, and must not be below the entity. Copies
+ *    are made here: the parent's key, a project's root_parent_id.
  * IMPORT (I4 to I7 in services/import/import.h):
  * E6 The node, else x_id, else x_code. A node replaces the entity of its id, modified_dateutc as given; without an id it takes
  *    x_id, else the id of the entity with its key, else a new one. Another x_id is a warning.
@@ -39,6 +40,9 @@ struct jg_entities_options {
 /* Entities seen in this write, so that eight equal sales organizations cost one read. */
 #define JG_ENTITIES_SEEN_MAX 16
 
+/* Entities above one of its kind. A strict write that would put it below more is refused, which also bounds the search for cycles. */
+#define JG_ENTITIES_ANCESTORS_MAX 100
+
 /* References of one write that name nothing and are told together. */
 #define JG_ENTITIES_UNRESOLVED_MAX 20
 
@@ -68,7 +72,7 @@ void jg_entities_unresolved(struct jg_entities *entities, const char *path, cons
  * the id, or "" if nothing of the three is filled. The message's own members are set; nodes below are copied before they
  * change, so a second run finds them as they came. path: of the message, "" or "job".
  * ret_resolved: the bits of the id members that were set or cleared.
- * INVALID_ARGUMENT (E4), FAILED_PRECONDITION/UNRESOLVED_REFERENCE (E1, E8; all of the message), and
+ * INVALID_ARGUMENT (E4), FAILED_PRECONDITION/UNRESOLVED_REFERENCE (E1, E5, E8; all of the message) or PARENT_CYCLE (E5), and
  * ALREADY_EXISTS/DUPLICATE_REFERENCE (E4, E8), each naming the member's path; RESOURCE_EXHAUSTED at the arena's cap; the record's own. */
 JG_MUST_CHECK struct jg_status jg_entities_resolve(struct jg_entities *entities, const struct jg_entity *owner,
                                                    ProtobufCMessage *message, uint64_t touched, const char *path,

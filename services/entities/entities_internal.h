@@ -42,8 +42,9 @@ JG_MUST_CHECK struct jg_status jg_entities_register(struct jg_entities_walk *wal
                                                     struct jg_uuid id, struct jg_str key);
 /* parent.c: the members that a parent of the kind fills, if one of `said` names a parent; else none. */
 uint64_t jg_entities_parent_members(enum jg_kind kind, uint64_t said);
-/* parent.c: E5, on the node on top of the walk, whose id will be `id`. */
-JG_MUST_CHECK struct jg_status jg_entities_copy_parent(struct jg_entities_walk *walk, struct jg_uuid id);
+/* parent.c: E5, on the node on top of the walk, which will be `row`: its id, and the payload that stands there, if one does.
+ * A parent that names nothing is noted (jg_entities_unresolved). FAILED_PRECONDITION/PARENT_CYCLE. */
+JG_MUST_CHECK struct jg_status jg_entities_copy_parent(struct jg_entities_walk *walk, const struct jg_entity_row *row);
 
 /* Remembers what was read or written. */
 void jg_entities_remember(struct jg_entities *entities, const struct jg_entity_row *row);

@@ -304,19 +304,62 @@ static void test_parents(void **state) {
   jg_test_assert_get(call, "project._parent_id", ID);
   jg_test_assert_get(call, "project._parent_reference_back_office", "ROOT");
   jg_test_call_destroy(call);
-  // Not in the record: kept as given.
-  call = jg_test_post(app, WITH_PROJECT("\"reference_back_office\":\"FAR\",\"_parent_id\":\"" NOBODY
-                                        "\",\"root_parent_id\":\"" ID "\",\"_parent_reference_back_office\":\"x\""));
+  jg_test_assert_fails(jg_test_post(app, WITH_PROJECT("\"id\":\"" ID "\",\"_parent_id\":\"" ID "\"")),
+                       JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "project._parent_id");
+}
+
+/* Statement 72, for the parents of entities: one that is not in the record is named, unless an import brought it. */
+static void test_r3_72_unknown_parents(void **state) {
+  (void)state;
+  static const struct {
+    const char *json, *field;
+  } rows[] = {
+      {WITH_PROJECT("\"reference_back_office\":\"P\",\"_parent_id\":\"" NOBODY "\""), "project._parent_id"},
+      {WITH_PROJECT("\"reference_back_office\":\"P\",\"_parent_reference_back_office\":\"x\""),
+       "project._parent_reference_back_office"},
+      {WITH_PROJECT("\"reference_back_office\":\"P\",\"equipment_family\":{\"code\":\"SUB\",\"_parent_code\":\"TOP\"}"),
+       "project.equipment_family._parent_code"},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    jg_test_assert_fails(jg_test_post(app, rows[i].json), JG_FAILED_PRECONDITION, JG_REASON_UNRESOLVED_REFERENCE,
+                         rows[i].field);
+  }
+  assert_int_equal(jg_test_revision(app), 0);
+  (void)jg_test_import(app, WITH_PROJECT("\"reference_back_office\":\"FAR\",\"_parent_id\":\"" NOBODY
+                                         "\",\"root_parent_id\":\"" ID "\",\"_parent_reference_back_office\":\"x\""));
+  struct jg_test_call *call = jg_test_post(
+      app, WITH_PROJECT("\"reference_back_office\":\"FAR\",\"_parent_id\":\"" NOBODY "\",\"name\":\"far\""));
+  jg_test_assert_get(call, "project.name", "far");
   jg_test_assert_get(call, "project._parent_id", NOBODY);
   jg_test_assert_get(call, "project.root_parent_id", ID);
   jg_test_assert_get(call, "project._parent_reference_back_office", "x");
   jg_test_call_destroy(call);
-  jg_test_assert_fails(jg_test_post(app, WITH_PROJECT("\"id\":\"" ID "\",\"_parent_id\":\"" ID "\"")),
-                       JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "project._parent_id");
-  call = jg_test_post(app, WITH_PROJECT("\"reference_back_office\":\"F\",\"equipment_family\":{\"code\":\"SUB\","
-                                        "\"_parent_code\":\"TOP\"}"));
-  jg_test_assert_get(call, "project.equipment_family._parent_code", "TOP");
+  call = jg_test_post(app, WITH_PROJECT("\"reference_back_office\":\"FAR\",\"_parent_reference_back_office\":\"x\""));
+  assert_true(jg_status_ok(call->status));
   jg_test_call_destroy(call);
+}
+
+/* R1 below R2 below R3: none of them may come below R1. */
+static void test_r3_no_cycle_of_parents(void **state) {
+  (void)state;
+  (void)jg_test_must_post(app, WITH_PROJECT("\"reference_back_office\":\"R3\""));
+  (void)jg_test_must_post(app,
+                          WITH_PROJECT("\"reference_back_office\":\"R2\",\"_parent_reference_back_office\":\"R3\""));
+  (void)jg_test_must_post(app,
+                          WITH_PROJECT("\"reference_back_office\":\"R1\",\"_parent_reference_back_office\":\"R2\""));
+  static const char *const bodies[] = {
+      WITH_PROJECT("\"reference_back_office\":\"R3\",\"_parent_reference_back_office\":\"R1\""),
+      WITH_PROJECT("\"reference_back_office\":\"R2\",\"_parent_reference_back_office\":\"R1\""),
+  };
+  int64_t revision = jg_test_revision(app);
+  for (size_t i = 0; i < JG_COUNT(bodies); i++) {
+    jg_test_assert_fails(jg_test_post(app, bodies[i]), JG_FAILED_PRECONDITION, JG_REASON_PARENT_CYCLE,
+                         "project._parent_reference_back_office");
+  }
+  assert_int_equal(jg_test_revision(app), revision);
+  // Moved up, not round.
+  (void)jg_test_must_post(app,
+                          WITH_PROJECT("\"reference_back_office\":\"R1\",\"_parent_reference_back_office\":\"R3\""));
 }
 
 /* The same organization eight times in one request: read once, made once, and what the last one adds is kept. */
@@ -349,6 +392,8 @@ int main(void) {
       TEST(test_74_all_or_nothing),
       TEST(test_76_racing_posts_make_one),
       TEST(test_parents),
+      TEST(test_r3_72_unknown_parents),
+      TEST(test_r3_no_cycle_of_parents),
       TEST(test_one_entity_many_times),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,7 +158,7 @@ static struct jg_status write_strict(struct jg_entities_walk *walk, struct jg_uu
   } else if (jg_uuid_is_zero(id)) {
     row.id = jg_uuid_new(walk->entities->options.clock);
   }
-  JG_RETURN_IF_ERROR(jg_entities_copy_parent(walk, row.id));
+  JG_RETURN_IF_ERROR(jg_entities_copy_parent(walk, &row));
   *ret_id = row.id;
   if (!is_new) {
     return merge(walk, &row);
@@ -266,9 +266,12 @@ struct jg_status jg_entities_upsert(struct jg_entities *entities, const struct j
   }
   uint64_t said = is_new ? UINT64_MAX : upsert->present, resolved = 0;
   forget_the_rest(frame, &said);
-  write.id = is_new && jg_uuid_is_zero(row.id) ? jg_uuid_new(entities->options.clock) : row.id;
+  if (is_new && jg_uuid_is_zero(row.id)) {
+    row.id = jg_uuid_new(entities->options.clock);
+  }
+  write.id = row.id;
+  JG_RETURN_IF_ERROR(jg_entities_copy_parent(&walk, &row));
   JG_RETURN_IF_ERROR(jg_entities_resolve(entities, entity, frame->message, said, upsert->path, &resolved));
-  JG_RETURN_IF_ERROR(jg_entities_copy_parent(&walk, write.id));
   if (is_new) {
     JG_RETURN_IF_ERROR(set_id(write.after, entity, write.id, arena));
   } else {

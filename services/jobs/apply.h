@@ -9,6 +9,9 @@
 #include "proto/schema/schema.h"
 #include "storage/store.h"
 
+/* Jobs above a job. A strict write that would put it below more is refused, which also bounds the search for cycles. */
+#define JG_JOB_ANCESTORS_MAX 100
+
 struct jg_entities_memo;
 struct jg_virtual_statuses;
 
@@ -50,8 +53,11 @@ struct jg_job_applied {
 };
 
 /* INVALID_ARGUMENT naming each member (56, 58, 59, 83), FAILED_PRECONDITION/UNRESOLVED_REFERENCE (72),
- * FAILED_PRECONDITION/ILLEGAL_TRANSITION (80) or NOT_COMPLETED (82), ALREADY_EXISTS/DUPLICATE_ID or DUPLICATE_REFERENCE (55),
+ * FAILED_PRECONDITION/ILLEGAL_TRANSITION (80) or NOT_COMPLETED (82) or PARENT_CYCLE, ALREADY_EXISTS/DUPLICATE_ID or DUPLICATE_REFERENCE (55),
  * RESOURCE_EXHAUSTED at the arena's cap, the record's own. After an error the write must fail: parts may be done. */
 JG_MUST_CHECK struct jg_status jg_job_apply(const struct jg_job_apply *apply, struct jg_job_applied *ret_applied);
+
+/* The _parent_id of a Job's payload; zero: none. Thread: any. */
+struct jg_uuid jg_job_parent_of(struct jg_str payload);
 
 #endif

@@ -26,6 +26,7 @@ struct jg_job_work {
   ProtobufCMessage *before;     /* the same, decoded */
   ProtobufCMessage *after;
   struct jg_uuid id;
+  size_t parent_by; /* strict: the member that named the parent */
   /* Strict: the job's project before this write, and after it; zero if there is none. */
   struct jg_job_project project_before, project;
   bool moves;     /* strict: the job is new, or gets another project */
@@ -69,7 +70,7 @@ JG_MUST_CHECK struct jg_status jg_job_resolve_parent(struct jg_job_work *work, c
 /* A ParentJob as the Job that it is, and the row that it means, if there is one. */
 JG_MUST_CHECK struct jg_status jg_job_look_up_parent(struct jg_job_work *child, const ProtobufCMessage *node,
                                                      struct jg_job_work *ret_parent, struct jg_job_row *ret_row);
-/* The parent's key beside _parent_id, in `after`. */
+/* The parent's key beside _parent_id, in `after`. FAILED_PRECONDITION/PARENT_CYCLE: the parent is new, and below this job. */
 JG_MUST_CHECK struct jg_status jg_job_copy_parent(struct jg_job_work *work);
 
 /* apply_auto.c: what a strict write adds by itself. A new job that names no priority gets the default one, if there is one

@@ -1,5 +1,6 @@
 #include "base/compiler.h"
 #include "proto/codec/message.h"
+#include "proto/codec/wire.h"
 #include "services/entities/diff.h"
 #include "services/jobs/apply_internal.h"
 
@@ -12,6 +13,7 @@ static struct jg_status set_parent(struct jg_job_work *work, struct jg_uuid id, 
                            jg_job_path(work, jg_job_member(member)), "must not name the job itself");
   }
   work->present |= JG_JOB_BIT(JG_JOB_PARENT_ID);
+  work->parent_by = member;
   return jg_job_set_id(work, work->given, JG_JOB_PARENT_ID, id);
 }
 
@@ -64,6 +66,7 @@ struct jg_status jg_job_resolve_parent(struct jg_job_work *work, const ProtobufC
     *ret_node = jg_member_node(work->given, jg_job_member(JG_JOB_PARENT_JOB));
     if (*ret_node != NULL) {
       work->present |= JG_JOB_BIT(JG_JOB_PARENT_ID);  // The caller sets it.
+      work->parent_by = JG_JOB_PARENT_JOB;
       return JG_STATUS_OK;
     }
   }
@@ -161,6 +164,52 @@ struct jg_status jg_job_look_up_parent(struct jg_job_work *child, const Protobuf
   return JG_STATUS_OK;
 }
 
+struct jg_uuid jg_job_parent_of(struct jg_str payload) {
+  const struct jg_member *member = jg_job_member(JG_JOB_PARENT_ID);
+  struct jg_wire_reader reader;
+  struct jg_wire_field field;
+  struct jg_uuid id = JG_UUID_ZERO;
+  jg_wire_reader_init(&reader, payload);
+  // Fields ascend, so nothing of it comes behind.
+  while (jg_wire_next(&reader, &field) && field.number <= member->number) {
+    if (field.number == member->number && !jg_uuid_parse(field.bytes, &id)) {
+      return JG_UUID_ZERO;
+    }
+  }
+  return id;
+}
+
+/* Goes up from a new parent: this job must not be above it. Imports, which look at no parents, may have left a cycle there: the
+ * limit ends it. Each step is one indexed read, whose memory is given back. */
+static struct jg_status check_ancestors(const struct jg_job_work *work, const struct jg_job_row *parent) {
+  struct jg_arena *arena = work->apply->arena;
+  const char *path = jg_job_path(work, jg_job_member(work->parent_by));
+  struct jg_uuid id = jg_job_parent_of(parent->payload);
+  struct jg_arena step;
+  struct jg_status status = JG_STATUS_OK;
+  jg_arena_init(&step, arena->bytes_max);
+  for (size_t above = 1; !jg_uuid_is_zero(id) && jg_status_ok(status); above++) {
+    struct jg_job_row row;
+    if (jg_uuid_equal(id, work->id)) {
+      status = jg_status_field(arena, JG_FAILED_PRECONDITION, JG_REASON_PARENT_CYCLE, path, "is below the job itself");
+    } else if (above == JG_JOB_ANCESTORS_MAX) {
+      status = jg_status_field(arena, JG_FAILED_PRECONDITION, JG_REASON_PARENT_CYCLE, path,
+                               "has %d jobs above it, or is in a cycle of them", JG_JOB_ANCESTORS_MAX);
+    } else {
+      jg_arena_reset(&step);
+      status = jg_txn_job_get(work->apply->txn, id, &step, &row);
+      id = jg_status_ok(status) ? jg_job_parent_of(row.payload) : JG_UUID_ZERO;
+    }
+  }
+  if (status.code == JG_NOT_FOUND) {
+    status = JG_STATUS_OK;  // Outside the record: nothing is above it.
+  } else if (!jg_status_ok(status)) {
+    status = jg_status_copy(arena, status);
+  }
+  jg_arena_done(&step);
+  return status;
+}
+
 struct jg_status jg_job_copy_parent(struct jg_job_work *work) {
   const struct jg_member *member = jg_job_member(JG_JOB_PARENT_JOBS_REFERENCE_BACK_OFFICE);
   struct jg_uuid id;
@@ -177,6 +226,10 @@ struct jg_status jg_job_copy_parent(struct jg_job_work *work) {
     return JG_STATUS_OK;  // Outside the record: what stands there stays.
   }
   JG_RETURN_IF_ERROR(status);
+  bool strict = work->mode != JG_JOB_IMPORT;
+  if (strict && (work->before == NULL || !jg_uuid_equal(jg_job_parent_of(work->row->payload), id))) {
+    JG_RETURN_IF_ERROR(check_ancestors(work, &row));
+  }
   ProtobufCMessage *parent = NULL;
   JG_RETURN_IF_ERROR(jg_message_unpack(jg_entity(JG_KIND_JOB)->descriptor, row.payload, work->apply->arena, &parent));
   struct jg_str reference = jg_member_str(parent, jg_job_member(JG_JOB_REFERENCE_BACK_OFFICE));

@@ -7,6 +7,7 @@
 #include "proto/codec/proto_encode.h"
 #include "proto/codec/wire.h"
 #include "proto/schema/members.h"
+#include "services/jobs/apply.h"
 #include "services/jobs/jobs_internal.h"
 
 #define NO_PARENT UINT32_MAX
@@ -29,21 +30,6 @@ struct family {
   size_t slot_mask;
   size_t forms_bytes;
 };
-
-/* Zero if the job has none. Fields ascend, so nothing of it comes behind. */
-static struct jg_uuid parent_id(struct jg_str payload) {
-  const struct jg_member *member = &jg_entity(JG_KIND_JOB)->members[JG_JOB_PARENT_ID];
-  struct jg_wire_reader reader;
-  struct jg_wire_field field;
-  struct jg_uuid id = JG_UUID_ZERO;
-  jg_wire_reader_init(&reader, payload);
-  while (jg_wire_next(&reader, &field) && field.number <= member->number) {
-    if (field.number == member->number && !jg_uuid_parse(field.bytes, &id)) {
-      return JG_UUID_ZERO;
-    }
-  }
-  return id;
-}
 
 static struct jg_status family_init(struct family *family, size_t count) {
   struct jg_arena *arena = &family->call->arena;
@@ -134,7 +120,7 @@ struct jg_status jg_jobs_parents(struct jg_call *call, struct jg_txn *txn, struc
   }
   size_t bytes = 0, count = 0;
   for (; count < page->count; count++) {
-    struct jg_uuid id = parent_id(page->rows[count].payload);
+    struct jg_uuid id = jg_job_parent_of(page->rows[count].payload);
     row_of[count] = NO_PARENT;
     if (!jg_uuid_is_zero(id)) {
       JG_RETURN_IF_ERROR(read_parent(&family, id, &row_of[count]));

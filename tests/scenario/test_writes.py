@@ -147,3 +147,32 @@ def test_83_mobile_equipment_needs_an_address(server, missing):
     message = post(server, {name: value for name, value in given.items() if name not in missing}, status=400)["error"]["message"]
     assert all((name in message) == (name in missing) for name in address), message
     post(server, body(project={"reference_back_office": "fixed", "name": "f"}))
+
+
+def test_parents_make_no_cycle(server):
+    top = post(server, body(reference_back_office="TOP"))
+    child = post(server, body(reference_back_office="CHILD", _parent_id=top["id"]))
+    leaf = post(server, body(_parent_jobs_reference_back_office="CHILD"))
+    for parent in ({"_parent_id": leaf["id"]}, {"_parent_id": child["id"]}, {"_parent_job": {"reference_back_office": "CHILD"}}):
+        message = put(server, top, parent, status=409)["error"]["message"]
+        assert next(iter(parent)) in message
+    assert get(server, top) == top
+    # From the leaf up they can be deleted, which a cycle would never allow.
+    for job in (leaf, child, top):
+        assert server.request("DELETE", f"/api/Jobs({job['id']})").status == 204
+
+
+def test_parents_of_projects_make_no_cycle_and_exist(server):
+    def project(reference, parent=None):
+        given = {"reference_back_office": reference, "name": reference, **({"_parent_reference_back_office": parent} if parent else {})}
+        return server.request("POST", "/api/Project", given)
+
+    r3, r2, r1 = project("R3").json(), project("R2", "R3").json(), project("R1", "R2").json()
+    answer = server.request("PUT", f"/api/Project({r3['id']})", {"_parent_id": r1["id"]})
+    assert answer.status == 409 and "_parent_id" in answer.json()["error"]["message"], answer.body
+    answer = server.request("POST", "/api/Jobs", body(project={"reference_back_office": "R3", "_parent_reference_back_office": "R1"}))
+    assert answer.status == 409 and "project._parent_reference_back_office" in answer.json()["error"]["message"], answer.body
+    answer = project("R4", "nope")
+    assert answer.status == 422 and "_parent_reference_back_office" in answer.json()["error"]["message"], answer.body
+    assert count(server, "Project") == 3
+    assert server.request("PUT", f"/api/Project({r1['id']})", r1).status == 200
