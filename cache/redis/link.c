@@ -13,6 +13,9 @@
 /* Of one string of a reply, which hiredis keeps whole until it ends. Ours are a hundredth of it; under our keys others may have
  * put anything. */
 #define REPLY_BYTES_MAX ((size_t)64 << 20)
+/* Of one array in a reply. Ours have as many as an MGET has keys. hiredis makes room for all that are announced, two milliards of
+ * them if it must, and walks over each when it lets them go. */
+#define ELEMENTS_MAX 1024
 
 /* Steps of the greeting: their replies come in this order. */
 enum greeting { GREETING_AUTH, GREETING_NAME, GREETING_SELECT, GREETING_ROLE, GREETING_DONE };
@@ -20,7 +23,9 @@ enum greeting { GREETING_AUTH, GREETING_NAME, GREETING_SELECT, GREETING_ROLE, GR
 struct jg_redis_link {
   uint32_t magic;
   struct jg_redis_link_options options;
-  redisContext *context; /* owns; NULL before connecting and after the end */
+  redisContext *context;                                          /* owns; NULL before connecting and after the end */
+  redisReplyObjectFunctions functions;                            /* hiredis', but for arrays */
+  void *(*create_array)(const redisReadTask *task, int elements); /* hiredis' */
   uv_timer_t budget;
   uv_poll_t poll;
   uv_getaddrinfo_t resolving;
@@ -276,6 +281,11 @@ static void poll_done(uv_poll_t *poll, int status, int events) {
   }
 }
 
+/* NULL: hiredis' reader then gives up. */
+static void *create_array(const redisReadTask *task, int elements) {
+  return elements <= ELEMENTS_MAX ? link_of(task->privdata)->create_array(task, elements) : NULL;
+}
+
 static void connect_failed(uv_timer_t *timer) {
   end(link_of(timer->data), JG_REDIS_CONNECT);
 }
@@ -291,6 +301,11 @@ static void connect_to(struct jg_redis_link *link, const char *address) {
   }
   // A page's values do not fit hiredis' idle buffer, which it would free and grow again with each.
   context->reader->maxbuf = READ_BUFFER_BYTES;
+  link->functions = *context->reader->fn;
+  link->create_array = link->functions.createArray;
+  link->functions.createArray = create_array;
+  context->reader->fn = &link->functions;
+  context->reader->privdata = link;
   link->handles++;
   link->context = context;
   want(link, UV_WRITABLE);

@@ -173,7 +173,11 @@ static void a_reply_without_an_end(void **state) {
   (void)state;
   static const struct {
     const char *begin, *again;
-  } rows[] = {{"+", "x"}, {"*2147483647\r\n", "$-1\r\n"}, {"$2147483647\r\n", "xxxxxxxx"}, {"-ERR", " no end"}};
+  } rows[] = {{"+", "x"},
+              {"*1000\r\n", "$-1\r\n"},
+              {"*2147483647\r\n", "$-1\r\n"},
+              {"$2147483647\r\n", "xxxxxxxx"},
+              {"-ERR", " no end"}};
   for (size_t i = 0; i < JG_COUNT(rows); i++) {
     const struct script script = {.steps = {HELLO, ASKED, {"", rows[i].begin}}, .again = rows[i].again};
     run_surplus(&script, "PING");
