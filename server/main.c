@@ -13,6 +13,18 @@ static const struct jg_command *const commands[] = {
     &jg_command_user,  &jg_command_sample, &jg_command_version,
 };
 
+/* A setting of any command. */
+static bool is_setting(struct jg_str key) {
+  for (size_t i = 0; i < JG_COUNT(commands); i++) {
+    for (size_t j = 0; j < commands[i]->option_count; j++) {
+      if (jg_str_equal(jg_str_from_cstr(commands[i]->options[j].name), key)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 static void print_usage(FILE *to) {
   fputs("usage: jobgate COMMAND [FLAGS] [OPERANDS]\n\n", to);
   for (size_t i = 0; i < JG_COUNT(commands); i++) {
@@ -44,8 +56,9 @@ static int run(const struct jg_command *command, int argc, char **argv, char **e
   jg_arena_init(&arena, PROCESS_ARENA_BYTES);
   struct jg_options options;
   int code;
-  struct jg_status status =
-      jg_options_parse(command->options, command->option_count, argc, argv, environment, &arena, &options);
+  const struct jg_options_input input = {
+      .argc = argc, .argv = argv, .environment = environment, .elsewhere = is_setting};
+  struct jg_status status = jg_options_parse(command->options, command->option_count, &input, &arena, &options);
   if (!jg_status_ok(status)) {
     code = jg_command_usage(status);
   } else if (options.operand_count < command->operands_min || options.operand_count > command->operands_max) {

@@ -70,7 +70,6 @@ static const struct jg_option serve_options[] = {
      .type = JG_OPTION_FLAG,
      .value = "false",
      .help = "with --auth off: serve beyond loopback without authentication"},
-    {.name = "config", .type = JG_OPTION_TEXT, .metavar = "FILE", .help = "lines of `setting = value`"},
     {.name = "log-format", .type = JG_OPTION_CHOICE, .value = "text", .choices = "text|json", .help = "log lines"},
     {.name = "log-level",
      .type = JG_OPTION_CHOICE,

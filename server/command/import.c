@@ -143,14 +143,20 @@ static struct jg_status import_local(struct jg_import_run *run, bool *ret_begun)
 
 /* ---- the command ---- */
 
+/* Of --store and --server the one that was said with more weight counts: a flag beats a pod's environment. */
+static bool goes_to_server(const struct jg_options *options) {
+  return jg_options_get(options, "server")->origin > jg_options_get(options, "store")->origin;
+}
+
 static struct jg_status check_options(const struct jg_options *options) {
-  if (!jg_options_given(options, "server")) {
-    return JG_STATUS_OK;
-  }
-  if (jg_options_given(options, "store")) {
+  enum jg_option_origin server = jg_options_get(options, "server")->origin;
+  if (server != JG_ORIGIN_DEFAULT && server == jg_options_get(options, "store")->origin) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE, "give --store or --server, not both");
   }
-  if (jg_options_given(options, "tenant")) {
+  if (!goes_to_server(options)) {
+    return JG_STATUS_OK;
+  }
+  if (jg_options_get(options, "tenant")->origin >= server) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE,
                           "--tenant goes with --store: a server knows its caller's tenant");
   }
@@ -195,7 +201,7 @@ static int run_import(const struct jg_options *options, struct jg_arena *arena) 
   run.started_ns = jg_clock_mono_ns(run.clock);
   run.progress_ns = run.started_ns;
   bool begun = false;
-  if (jg_options_given(options, "server")) {
+  if (goes_to_server(options)) {
     status = jg_import_run_remote(&run);
     begun = jg_status_ok(status);
   } else {

@@ -28,6 +28,7 @@ struct fixture {
   struct jg_grpc_server *server; /* NULL: none */
   const char *address;           /* "--server=H:P" */
   const char *text;              /* what the last run wrote to standard error */
+  char *const *environment;      /* NULL: none */
 };
 
 static void fixture_init(struct fixture *fixture) {
@@ -126,9 +127,10 @@ static int run(struct fixture *fixture, const char *const *arguments) {
   struct jg_arena arena;
   jg_arena_init(&arena, ARENA_BYTES);
   struct jg_options options;
-  char *const environment[] = {NULL};
-  struct jg_status status = jg_options_parse(jg_command_import.options, jg_command_import.option_count, argc,
-                                             (char *const *)(uintptr_t)argv, environment, &arena, &options);
+  const struct jg_options_input input = {
+      .argc = argc, .argv = (char *const *)(uintptr_t)argv, .environment = fixture->environment};
+  struct jg_status status =
+      jg_options_parse(jg_command_import.options, jg_command_import.option_count, &input, &arena, &options);
   assert_string_equal(status.message, "");
   const char *path = path_of(fixture, "errors");
   fflush(stderr);
@@ -295,6 +297,34 @@ static void usage_is_checked(void **state) {
   fixture_done(&fixture);
 }
 
+static void a_flag_beats_the_environment(void **state) {
+  (void)state;
+  struct fixture fixture;
+  fixture_init(&fixture);
+  start_server(&fixture);
+  const char *input = write_input(&fixture, JG_STR("{\"name\":\"a\"}"));
+  // As in a pod, where the record is named for every command.
+  char *const pod[] = {(char *)(uintptr_t) "JOBGATE_STORE=sqlite:/nonexistent/a.db",
+                       (char *)(uintptr_t) "JOBGATE_TENANT=north", NULL};
+  fixture.environment = pod;
+  const char *const to_server[] = {fixture.address, input, NULL};
+  assert_int_equal(run(&fixture, to_server), JG_EXIT_OK);
+  assert_said(&fixture, "", "imported 1 jobs: 1 created");
+  stop_server(&fixture);
+  char *const client[] = {(char *)(uintptr_t) "JOBGATE_SERVER=127.0.0.1:1", NULL};
+  fixture.environment = client;
+  const char *const to_store[] = {fixture.store, "--tenant", "north", input, NULL};
+  assert_int_equal(run(&fixture, to_store), JG_EXIT_OK);
+  assert_said(&fixture, "", "imported 1 jobs: 1 created");
+  char *const both[] = {(char *)(uintptr_t) "JOBGATE_SERVER=127.0.0.1:1",
+                        (char *)(uintptr_t) "JOBGATE_STORE=sqlite:/nonexistent/a.db", NULL};
+  fixture.environment = both;
+  const char *const neither[] = {input, NULL};
+  assert_int_equal(run(&fixture, neither), JG_EXIT_USAGE);
+  assert_string_equal(fixture.text, "jobgate: give --store or --server, not both\n");
+  fixture_done(&fixture);
+}
+
 static void what_cannot_be_opened_is_named(void **state) {
   (void)state;
   struct fixture fixture;
@@ -385,15 +415,11 @@ int main(void) {
     return 1;
   }
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_file_becomes_jobs),
-      cmocka_unit_test(what_is_refused_is_said),
-      cmocka_unit_test(unreadable_input_is_an_error),
-      cmocka_unit_test(only_the_first_warnings_are_shown),
-      cmocka_unit_test(a_long_text_stops_early),
-      cmocka_unit_test(usage_is_checked),
-      cmocka_unit_test(what_cannot_be_opened_is_named),
-      cmocka_unit_test(standard_input_is_a_file_too),
-      cmocka_unit_test(a_signal_ends_it_cleanly),
+      cmocka_unit_test(a_file_becomes_jobs),          cmocka_unit_test(what_is_refused_is_said),
+      cmocka_unit_test(unreadable_input_is_an_error), cmocka_unit_test(only_the_first_warnings_are_shown),
+      cmocka_unit_test(a_long_text_stops_early),      cmocka_unit_test(usage_is_checked),
+      cmocka_unit_test(a_flag_beats_the_environment), cmocka_unit_test(what_cannot_be_opened_is_named),
+      cmocka_unit_test(standard_input_is_a_file_too), cmocka_unit_test(a_signal_ends_it_cleanly),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

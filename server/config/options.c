@@ -23,13 +23,27 @@ static struct jg_status out_of_arena(void) {
   return jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_LIMIT_EXCEEDED, "the settings are too long");
 }
 
-static size_t index_of(const struct jg_option *table, size_t count, struct jg_str name) {
-  for (size_t i = 0; i < count; i++) {
-    if (jg_str_equal(jg_str_from_cstr(table[i].name), name)) {
+/* Every command that has settings takes a file of them. */
+static const struct jg_option config_option = {
+    .name = "config",
+    .type = JG_OPTION_TEXT,
+    .metavar = "FILE",
+    .help = "lines of `setting = value`; those of other commands are passed over"};
+
+/* Index `count` is the config file's own. */
+static const struct jg_option *option_at(const struct jg_options *options, size_t index) {
+  JG_ASSERT(index <= options->count);
+  return index < options->count ? &options->table[index] : &config_option;
+}
+
+static size_t index_of(const struct jg_options *options, struct jg_str name) {
+  for (size_t i = 0; i < options->count; i++) {
+    if (jg_str_equal(jg_str_from_cstr(options->table[i].name), name)) {
       return i;
     }
   }
-  return SIZE_MAX;
+  bool config = options->count > 0 && jg_str_equal(jg_str_from_cstr(config_option.name), name);
+  return config ? options->count : SIZE_MAX;
 }
 
 static bool choice_known(const char *choices, struct jg_str value) {
@@ -165,7 +179,7 @@ static struct jg_status read_secret(const char *label, const char *path, struct 
 /* What JOBGATE_X_FILE says of one setting. A variable that is set and does not count is an error, as its owner means it to. */
 static struct jg_status apply_secret_file(struct jg_options *options, size_t index, char *const environment[],
                                           struct jg_arena *arena) {
-  const struct jg_option *option = &options->table[index];
+  const struct jg_option *option = option_at(options, index);
   const char *plain = env_name(option->name, "", arena);
   const char *label = env_name(option->name, "_FILE", arena);
   const char *own = jg_arena_printf(arena, "%s-file", option->name);
@@ -173,7 +187,7 @@ static struct jg_status apply_secret_file(struct jg_options *options, size_t ind
     return out_of_arena();
   }
   const char *path = env_get(environment, label);
-  if (path == NULL || index_of(options->table, options->count, jg_str_from_cstr(own)) != SIZE_MAX) {
+  if (path == NULL || index_of(options, jg_str_from_cstr(own)) != SIZE_MAX) {
     return JG_STATUS_OK;
   }
   if (!option->secret) {
@@ -190,15 +204,16 @@ static struct jg_status apply_secret_file(struct jg_options *options, size_t ind
 
 static struct jg_status apply_environment(struct jg_options *options, char *const environment[],
                                           struct jg_arena *arena) {
-  for (size_t i = 0; i < options->count; i++) {
-    const char *label = env_name(options->table[i].name, "", arena);
+  size_t end = options->count > 0 ? options->count + 1 : 0;
+  for (size_t i = 0; i < end; i++) {
+    const char *label = env_name(option_at(options, i)->name, "", arena);
     if (label == NULL) {
       return out_of_arena();
     }
     const char *text = env_get(environment, label);
     if (text != NULL) {
       const struct place place = {JG_ORIGIN_ENVIRONMENT, label};
-      JG_RETURN_IF_ERROR(set_value(&options->table[i], text, place, arena, &options->values[i]));
+      JG_RETURN_IF_ERROR(set_value(option_at(options, i), text, place, arena, &options->values[i]));
     }
     JG_RETURN_IF_ERROR(apply_secret_file(options, i, environment, arena));
   }
@@ -210,14 +225,18 @@ struct config {
   const char *path;
   size_t line;
   size_t *lines; /* by index of the table: where it was set; 0: not yet */
+  bool (*elsewhere)(struct jg_str key);
 };
 
 static struct jg_status apply_line(struct jg_options *options, const struct config *config, struct jg_str text,
                                    struct jg_arena *arena) {
   struct jg_str value;
   struct jg_str key = jg_str_trim(jg_str_cut(text, '=', &value));
-  size_t index = index_of(options->table, options->count, key);
-  if (value.data == NULL || index == SIZE_MAX || jg_str_equal(key, JG_STR("config"))) {
+  size_t index = index_of(options, key);
+  if (value.data != NULL && index == SIZE_MAX && config->elsewhere != NULL && config->elsewhere(key)) {
+    return JG_STATUS_OK;
+  }
+  if (value.data == NULL || index >= options->count) {
     return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                             "%s line %zu must be `setting = value` with a known setting", config->path, config->line);
   }
@@ -237,8 +256,9 @@ static struct jg_status apply_line(struct jg_options *options, const struct conf
 
 /* named: --config or JOBGATE_CONFIG. */
 static struct jg_status apply_file(struct jg_options *options, const struct jg_option_value *named,
-                                   struct jg_arena *arena) {
+                                   bool (*elsewhere)(struct jg_str key), struct jg_arena *arena) {
   struct config config = {.path = named->text,
+                          .elsewhere = elsewhere,
                           .lines = jg_arena_alloc_zero(arena, options->count * sizeof config.lines[0])};
   if (config.lines == NULL) {
     return out_of_arena();
@@ -279,12 +299,12 @@ static struct jg_status apply_arguments(struct jg_options *options, int argc, ch
     }
     struct jg_str value;
     struct jg_str name = jg_str_cut(jg_str_from_cstr(arg + 2), '=', &value);
-    size_t index = index_of(options->table, options->count, name);
+    size_t index = index_of(options, name);
     if (index == SIZE_MAX) {
       return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "unknown flag --%.*s",
                               (int)(name.len < 40 ? name.len : 40), name.data);
     }
-    const struct jg_option *option = &options->table[index];
+    const struct jg_option *option = option_at(options, index);
     const char *label = jg_arena_printf(arena, "--%s", option->name);
     if (label == NULL) {
       return out_of_arena();
@@ -316,44 +336,39 @@ static struct jg_status apply_defaults(struct jg_options *options, struct jg_are
   return JG_STATUS_OK;
 }
 
-// Three of the parameters are main's own.
-// NOLINTNEXTLINE(readability-function-size)
-struct jg_status jg_options_parse(const struct jg_option *table, size_t count, int argc, char *const argv[],
-                                  char *const environment[], struct jg_arena *arena, struct jg_options *ret_options) {
+struct jg_status jg_options_parse(const struct jg_option *table, size_t count, const struct jg_options_input *input,
+                                  struct jg_arena *arena, struct jg_options *ret_options) {
   struct jg_options options = {.table = table, .count = count};
-  options.values = jg_arena_alloc_zero(arena, count * sizeof options.values[0]);
-  options.operands = jg_arena_alloc_zero(arena, ((size_t)argc + 1) * sizeof options.operands[0]);
+  options.values = jg_arena_alloc_zero(arena, (count + 1) * sizeof options.values[0]);
+  options.operands = jg_arena_alloc_zero(arena, ((size_t)input->argc + 1) * sizeof options.operands[0]);
   if (options.values == NULL || options.operands == NULL) {
     return out_of_arena();
   }
+  /* Flags and environment tell the file, and then override it: they are applied twice. */
   JG_RETURN_IF_ERROR(apply_defaults(&options, arena));
-  size_t config = index_of(table, count, JG_STR("config"));
-  if (config != SIZE_MAX) {
-    /* Flags and environment tell the file, and then override it: they are applied twice. */
-    JG_RETURN_IF_ERROR(apply_environment(&options, environment, arena));
-    JG_RETURN_IF_ERROR(apply_arguments(&options, argc, argv, arena));
-    struct jg_option_value named = options.values[config];
+  JG_RETURN_IF_ERROR(apply_environment(&options, input->environment, arena));
+  JG_RETURN_IF_ERROR(apply_arguments(&options, input->argc, input->argv, arena));
+  struct jg_option_value named = options.values[count];
+  if (count > 0 && named.text != NULL) {
     JG_RETURN_IF_ERROR(apply_defaults(&options, arena));
-    if (named.text != NULL) {
-      JG_RETURN_IF_ERROR(apply_file(&options, &named, arena));
-    }
+    JG_RETURN_IF_ERROR(apply_file(&options, &named, input->elsewhere, arena));
     options.operand_count = 0;
+    JG_RETURN_IF_ERROR(apply_environment(&options, input->environment, arena));
+    JG_RETURN_IF_ERROR(apply_arguments(&options, input->argc, input->argv, arena));
   }
-  JG_RETURN_IF_ERROR(apply_environment(&options, environment, arena));
-  JG_RETURN_IF_ERROR(apply_arguments(&options, argc, argv, arena));
   *ret_options = options;
   return JG_STATUS_OK;
 }
 
 const struct jg_option_value *jg_options_get(const struct jg_options *options, const char *name) {
-  size_t index = index_of(options->table, options->count, jg_str_from_cstr(name));
+  size_t index = index_of(options, jg_str_from_cstr(name));
   JG_ASSERT(index < options->count);
   return &options->values[index];
 }
 
 void jg_options_help(const struct jg_option *table, size_t count, struct jg_buf *out) {
-  for (size_t i = 0; i < count; i++) {
-    const struct jg_option *option = &table[i];
+  for (size_t i = 0; i <= count && count > 0; i++) {
+    const struct jg_option *option = i < count ? &table[i] : &config_option;
     const char *metavar = option->type == JG_OPTION_CHOICE ? option->choices
                           : option->metavar != NULL        ? option->metavar
                                                            : "";

@@ -42,14 +42,22 @@ struct jg_options {
   size_t operand_count;
 };
 
-/* environment: "NAME=value" pairs, NULL at the end. INVALID_ARGUMENT: an unknown flag or key, a missing or wrong value, one that
- * is given twice in the file, or both as JOBGATE_X and by JOBGATE_X_FILE; the message begins with where it stands: the flag, the
- * variable, or the file and its line. Reads the file that --config (or JOBGATE_CONFIG) names if the table has "config".
- * Thread: main. */
-JG_MUST_CHECK struct jg_status jg_options_parse(const struct jg_option *table, size_t count, int argc,
-                                                char *const argv[], char *const environment[], struct jg_arena *arena,
+/* Where settings come from besides the file. */
+struct jg_options_input {
+  int argc;
+  char *const *argv;
+  char *const *environment; /* "NAME=value" pairs, NULL at the end; NULL: none */
+  /* A key of the file that is not in the table is another command's: one file serves all. NULL: none is. */
+  bool (*elsewhere)(struct jg_str key);
+};
+
+/* INVALID_ARGUMENT: an unknown flag or key, a missing or wrong value, one that is given twice in the file, or both as JOBGATE_X
+ * and by JOBGATE_X_FILE; the message begins with where it stands: the flag, the variable, or the file and its line. Every table
+ * that is not empty has "config" too, --config or JOBGATE_CONFIG: the file. Thread: main. */
+JG_MUST_CHECK struct jg_status jg_options_parse(const struct jg_option *table, size_t count,
+                                                const struct jg_options_input *input, struct jg_arena *arena,
                                                 struct jg_options *ret_options);
-/* By name, which must be in the table. */
+/* By name, which must be in the table ("config" is not). */
 const struct jg_option_value *jg_options_get(const struct jg_options *options, const char *name);
 static inline const char *jg_options_text(const struct jg_options *options, const char *name) {
   return jg_options_get(options, name)->text;

@@ -16,7 +16,6 @@ static const struct jg_option table[] = {
     {.name = "page-size", .type = JG_OPTION_INTEGER, .value = "100", .min = 1, .max = 1000, .help = "jobs a page"},
     {.name = "insecure", .type = JG_OPTION_FLAG, .value = "false", .help = "no authentication"},
     {.name = "password", .type = JG_OPTION_TEXT, .secret = true, .help = "a secret"},
-    {.name = "config", .type = JG_OPTION_TEXT, .metavar = "FILE", .help = "settings file"},
 };
 
 static struct jg_arena arena;
@@ -33,10 +32,15 @@ static int teardown(void **state) {
   return 0;
 }
 
+static bool is_elsewhere(struct jg_str key) {
+  return jg_str_equal(key, JG_STR("of-another"));
+}
+
 static struct jg_status parse(int argc, const char *const *argv, const char *const *environment,
                               struct jg_options *ret_options) {
-  return jg_options_parse(table, JG_COUNT(table), argc, (char *const *)argv, (char *const *)environment, &arena,
-                          ret_options);
+  const struct jg_options_input input = {
+      .argc = argc, .argv = (char *const *)argv, .environment = (char *const *)environment, .elsewhere = is_elsewhere};
+  return jg_options_parse(table, JG_COUNT(table), &input, &arena, ret_options);
 }
 
 static const char *temporary_bytes(struct jg_str text) {
@@ -61,7 +65,6 @@ static void defaults_flags_and_operands(void **state) {
   assert_string_equal(jg_options_text(&options, "grpc"), "127.0.0.1:9090");
   assert_int_equal(jg_options_integer(&options, "page-size"), 100);
   assert_false(jg_options_given(&options, "grpc"));
-  assert_null(jg_options_text(&options, "config"));
 
   const char *argv[] = {"a.json", "--page-size=7", "--insecure", "--log-format", "json", "-", "--", "--x"};
   assert_true(jg_status_ok(parse(JG_COUNT(argv), argv, NULL, &options)));
@@ -76,7 +79,7 @@ static void defaults_flags_and_operands(void **state) {
 
 static void flags_override_environment_overrides_file(void **state) {
   (void)state;
-  const char *file = temporary_file("# comment\npage-size = 5\n\nlog-format=json\r\ngrpc = [::1]:1\n");
+  const char *file = temporary_file("# comment\npage-size = 5\n\nlog-format=json\r\nof-another = x\ngrpc = [::1]:1\n");
   const char *config = jg_arena_printf(&arena, "JOBGATE_CONFIG=%s", file);
   const char *environment[] = {config, "JOBGATE_PAGE_SIZE=6", "JOBGATE_LOG_FORMAT=text", NULL};
   const char *argv[] = {"--page-size", "8", "operand"};
@@ -170,6 +173,7 @@ static void a_wrong_file_is_named_with_its_line(void **state) {
     const char *message; /* %s: the file */
   } cases[] = {
       {JG_STR("grpc = h:1\nnope = 1\n"), "%s line 2 must be `setting = value` with a known setting"},
+      {JG_STR("of-another\n"), "%s line 1 must be `setting = value` with a known setting"},
       {JG_STR("config = x"), "%s line 1 must be `setting = value` with a known setting"},
       {JG_STR("\n# x\npage-size = 0\n"), "%s line 3: page-size must be an integer from 1 to 1000"},
       {JG_STR("page-size = 5\nlog-format = text\npage-size = 5\n"), "%s line 3: page-size stands on line 1 already"},

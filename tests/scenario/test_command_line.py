@@ -42,6 +42,23 @@ def test_environment_and_file_set_flags(tmp_path):
     assert result.returncode == 2 and b"JOBGATE_LOG_FORMAT" in result.stderr
 
 
+def test_one_file_serves_all_commands(tmp_path):
+    config = tmp_path / "jobgate.conf"
+    config.write_text(f"store = sqlite:{tmp_path}/a.db\npage-size = 5\ncache = redis://127.0.0.1:1\n")
+    store = ["--config", str(config)]
+    run("import", *store, "-", stdin=b'{"name":"a"}')
+    assert b'"name":"a"' in run("export", *store).stdout
+    # The shared cache of the file is the one that is asked, not the default in process.
+    checked = run("check", *store, check=False)
+    assert checked.returncode == 1 and b"cache: FAILED, redis://127.0.0.1:1" in checked.stdout
+    config.write_text("page-sise = 5\n")
+    fails(2, "line 1", "export", *store)
+    result = subprocess.run([JOBGATE, "user", "list"], env={**os.environ, "JOBGATE_CONFIG": str(config)},
+                            capture_output=True, timeout=WAIT_SECONDS)
+    assert result.returncode == 2 and b"line 1" in result.stderr
+    assert b"--config FILE" in run("verify-stream", "--help").stdout
+
+
 def test_sample_is_deterministic_and_varied():
     first = sample(500, 3)
     assert first == sample(500, 3) and first != sample(500, 4)
