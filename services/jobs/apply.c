@@ -185,7 +185,7 @@ static struct jg_status apply_strict(struct jg_job_work *work, struct jg_job_app
   JG_RETURN_IF_ERROR(jg_job_copy_parent(work));
   JG_RETURN_IF_ERROR(follow_project(work));
   JG_RETURN_IF_ERROR(jg_job_check_address(work));
-  if (work->lazy && jg_diff_changed(job, work->before, work->after) == 0) {
+  if (work->is_parent && work->before != NULL && jg_diff_changed(job, work->before, work->after) == 0) {
     *ret_applied = (struct jg_job_applied){.row = *work->row, .outcome = JG_JOB_UNCHANGED};
     return JG_STATUS_OK;
   }

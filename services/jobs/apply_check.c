@@ -77,21 +77,31 @@ static bool group_ends_filled(const struct jg_job_work *work, struct jg_str grou
   return !touched && before_filled;
 }
 
-/* `first` is the group's first member: the path of the violation; its text lists the others (58). */
+/* The members of a group but its first one, as the client names them: "project_reference_back_office or project". NULL at the
+ * arena's cap. */
+static const char *alternatives(const struct jg_job_work *work, const struct jg_member *first) {
+  const struct jg_entity *job = jg_entity(JG_KIND_JOB);
+  const char *text = "";
+  for (size_t i = first->index + 1u; i < job->member_count && text != NULL; i++) {
+    const struct jg_member *member = &job->members[i];
+    if (!jg_str_equal(member->group, first->group) || (work->is_parent && member->type == JG_TYPE_ENTITY)) {
+      continue;
+    }
+    struct jg_str name = work->apply->proto_names ? member->proto_name : member->name;
+    text = jg_arena_printf(work->apply->arena, "%s%s%.*s", text, text[0] != '\0' ? " or " : "", JG_STR_ARG(name));
+  }
+  return text;
+}
+
+/* `first` is the group's first member: the path of the violation, whose text lists the others and is a sentence by itself (58). */
 static void check_group(struct violations *violations, const struct jg_member *first) {
   const struct jg_job_work *work = violations->work;
-  const struct jg_entity *job = jg_entity(JG_KIND_JOB);
   if (group_ends_filled(work, first->group)) {
     return;
   }
-  const char *text = "";
-  for (size_t i = first->index + 1u; i < job->member_count && text != NULL; i++) {
-    if (jg_str_equal(job->members[i].group, first->group)) {
-      text = jg_arena_printf(work->apply->arena, "%sor %.*s ", text, JG_STR_ARG(job->members[i].name));
-    }
-  }
+  const char *others = alternatives(work, first);
   add(violations, jg_job_path(work, first),
-      text != NULL ? jg_arena_printf(work->apply->arena, "%sis required", text) : NULL);
+      others != NULL ? jg_arena_printf(work->apply->arena, "is required unless %s is given", others) : NULL);
 }
 
 static bool is_first_of_group(const struct jg_entity *job, const struct jg_member *member) {

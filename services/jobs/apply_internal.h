@@ -31,7 +31,7 @@ struct jg_job_work {
   struct jg_job_project project_before, project;
   bool moves;     /* strict: the job is new, or gets another project */
   bool completes; /* strict: the status becomes Completed */
-  bool lazy;      /* UPDATE: no revision if nothing differs (a parent's node) */
+  bool is_parent; /* a parent's node: it holds no nodes, and an UPDATE makes no revision if nothing differs */
 };
 
 static inline const struct jg_member *jg_job_member(size_t index) {

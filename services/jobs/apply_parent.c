@@ -137,6 +137,7 @@ struct jg_status jg_job_look_up_parent(struct jg_job_work *child, const Protobuf
       .entities = child->entities,
       .path = jg_job_path(child, jg_job_member(JG_JOB_PARENT_JOB)),
       .mode = JG_JOB_CREATE,
+      .is_parent = true,
   };
   struct jg_uuid id;
   JG_RETURN_IF_ERROR(as_job(&parent, node));
@@ -153,7 +154,6 @@ struct jg_status jg_job_look_up_parent(struct jg_job_work *child, const Protobuf
     JG_RETURN_IF_ERROR(status);
     parent.mode = JG_JOB_UPDATE;
     parent.row = ret_row;
-    parent.lazy = true;
     id = ret_row->id;
   }
   if (jg_uuid_equal(id, child->id)) {

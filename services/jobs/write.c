@@ -235,7 +235,7 @@ static struct jg_status parse_change_status(struct write *write) {
   }
   if (jg_uuid_is_zero(target) && request->target_job_status_code[0] == '\0') {
     return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "target_job_status_id",
-                           "or target_job_status_code is required");
+                           "is required unless target_job_status_code is given");
   }
   Jobgate__V1__Job *job = jg_arena_alloc(&call->arena, sizeof(*job));
   if (job == NULL) {

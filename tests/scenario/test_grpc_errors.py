@@ -1,0 +1,40 @@
+"""What errors tell a gRPC client beside code and message: google.rpc's details, each of which is understood alone."""
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+
+from conftest import WAIT_SECONDS
+from jobgate.v1 import job_pb2, job_service_pb2 as api, job_type_pb2, project_pb2
+
+
+def refused(call, request):
+    """The error of a call: its code, and its details by their types."""
+    with pytest.raises(grpc.RpcError) as error:
+        call(request, timeout=WAIT_SECONDS)
+    packed = dict(error.value.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
+    details = {}
+    for any_ in status_pb2.Status.FromString(packed).details:
+        name = any_.type_url.rpartition(".")[2]
+        details[name] = getattr(error_details_pb2, name).FromString(any_.value)
+    return error.value, details
+
+
+def fields(details):
+    return {violation.field: violation.description for violation in details["BadRequest"].field_violations}
+
+
+def job(**members):
+    return job_pb2.Job(**{"name": "Repair", "project": project_pb2.Project(reference_back_office="P"),
+                          "job_type": job_type_pb2.JobType(code="T"), "job_status_code": "Open", **members})
+
+
+def test_58_groups_are_told_in_sentences(stub):
+    error, details = refused(stub.CreateJob, api.CreateJobRequest(job=job_pb2.Job(name="n")))
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT and details["ErrorInfo"].reason == "INVALID_MEMBER"
+    assert fields(details) == {
+        "job.project_id": "is required unless project_reference_back_office or project is given",
+        "job.job_type_id": "is required unless job_type_code or job_type is given",
+        "job.job_status_id": "is required unless job_status_code is given"}
+    error, details = refused(stub.ChangeJobStatus, api.ChangeJobStatusRequest(id="0f1e2d3c-4b5a-4968-8776-655443322110"))
+    assert fields(details) == {"target_job_status_id": "is required unless target_job_status_code is given"}
