@@ -136,6 +136,9 @@ static void ask_replied(const struct redisReply *reply, void *data) {
   struct jg_redis_ask *ask = data;
   JG_ASSERT(ask->pending > 0);
   ask->pending--;
+  if (reply != NULL) {
+    ask->redis->heard_ns = jg_clock_mono_ns(ask->redis->options.clock);
+  }
   if (ask->in_flight) {
     enum jg_redis_reason reason = reply == NULL ? JG_REDIS_LOST : jg_redis_reply_take(ask, reply);
     if (reason != JG_REDIS_NONE && ask->reason == JG_REDIS_NONE) {

@@ -259,6 +259,7 @@ static void connect_done(struct jg_redis_link *link, int status) {
     return;
   }
   link->is_connected = true;
+  (void)redisEnableKeepAlive(link->context);  // lest something on the way forgets an idle connection; it works without
   want(link, UV_READABLE);
   greet(link);
 }

@@ -7,6 +7,8 @@
 #define FAILURES_MAX 3
 #define PAUSE_MIN_NS (100 * NS_PER_MS)
 #define PAUSE_MAX_NS (3000 * NS_PER_MS)
+/* Without an answer for so long a connection counts as idle. A server's shortest idle time-out is a second. */
+#define IDLE_NS (500 * NS_PER_MS)
 
 static void *run_loop(void *data);
 static void wake(void *data);
@@ -115,7 +117,8 @@ uint32_t jg_redis_random(struct jg_redis *redis) {
   return (uint32_t)(x >> 32);
 }
 
-/* ---- the connection: reads open means none; half-open: an attempt is made; closed: it is up ---- */
+/* ---- the connection: reads open means none; half-open: an attempt is made; closed: it is up, or made anew after an idle
+ * time ---- */
 
 static void open_link(struct jg_redis *redis) {
   const struct jg_redis_link_options options = {
@@ -188,18 +191,33 @@ static void probe(struct jg_redis *redis, enum jg_redis_ask_kind kind) {
 static void link_up(void *data) {
   struct jg_redis *redis = data;
   redis->link_is_up = true;
-  jg_breaker_probe_now(&redis->breakers[JG_REDIS_WRITES]);
-  jg_redis_show(redis, JG_REDIS_WRITES, JG_REDIS_NONE);
+  redis->heard_ns = jg_clock_mono_ns(redis->options.clock);
+  if (redis->breakers[JG_REDIS_WRITES].state != JG_BREAKER_CLOSED) {
+    jg_breaker_probe_now(&redis->breakers[JG_REDIS_WRITES]);
+    jg_redis_show(redis, JG_REDIS_WRITES, JG_REDIS_NONE);
+  }
   probe(redis, JG_REDIS_PROBE_READ);
   probe(redis, JG_REDIS_PROBE_WRITE);
   step(redis);
 }
 
+/* Servers and what stands before them close connections that are idle, or forget them and refuse what comes next. That says nothing
+ * of their health: the next attempt does, which is made at once. Only idle ones, so there are two a second at most. */
+static bool ended_idle(const struct jg_redis *redis, enum jg_redis_reason reason) {
+  return reason == JG_REDIS_LOST && redis->link_is_up && redis->breakers[JG_REDIS_READS].state == JG_BREAKER_CLOSED &&
+         jg_clock_mono_ns(redis->options.clock) - redis->heard_ns >= IDLE_NS;
+}
+
 static void link_down(enum jg_redis_reason reason, void *data) {
   struct jg_redis *redis = data;
+  bool idle = ended_idle(redis, reason);
   redis->link = NULL;
   redis->link_is_up = false;
-  without_link(redis, reason);
+  if (idle) {
+    attempt(redis);
+  } else {
+    without_link(redis, reason);
+  }
   step(redis);
 }
 
@@ -219,6 +237,10 @@ static bool is_certain(enum jg_redis_reason reason) {
 void jg_redis_outcome(struct jg_redis *redis, enum jg_redis_side side, enum jg_redis_reason reason) {
   struct jg_breaker *breaker = &redis->breakers[side];
   int64_t now_ns = jg_clock_mono_ns(redis->options.clock);
+  if (reason == JG_REDIS_LOST) {
+    jg_metric_add(redis->meters.failures[reason], 1);
+    return;  // What it means is told by link_down, which comes next.
+  }
   bool was_closed = breaker->state == JG_BREAKER_CLOSED;
   if (reason == JG_REDIS_NONE) {
     jg_breaker_success(breaker, now_ns);

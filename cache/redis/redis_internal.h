@@ -92,6 +92,7 @@ struct jg_redis {
   bool is_settled;
   struct jg_redis_link *link;
   bool link_is_up;
+  int64_t heard_ns;               /* when its last reply came */
   struct jg_redis_finder *finder; /* NULL: no Sentinel */
   struct jg_redis_endpoint endpoint;
   unsigned attempt;

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rig import PATIENT, Load, Redis, Server, breaker_lines, metrics, total, wait_for_breaker, wait_until
+from rig import PATIENT, Load, Redis, Server, breaker, breaker_lines, metrics, total, wait_for_breaker, wait_until
 
 # The process' own level is smaller than what is read, so that Redis is asked all the time.
 SMALL = ("--cache-bytes", str(1 << 20))
@@ -153,7 +153,26 @@ def test_flushed_and_restarted(world, serve, redis, one_line_each):
         world.update(world.entities("equipment_family")[1])
         assert world.read_all_doors() is None
     wait_for_breaker(server, read="closed", write="closed")
-    assert reasons(server, "read") == ["lost"]
+    assert reasons(server, "read") in (["lost"], ["connect"])  # the latter if it had been idle
+
+
+def test_idle_connections_are_closed(world, serve, redis, one_line_each):
+    """As servers and proxies do that count idle time: no fault, nothing in the log, and the cache goes on."""
+    redis.do("CONFIG", "SET", "timeout", "1")
+    server = serve(None, *SMALL)
+    wait_for_breaker(server, read="closed", write="closed")
+    told = breaker_lines(server)
+    assert world.read_page(0) is None
+    assert world.read_page(140) is None  # the process keeps one of the pages, not both
+    for connections in range(2, 6):
+        wait_until("the idle connection was closed and made anew", lambda: total(server, "jobgate_cache_connects_total") >= connections)
+        wait_until("the breakers are closed", lambda: (breaker(server, "read"), breaker(server, "write")) == ("closed", "closed"))
+    found = total(server, "jobgate_cache_hits_total", 'level="redis"')
+    assert world.read_page(0) is None
+    assert total(server, "jobgate_cache_hits_total", 'level="redis"') > found
+    assert breaker_lines(server) == told
+    assert total(server, "jobgate_cache_breaker_changes_total", 'state="open"') == 0
+    assert total(server, "jobgate_cache_failures_total") == 0
 
 
 def test_nobody_there_at_the_start(world, serve, redis, one_line_each):
