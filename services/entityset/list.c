@@ -106,12 +106,13 @@ static struct jg_status write_response(const struct jg_entityset_rows *rows, str
 void jg_entityset_list(struct jg_call *call) {
   const Jobgate__V1__ListEntitiesRequest *request = (const Jobgate__V1__ListEntitiesRequest *)call->request;
   struct list *list = jg_arena_alloc_zero(&call->arena, sizeof(*list));
-  struct jg_status status = jg_entityset_out_of_arena();
-  if (list != NULL) {
-    list->call = call;
-    list->count = request->count;
-    status = jg_entityset_kind(call, request->kind, &list->kind);
+  if (list == NULL) {
+    jg_call_fail(call, jg_entityset_out_of_arena());
+    return;
   }
+  list->call = call;
+  list->count = request->count;
+  struct jg_status status = jg_entityset_kind(call, request->kind, &list->kind);
   if (!jg_status_ok(status)) {
     jg_call_fail(call, status);
     return;

@@ -366,7 +366,7 @@ static struct jg_status read_rows(struct page *page, struct jg_txn *txn, struct 
 /* ---- the call ---- */
 
 static struct jg_status read_page(struct page *page, struct jg_txn *txn, struct jg_answer *ret_answer) {
-  struct jg_entityset_rows rows;
+  struct jg_entityset_rows rows = {.count = 0};
   JG_RETURN_IF_ERROR(read_rows(page, txn, &rows));
   if (page->call->takes_parts) {
     *ret_answer = (struct jg_answer){.kind = JG_ANSWER_JOBS,

@@ -188,17 +188,21 @@ static struct jg_status write_response(const struct jg_entityset_rows *rows, str
 void jg_plannings_list(struct jg_call *call) {
   const Jobgate__V1__ListJobPlanningsRequest *request = (const Jobgate__V1__ListJobPlanningsRequest *)call->request;
   struct list *list = jg_arena_alloc_zero(&call->arena, sizeof(*list));
-  struct jg_status status = list != NULL ? JG_STATUS_OK : out_of_arena();
-  if (list != NULL && request->jobs_id[0] != '\0') {
-    list->of_job = true;
+  if (list == NULL) {
+    jg_call_fail(call, out_of_arena());
+    return;
+  }
+  list->call = call;
+  list->count = request->count;
+  list->of_job = request->jobs_id[0] != '\0';
+  struct jg_status status = JG_STATUS_OK;
+  if (list->of_job) {
     status = parse_id(call, request->jobs_id, "jobs_id", &list->job_id);
   }
   if (!jg_status_ok(status)) {
     jg_call_fail(call, status);
     return;
   }
-  list->call = call;
-  list->count = request->count;
   uint64_t seed = XXH3_64bits_withSeed(list->job_id.bytes, sizeof(list->job_id.bytes), TOKEN_SEED + list->of_job);
   const struct jg_entityset_list wanted = {.entity = jg_entity(JG_KIND_JOB_PLANNING),
                                            .filter = request->filter,
