@@ -36,14 +36,15 @@ static struct jg_bytes *wrap(uint32_t number, const struct jg_buf *event) {
   return jg_bytes_create(jg_buf_str(&out));
 }
 
-struct jg_bytes *jg_event_opened(const struct jg_token *token, struct jg_uuid stream_id, int64_t heartbeat_ns) {
+struct jg_bytes *jg_event_opened(const struct jg_token *token, const struct jg_token *at, struct jg_uuid stream_id,
+                                 int64_t heartbeat_ns) {
   char memory[EVENT_BYTES_MAX];
   struct jg_buf out = {.data = memory, .capacity = sizeof(memory), .bytes_max = sizeof(memory)};
   put_uuid(&out, JG_FIELD_OPENED_STREAM_ID, stream_id);
   put_duration(&out, JG_FIELD_OPENED_HEARTBEAT, heartbeat_ns);
-  put_uuid(&out, JG_FIELD_OPENED_EPOCH, token->epoch);
+  put_uuid(&out, JG_FIELD_OPENED_EPOCH, at->epoch);
   put_token(&out, JG_FIELD_OPENED_TOKEN, token);
-  jg_wire_put_uint(&out, JG_FIELD_OPENED_REVISION, (uint64_t)token->revision);
+  jg_wire_put_uint(&out, JG_FIELD_OPENED_REVISION, (uint64_t)at->revision);
   return wrap(JG_FIELD_RESPONSE_OPENED, &out);
 }
 

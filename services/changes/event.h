@@ -6,8 +6,9 @@
 #include "base/bytes.h"
 #include "services/changes/token.h"
 
-/* First of a stream that starts at the token. */
-struct jg_bytes *jg_event_opened(const struct jg_token *token, struct jg_uuid stream_id, int64_t heartbeat_ns);
+/* First of a stream that starts `at` epoch and revision of that; token: what it gives to go on with. */
+struct jg_bytes *jg_event_opened(const struct jg_token *token, const struct jg_token *at, struct jg_uuid stream_id,
+                                 int64_t heartbeat_ns);
 /* Everything up to the token, which ends a request, was sent. */
 struct jg_bytes *jg_event_bookmark(const struct jg_token *token, int64_t now_ticks);
 /* Last of a stream; retry_delay_ms > 0. */

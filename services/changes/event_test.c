@@ -33,7 +33,7 @@ static void check_token(const char *text, int64_t revision) {
 static void opened(void **state) {
   (void)state;
   const struct jg_token token = at(42);
-  Jobgate__V1__WatchJobsResponse *message = decode(jg_event_opened(&token, (struct jg_uuid){{1}}, 7500000000));
+  Jobgate__V1__WatchJobsResponse *message = decode(jg_event_opened(&token, &token, (struct jg_uuid){{1}}, 7500000000));
   assert_int_equal(message->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_OPENED);
   const Jobgate__V1__WatchOpened *event = message->opened;
   assert_string_equal(event->stream_id, "01000000-0000-0000-0000-000000000000");

@@ -10,12 +10,6 @@
 
 static const struct fixture_options defaults = {0};
 
-static void is_token(const char *text, int64_t revision, bool in_snapshot) {
-  struct jg_token token = parse_token(text);
-  assert_int_equal(token.revision, revision);
-  assert_int_equal(token.in_snapshot, in_snapshot);
-}
-
 static struct client *watch_or_reset(struct fixture *fixture, const char *token, bool hold) {
   Jobgate__V1__WatchJobsRequest request = JOBGATE__V1__WATCH_JOBS_REQUEST__INIT;
   request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_RESUME_TOKEN;
@@ -45,7 +39,7 @@ static void a_reset_for_each_lost_token(void **state) {
     text[jg_token_format(&lost[i], text)] = '\0';
     struct client *client = watch_or_reset(fixture, text, false);
     wait_for_messages(client, 4);
-    is_token(message_at(client, 0)->opened->resume_token, newest, true);
+    assert_int_equal(message_at(client, 0)->opened->revision, newest);
     assert_int_equal(message_at(client, 1)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_RESET);
     assert_int_equal(message_at(client, 1)->reset->oldest_revision, 4);
     assert_int_equal(part_at(client, 2)->n_jobs, 9);
@@ -106,10 +100,101 @@ static void a_reset_while_it_slept(void **state) {
   fixture_destroy(fixture);
 }
 
+/* A client that has heard no `reset` yet must hear it, whatever token it goes on with. */
+static void is_owed(struct fixture *fixture, const char *token, int64_t newest) {
+  assert_true(token != NULL && token[0] != '\0');
+  struct client *again = watch_or_reset(fixture, token, false);
+  wait_for_messages(again, 4);
+  assert_int_equal(message_at(again, 1)->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_RESET);
+  assert_int_equal(synced_at(again, 3)->revision, newest);
+  client_close(again);
+}
+
+/* By its token, and by its time. */
+static struct client *watch_lost(struct fixture *fixture, bool since) {
+  Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+  Jobgate__V1__WatchJobsRequest request = JOBGATE__V1__WATCH_JOBS_REQUEST__INIT;
+  request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_SINCE;
+  request.since = &time;
+  request.snapshot_on_reset = true;
+  return since ? client_open(fixture, fixture->tenant, &request, true)
+               : watch_or_reset(fixture, token_at(fixture, 1), true);
+}
+
+static int64_t write_and_lose(struct fixture *fixture) {
+  int64_t newest = 0;
+  for (uint64_t i = 1; i <= 5; i++) {
+    newest = write_jobs(fixture, fixture->tenant, i, 1, 10);
+  }
+  trim_log(fixture, 3);
+  return newest;
+}
+
+static void a_break_before_the_reset(void **state) {
+  (void)state;
+  struct fixture *fixture = fixture_create(&defaults);
+  int64_t newest = write_and_lose(fixture);
+  for (int since = 0; since <= 1; since++) {
+    struct client *client = watch_lost(fixture, since != 0);
+    wait_for_messages(client, 1);
+    const Jobgate__V1__WatchOpened *opened = message_at(client, 0)->opened;
+    assert_int_equal(opened->revision, newest);
+    assert_string_not_equal(opened->epoch, "00000000-0000-0000-0000-000000000000");
+    is_owed(fixture, opened->resume_token, newest);
+    // Behind the reset, which has no token, it is still the one that the client has.
+    client_step(client);
+    wait_for_messages(client, 2);
+    is_owed(fixture, opened->resume_token, newest);
+    client_step(client);
+    wait_for_messages(client, 3);
+    assert_true(parse_token(part_at(client, 2)->resume_token).in_snapshot);
+    client_close(client);
+  }
+  fixture_destroy(fixture);
+}
+
+static void a_drain_before_the_reset(void **state) {
+  (void)state;
+  const struct fixture_options options = {.stream_age_ns = 1000000000};
+  struct fixture *fixture = fixture_create(&options);
+  int64_t newest = write_and_lose(fixture);
+  struct client *client = watch_lost(fixture, false);
+  wait_for_messages(client, 1);
+  pass_time(fixture, 1200000000);
+  client_release(client);
+  wait_for_finish(client);
+  const Jobgate__V1__WatchJobsResponse *last = message_at(client, message_count(client) - 1);
+  assert_int_equal(last->event_case, JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_DRAIN);
+  is_owed(fixture, last->drain->resume_token, newest);
+  // Who wants an error instead gets that.
+  struct client *plain = watch_from(fixture, last->drain->resume_token, 0);
+  wait_for_finish(plain);
+  assert_int_equal(plain->status.reason, JG_REASON_HISTORY_LOST);
+  client_close(plain);
+  client_close(client);
+  fixture_destroy(fixture);
+}
+
+static void a_slow_end_before_the_reset(void **state) {
+  (void)state;
+  const struct fixture_options options = {.stall_ns = 1000000000};
+  struct fixture *fixture = fixture_create(&options);
+  int64_t newest = write_and_lose(fixture);
+  struct client *client = watch_lost(fixture, false);
+  wait_for_messages(client, 1);
+  pass_time(fixture, 1000000000);
+  wait_for_finish(client);
+  assert_int_equal(client->status.reason, JG_REASON_SLOW_CONSUMER);
+  is_owed(fixture, client->status.details->resume_token, newest);
+  client_close(client);
+  fixture_destroy(fixture);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_reset_for_each_lost_token),
-      cmocka_unit_test(a_reset_while_it_slept),
+      cmocka_unit_test(a_reset_for_each_lost_token), cmocka_unit_test(a_reset_while_it_slept),
+      cmocka_unit_test(a_break_before_the_reset),    cmocka_unit_test(a_drain_before_the_reset),
+      cmocka_unit_test(a_slow_end_before_the_reset),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

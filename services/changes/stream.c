@@ -248,6 +248,9 @@ void jg_hub_put_off(struct jg_hub_stream *stream) {
 
 struct jg_token jg_hub_place(const struct jg_hub_stream *stream) {
   struct jg_token token = jg_view_token(&stream->view->key, stream->resume);
+  if (stream->phase == JG_HUB_RESET) {
+    return jg_token_lost(&token);
+  }
   // Also when all have come: until `synced` is out a client must be told of it anew.
   if (stream->phase != JG_HUB_LIVE) {
     token.in_snapshot = true;
@@ -286,8 +289,10 @@ static struct jg_bytes *message_of(const struct jg_hub_move *move) {
       jg_metric_add(hub->metrics.messages, 1);
       jg_metric_add(hub->metrics.changes, move->change_count);
       return move->bytes;
-    case JG_HUB_TELL_OPENED:
-      return jg_event_opened(&token, stream->id, stream->wish.heartbeat_ns);
+    case JG_HUB_TELL_OPENED: {
+      const struct jg_token at = jg_view_token(&stream->view->key, stream->resume);
+      return jg_event_opened(&token, &at, stream->id, stream->wish.heartbeat_ns);
+    }
     case JG_HUB_BOOKMARK:
       jg_metric_add(hub->metrics.bookmarks, 1);
       return jg_event_bookmark(&token, jg_clock_now_ticks(hub->options.clock));

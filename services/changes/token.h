@@ -16,6 +16,12 @@ struct jg_token {
   int64_t rid; /* 0 unless in_snapshot */
 };
 
+/* Of no epoch there is: whoever goes on with it finds its history lost, now and later. It stands in all that a stream sends before
+ * its `reset`, so that no client goes on behind a reset that it has not heard of. */
+static inline struct jg_token jg_token_lost(const struct jg_token *here) {
+  return (struct jg_token){.tenant = here->tenant, .epoch = JG_UUID_ZERO, .filter_hash = here->filter_hash};
+}
+
 #define JG_TOKEN_TEXT_MAX 96
 /* base64url without padding, with a check sum; returns the length. */
 size_t jg_token_format(const struct jg_token *token, char out[JG_TOKEN_TEXT_MAX]);

@@ -1,6 +1,7 @@
 """GET api/Jobs/$changes: the change stream as server-sent events and as lines of JSON, from outside."""
 
 import base64
+import contextlib
 import http.client
 import json
 import socket
@@ -284,6 +285,96 @@ def test_changes_of_embedded_entities(server):
         assert entity["entity"] == shown and "name" in entity["changed_fields"]
 
 
+class Model:
+    """The ids that a client of the stream has."""
+
+    def __init__(self, *ids):
+        self.ids = set(ids)
+
+    def take(self, kind, document):
+        if kind == "reset":
+            self.ids = set()
+        self.ids |= {job["id"] for job in document.get("jobs", [])}
+        for change in document.get("changes", []):
+            (self.ids.discard if change["kind"] in ("DELETED", "LEFT") else self.ids.add)(change["job"]["id"])
+
+
+def check_a_reset_outlives_breaks(server, token, ids):
+    """As an EventSource, or one that reads lines and keeps the last token, whose connection breaks behind the n-th event."""
+    for lines in (False, True):
+        for count in (1, 2, 3):
+            model, last = Model("no such job"), token
+            with Stream(server, query(snapshot_on_reset="true"), lines=lines, **{"Last-Event-ID": last}) as stream:
+                for _ in range(count):
+                    kind, id, document = next(stream)
+                    model.take(kind, document)
+                    last = id or last
+            with Stream(server, query(snapshot_on_reset="true"), lines=lines, **{"Last-Event-ID": last}) as stream:
+                while kind != "synced":
+                    kind, _, document = next(stream)
+                    model.take(kind, document)
+            assert model.ids == ids, (lines, count)
+
+
+def check_a_cut_connection_loses_no_reset(server, token, ids):
+    """An EventSource behind a proxy that cuts the first connection right behind `opened`."""
+    if not (NODE / "node_modules" / "eventsource").is_dir():
+        return
+    proxy = CuttingProxy(server.http, token)
+    source = subprocess.Popen(["node", str(ROOT / "tests" / "clients" / "sse.mjs"), str(NODE),
+                               f"http://{proxy.address}{PATH}?snapshot_on_reset=true"], stdout=subprocess.PIPE)
+    model, kinds = Model("no such job"), []
+    while "synced" not in kinds:
+        line = json.loads(source.stdout.readline())
+        kinds.append(line["type"])
+        model.take(line["type"], line.get("data") or {})
+    source.terminate()
+    source.communicate()
+    proxy.close()
+    assert kinds[:2] == ["opened", "error"] and model.ids == ids, kinds
+
+
+class CuttingProxy:
+    """Passes connections on; the first one asks with a Last-Event-ID and is cut when its first event has come."""
+
+    def __init__(self, target, token):
+        self.host, self.port = target.rsplit(":", 1)
+        self.token, self.first = token, True
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.carry, args=(client, self.first), daemon=True).start()
+            self.first = False
+
+    def carry(self, client, cut):
+        with client, socket.create_connection((self.host, int(self.port))) as server, contextlib.suppress(OSError):
+            asked = client.recv(65536)
+            if cut:
+                head, _, rest = asked.partition(b"\r\n")
+                asked = head + b"\r\nLast-Event-ID: " + self.token.encode() + b"\r\n" + rest
+            server.sendall(asked)
+            passed = b""
+            while piece := server.recv(65536):
+                passed += piece
+                # The event, its empty line and the end of its chunk.
+                end = passed.find(b"\n\n\r\n", passed.find(b"event: opened"))
+                if cut and end >= 0:
+                    client.sendall(passed[:end + 4])
+                    return
+                if not cut:
+                    client.sendall(piece)
+
+    def close(self):
+        self.listener.close()
+
+
 def test_a_lost_history_begins_anew_if_asked(tmp_path):
     store, copy, restored = f"sqlite:{tmp_path}/jobgate.db", tmp_path / "copy.db", f"sqlite:{tmp_path}/restored.db"
     server = Server(tmp_path, store=store)
@@ -303,6 +394,8 @@ def test_a_lost_history_begins_anew_if_asked(tmp_path):
             _, snapshot = stream.wait("snapshot")
             assert [j["id"] for j in snapshot["jobs"]] == [job["id"]]
             stream.wait("synced")
+        check_a_reset_outlives_breaks(server, token, {job["id"]})
+        check_a_cut_connection_loses_no_reset(server, token, {job["id"]})
     finally:
         server.stop()
 

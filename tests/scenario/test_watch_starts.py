@@ -1,7 +1,9 @@
 """WatchJobs from outside: where a stream starts, and how it ends: snapshots, times, lost history, slow clients, age, retention."""
 
 import asyncio
+import json
 import pathlib
+import subprocess
 import threading
 import time
 
@@ -10,7 +12,7 @@ import pytest
 from google.protobuf import field_mask_pb2, timestamp_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from conftest import Server, WAIT_SECONDS, run, sample
+from conftest import JOBGATE, Server, WAIT_SECONDS, run, sample
 from jobgate.v1 import job_pb2, job_service_pb2 as api, job_service_pb2_grpc, job_type_pb2, project_pb2
 
 FILLER = "x" * 3990  # nearly as long as a description may be
@@ -78,6 +80,8 @@ class View:
         elif kind == "synced":
             assert self.synced is None
             self.synced = event.revision
+        elif kind == "reset":
+            self.jobs, self.newest = {}, 0
         if kind not in ("reset", "drain"):
             self.token = event.resume_token or self.token
 
@@ -250,6 +254,38 @@ def test_lost_history_is_told_or_begun_anew(start):
     # The same by time.
     error, info, _ = error_of(stub.WatchJobs(request("since", timestamp_pb2.Timestamp(seconds=0)), timeout=WAIT_SECONDS))
     assert error.code() == grpc.StatusCode.OUT_OF_RANGE and info.reason == "HISTORY_LOST"
+
+
+def test_a_reset_outlives_broken_connections(start):
+    """The connection breaks behind each message: a client that was to forget what it has still hears so."""
+    server, stub = start(jobs=5)
+    view = View(stub, snapshot_on_reset=True)
+    view.jobs = {"no such job": 1}
+    view.token = token_of_another_record(server)
+    kinds = []
+    while view.synced is None:
+        for count in (1, 2, 3):  # No stream gets further in the first rounds.
+            seen = []
+            view.read(lambda message: seen.append(message.WhichOneof("event")) or len(seen) == count or view.synced)
+            kinds.append(seen[:])
+            if view.synced:
+                break
+    assert kinds[0] == ["opened"] and "reset" in sum(kinds, [])
+    assert view.jobs == list_all(stub)
+
+
+def test_the_watch_command_keeps_a_reset_that_it_was_not_told(start):
+    server, stub = start(jobs=5)
+    token = token_of_another_record(server)
+    for _ in range(2):
+        watch = subprocess.Popen([JOBGATE, "watch", "--server", server.grpc, "--resume-token", token, "--snapshot-on-reset"],
+                                 stdout=subprocess.PIPE)
+        opened = json.loads(watch.stdout.readline())
+        reset = json.loads(watch.stdout.readline())
+        watch.terminate()
+        watch.communicate()
+        assert opened["event"] == "opened" and reset["event"] == "reset"
+        token = opened["resume_token"]
 
 
 def test_streams_that_read_go_on_while_the_log_goes(start):
