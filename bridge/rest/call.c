@@ -7,6 +7,7 @@
 #include "proto/codec/json_decode.h"
 #include "proto/codec/message.h"
 #include "services/filter/parse.h"
+#include "services/jobs/given.h"
 
 #define TRACEPARENT_LEN 55u
 /* Lists stop before this; JSON is larger than the bytes that count, within the cap of answer.c. */
@@ -193,9 +194,21 @@ static struct jg_status set_delete_request(struct jg_rest_call *call, struct jg_
   return JG_STATUS_OK;
 }
 
-static struct jg_status decode_body(struct jg_rest_call *call, struct jg_str body, Jobgate__V1__Job **ret_job) {
-  struct jg_json_decoded decoded;
-  JG_RETURN_IF_ERROR(jg_json_decode(jg_entity(JG_KIND_JOB), body, &call->call.arena, &decoded));
+/* What is wrong is told with all else that needs no record, and entities in a parent, which a request cannot hold, here alone. */
+static struct jg_status decode_body(struct jg_rest_call *call, struct jg_str body, bool is_change,
+                                    Jobgate__V1__Job **ret_job) {
+  struct jg_arena *arena = &call->call.arena;
+  struct jg_json_decoded decoded = {.message = NULL};
+  struct jg_status status = jg_json_decode(jg_entity(JG_KIND_JOB), body, arena, &decoded);
+  if (decoded.message != NULL && (!jg_status_ok(status) || decoded.parent_nodes != 0)) {
+    const struct jg_job_given given = {.job = decoded.message,
+                                       .present = is_change ? decoded.present : UINT64_MAX,
+                                       .is_change = is_change,
+                                       .parent_nodes = decoded.parent_nodes,
+                                       .path = ""};
+    status = jg_job_check_given(&given, status, arena);
+  }
+  JG_RETURN_IF_ERROR(status);
   call->call.has_present = true;
   call->call.present = decoded.present;
   *ret_job = (Jobgate__V1__Job *)decoded.message;
@@ -209,7 +222,7 @@ static struct jg_status set_create_request(struct jg_rest_call *call, struct jg_
     return jg_rest_out_of_memory();
   }
   call->call.request = &create->base;
-  return decode_body(call, body, &create->job);
+  return decode_body(call, body, false, &create->job);
 }
 
 static struct jg_status set_update_request(struct jg_rest_call *call, struct jg_uuid key, struct jg_str body) {
@@ -220,7 +233,7 @@ static struct jg_status set_update_request(struct jg_rest_call *call, struct jg_
     return jg_rest_out_of_memory();
   }
   Jobgate__V1__Job *job = NULL;
-  JG_RETURN_IF_ERROR(decode_body(call, body, &job));
+  JG_RETURN_IF_ERROR(decode_body(call, body, true, &job));
   struct jg_str body_id = jg_str_from_cstr(job->id);
   if (body_id.len != 0 && !jg_str_equal(body_id, jg_str_from_cstr(id))) {
     return jg_status_field(&call->call.arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "id",

@@ -27,6 +27,7 @@ struct decode {
   struct jg_path_step steps[JG_ENTITY_DEPTH_MAX]; /* how frames[i] hangs in frames[i - 1] */
   size_t depth;
   uint64_t present;
+  uint64_t parent_nodes;
   uint8_t oddities_before; /* those of what stands before the value that is being read */
 };
 
@@ -53,9 +54,12 @@ struct jg_status jg_json_decode(const struct jg_entity *entity, struct jg_str te
   JG_RETURN_IF_ERROR(read_object(&decode));
   JG_RETURN_IF_ERROR(finish(&decode));
   jg_message_canonicalize_into(entity, message, &decode.violations);
-  JG_RETURN_IF_ERROR(jg_violations_status(&decode.violations));
-  *ret_decoded = (struct jg_json_decoded){.message = message, .present = decode.present};
-  return JG_STATUS_OK;
+  struct jg_status status = jg_violations_status(&decode.violations);
+  if (jg_status_ok(status) || status.reason == JG_REASON_INVALID_MEMBER) {
+    *ret_decoded =
+        (struct jg_json_decoded){.message = message, .present = decode.present, .parent_nodes = decode.parent_nodes};
+  }
+  return status;
 }
 
 static struct jg_status reader_status(const struct decode *decode) {
@@ -243,6 +247,7 @@ static bool read_member(struct decode *decode, const struct jg_member *member, e
         return refuse(decode, member, token, "must be an object");
       }
       // Of a repeated name the last wins as a whole: nothing is merged.
+      decode->parent_nodes = member->target == JG_KIND_PARENT_JOB ? 0 : decode->parent_nodes;
       jg_member_set_node(frame->message, member, push(decode, member, JG_PATH_NO_ITEM));
       return true;
     case JG_TYPE_ENTITY_LIST:
@@ -316,15 +321,29 @@ static const struct jg_member *find_member(struct frame *frame, struct jg_str na
   return member;
 }
 
+/* The bit of a Job's embedded entity whose name stands in a parent, which has none; 0 for any other unknown name. */
+static uint64_t parent_node_bit(const struct frame *frame, struct jg_str name) {
+  if (frame->entity->kind != JG_KIND_PARENT_JOB) {
+    return 0;
+  }
+  const struct jg_member *member = jg_entity_member(jg_entity(JG_KIND_JOB), name);
+  return member != NULL && member->type == JG_TYPE_ENTITY ? UINT64_C(1) << member->index : 0;
+}
+
 /* A member's name was read. False: malformed. */
 static bool read_named(struct decode *decode) {
   const struct jg_member *member = find_member(&decode->frames[decode->depth - 1], decode->reader.text);
+  uint64_t bit = member == NULL ? parent_node_bit(&decode->frames[decode->depth - 1], decode->reader.text) : 0;
   decode->oddities_before = decode->reader.oddities;
   enum jg_json_token token = jg_json_next(&decode->reader);
   if (token == JG_JSON_ERROR) {
     return false;
   }
-  return member != NULL ? read_member(decode, member, token) : jg_json_skip(&decode->reader, token);
+  if (member != NULL) {
+    return read_member(decode, member, token);
+  }
+  decode->parent_nodes |= token == JG_JSON_OBJECT_BEGIN ? bit : 0;
+  return jg_json_skip(&decode->reader, token);
 }
 
 /* From behind the root's brace to behind the one that closes it. */

@@ -2,6 +2,7 @@
 #include "proto/codec/message.h"
 #include "proto/schema/members.h"
 #include "services/jobs/apply.h"
+#include "services/jobs/given.h"
 #include "services/jobs/jobs.h"
 #include "services/jobs/jobs_internal.h"
 #include "services/jobs/mask.h"
@@ -25,9 +26,30 @@ struct write {
 
 /* ---- shared ---- */
 
-/* REST's bodies came through jg_json_decode, which has done it; there paths are the body's own. */
-static struct jg_status canonicalize(struct jg_call *call, ProtobufCMessage *job) {
-  return call->has_present ? JG_STATUS_OK : jg_message_canonicalize(jg_entity(JG_KIND_JOB), job, "job", &call->arena);
+/* The members that an update changes. */
+static struct jg_status read_update_mask(const Google__Protobuf__FieldMask *mask, const ProtobufCMessage *job,
+                                         struct jg_arena *arena, uint64_t *ret_present) {
+  return jg_mask_read(mask != NULL ? mask->paths : NULL, mask != NULL ? mask->n_paths : 0, job, arena, ret_present);
+}
+
+/* REST's bodies came through jg_json_decode, which has done it; there paths are the body's own. What is wrong is told with all
+ * else that needs no record. mask: of an update, else NULL. */
+static struct jg_status canonicalize(struct jg_call *call, ProtobufCMessage *job,
+                                     const Google__Protobuf__FieldMask *mask, bool is_change) {
+  struct jg_arena *arena = &call->arena;
+  if (call->has_present) {
+    return JG_STATUS_OK;
+  }
+  struct jg_status status = jg_message_canonicalize(jg_entity(JG_KIND_JOB), job, "job", arena);
+  if (jg_status_ok(status)) {
+    return JG_STATUS_OK;
+  }
+  struct jg_job_given given = {
+      .job = job, .present = UINT64_MAX, .is_change = is_change, .path = "job", .proto_names = true};
+  if (is_change && !jg_status_ok(read_update_mask(mask, job, arena, &given.present))) {
+    return status;
+  }
+  return jg_job_check_given(&given, status, arena);
 }
 
 static struct jg_job_apply apply_of(const struct write *write, struct jg_txn *txn, enum jg_job_mode mode) {
@@ -158,7 +180,7 @@ static struct jg_status parse_create(struct write *write) {
   }
   write->job = &request->job->base;
   write->validate_only = request->validate_only;
-  JG_RETURN_IF_ERROR(canonicalize(call, write->job));
+  JG_RETURN_IF_ERROR(canonicalize(call, write->job, NULL, false));
   JG_RETURN_IF_ERROR(jg_jobs_read_mask(call, request->read_mask, &write->mask));
   return jg_jobs_request_read(call, write->validate_only ? "" : request->request_id, write->job, &write->request);
 }
@@ -196,7 +218,7 @@ static struct jg_status parse_update(struct write *write) {
   }
   write->job = &request->job->base;
   write->validate_only = request->validate_only;
-  JG_RETURN_IF_ERROR(canonicalize(call, write->job));
+  JG_RETURN_IF_ERROR(canonicalize(call, write->job, request->update_mask, true));
   JG_RETURN_IF_ERROR(jg_jobs_read_mask(call, request->read_mask, &write->mask));
   JG_RETURN_IF_ERROR(jg_jobs_parse_id(call, request->job->id, call->has_present ? "id" : "job.id", &write->id));
   write->etag = jg_str_from_cstr(request->job->etag);
@@ -204,9 +226,7 @@ static struct jg_status parse_update(struct write *write) {
     write->present = call->present;
     return JG_STATUS_OK;
   }
-  const Google__Protobuf__FieldMask *mask = request->update_mask;
-  return jg_mask_read(mask != NULL ? mask->paths : NULL, mask != NULL ? mask->n_paths : 0, write->job, &call->arena,
-                      &write->present);
+  return read_update_mask(request->update_mask, write->job, &call->arena, &write->present);
 }
 
 void jg_jobs_update(struct jg_call *call) {

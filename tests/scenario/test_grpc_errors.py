@@ -38,3 +38,19 @@ def test_58_groups_are_told_in_sentences(stub):
         "job.job_status_id": "is required unless job_status_code is given"}
     error, details = refused(stub.ChangeJobStatus, api.ChangeJobStatusRequest(id="0f1e2d3c-4b5a-4968-8776-655443322110"))
     assert fields(details) == {"target_job_status_id": "is required unless target_job_status_code is given"}
+
+
+def test_58_all_that_is_wrong_is_told_at_once(stub, server):
+    wrong = {"name": "x" * 256, "description": "x" * 4001, "estimated_time": -1}
+    groups = {"job.project_id", "job.job_type_id", "job.job_status_id"}
+    error, details = refused(stub.CreateJob, api.CreateJobRequest(job=job_pb2.Job(**wrong)))
+    assert set(fields(details)) == {f"job.{member}" for member in wrong} | groups
+    answer = server.request("POST", "/api/Jobs", wrong)
+    assert answer.status == 400
+    assert all(path.removeprefix("job.") in answer.json()["error"]["message"] for path in fields(details))
+    made = stub.CreateJob(api.CreateJobRequest(job=job()))
+    error, details = refused(stub.UpdateJob, api.UpdateJobRequest(job=job_pb2.Job(id=made.id, **wrong)))
+    assert set(fields(details)) == {f"job.{member}" for member in wrong}
+    answer = server.request("PUT", f"/api/Jobs({made.id})", {**wrong, "name": " "})
+    assert answer.status == 400 and all(member in answer.json()["error"]["message"] for member in wrong)
+    assert stub.GetJob(api.GetJobRequest(id=made.id)) == made

@@ -149,6 +149,24 @@ def test_83_mobile_equipment_needs_an_address(server, missing):
     post(server, body(project={"reference_back_office": "fixed", "name": "f"}))
 
 
+def test_a_parents_node_holds_no_entities(server):
+    node = {"reference_back_office": "NEW", "name": "np", "job_status_code": "Open"}
+    entities = {"project": {"reference_back_office": "PX"}, "job_type": {"code": "JTX"}}
+    message = post(server, body(_parent_job={**node, **entities}), status=400)["error"]["message"]
+    assert "_parent_job.project is not taken in a parent: give project_id or project_reference_back_office" in message
+    assert "_parent_job.job_type is not taken in a parent: give job_type_id or job_type_code" in message
+    message = post(server, body(_parent_job=node), status=400)["error"]["message"]
+    assert "_parent_job.project_id is required unless project_reference_back_office is given" in message
+    message = post(server, body(_parent_job={**node, "_parent_job": {"reference_back_office": "UP"}}), status=400)["error"]["message"]
+    assert "_parent_job._parent_job is not taken in a parent" in message
+    assert count(server, "Jobs") == count(server, "Project") == 0
+    # What GET showed of a job is a parent as it is: its ids decide, and its nodes do not count (68).
+    whole = post(server, body(reference_back_office="OLD"))
+    assert post(server, body(_parent_job=whole))["_parent_id"] == whole["id"]
+    made = post(server, body(_parent_job={**node, "project_id": whole["project_id"], "job_type_code": "JT"}))
+    assert server.get(f"/api/Jobs({made['_parent_id']})").json()["name"] == "np"
+
+
 def test_parents_make_no_cycle(server):
     top = post(server, body(reference_back_office="TOP"))
     child = post(server, body(reference_back_office="CHILD", _parent_id=top["id"]))
