@@ -203,6 +203,8 @@ static void take_event(struct walk *walk, size_t at) {
   if (event->stranger) {
     jg_verify_fail(walk->verdict, JG_VERIFY_TENANT_TIGHT, "a job of the other tenant came at revision %" PRId64,
                    event->revision);
+    // Its message may have brought others, which its token leads behind.
+    walk->covered = event->token ? event->revision : walk->covered;
     return;
   }
   switch ((enum jg_verify_event_type)event->type) {

@@ -327,12 +327,37 @@ static void finds_a_stream_that_never_came(void **state) {
   fixture_done(&fixture);
 }
 
+/* The token of a message whose last change is the other tenant's leads behind its own changes all the same. */
+static void blames_a_stranger_for_nothing_else(void **state) {
+  (void)state;
+  struct fixture fixture;
+  fixture_init(&fixture);
+  play(&fixture);
+  struct jg_verify_event *events = (struct jg_verify_event *)(void *)fixture.watchers[1].events.data;
+  size_t opened = 1;
+  while (events[opened].type != JG_VERIFY_OPENED) {
+    opened++;
+  }
+  // In the place of the bookmark before it.
+  events[opened - 2].token = false;
+  events[opened - 1] = (struct jg_verify_event){.type = JG_VERIFY_CHANGE,
+                                                .revision = events[opened].revision,
+                                                .job = JG_VERIFY_FOREIGN,
+                                                .last = true,
+                                                .token = true,
+                                                .stranger = true};
+  judge(&fixture);
+  for (size_t i = 0; i < JG_VERIFY_PROMISE_COUNT; i++) {
+    assert_int_equal(fixture.verdict.promises[i].failed, i == JG_VERIFY_TENANT_TIGHT ? 1 : 0);
+  }
+  fixture_done(&fixture);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(finds_nothing_in_a_true_history),
-      cmocka_unit_test(finds_each_planted_fault),
-      cmocka_unit_test(finds_positions_that_lie),
-      cmocka_unit_test(finds_a_stream_that_never_came),
+      cmocka_unit_test(finds_nothing_in_a_true_history),    cmocka_unit_test(finds_each_planted_fault),
+      cmocka_unit_test(finds_positions_that_lie),           cmocka_unit_test(finds_a_stream_that_never_came),
+      cmocka_unit_test(blames_a_stranger_for_nothing_else),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
