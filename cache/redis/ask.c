@@ -45,6 +45,18 @@ void jg_redis_ask_unref(struct jg_redis_ask *ask) {
   jg_free(ask);
 }
 
+/* What the next write probe asks room for. */
+static void note_room(struct jg_redis *redis, const struct jg_redis_ask *ask) {
+  if (ask->reason == JG_REDIS_OOM) {
+    size_t room = ask->stored_bytes * JG_REDIS_ROOM_VALUES;
+    room = room > JG_REDIS_ROOM_BYTES_MIN ? room : JG_REDIS_ROOM_BYTES_MIN;
+    room = room < JG_REDIS_VALUE_BYTES_MAX ? room : JG_REDIS_VALUE_BYTES_MAX;
+    redis->room_bytes = room > redis->room_bytes ? room : redis->room_bytes;
+  } else if (ask->kind == JG_REDIS_PUT && ask->reason == JG_REDIS_NONE) {
+    redis->room_bytes = 0;
+  }
+}
+
 static enum jg_redis_side side_of(const struct jg_redis_ask *ask) {
   return ask->kind == JG_REDIS_GET || ask->kind == JG_REDIS_PROBE_READ ? JG_REDIS_READS : JG_REDIS_WRITES;
 }
@@ -104,6 +116,7 @@ static void finish(struct jg_redis_ask *ask) {
   bool last = ask->pending == 0;
   if (was_sent) {
     take_out(redis, ask);
+    note_room(redis, ask);
     int64_t taken_ns = jg_clock_mono_ns(redis->options.clock) - ask->begin_ns;
     if (ask->kind == JG_REDIS_GET) {
       jg_histogram_observe_ns(redis->meters.get_seconds, taken_ns);
@@ -218,18 +231,41 @@ static bool send_put(struct jg_redis_ask *ask) {
   }
   const char *argv[] = {"SET", key, redis->scratch.data, "PX", ms};
   const size_t lens[] = {3, key_len, redis->scratch.len, 2, ms_len};
+  ask->stored_bytes = redis->scratch.len;
   jg_metric_add(redis->meters.bytes_written, (int64_t)redis->scratch.len);
   return send_one(ask, argv, lens, JG_COUNT(argv));
 }
 
 /* Of a key that nobody else has: what a get and a put may do, this may do too. */
-static bool send_probe(struct jg_redis_ask *ask, bool write) {
+static bool send_read_probe(struct jg_redis_ask *ask) {
   char key[JG_REDIS_KEY_BYTES];
-  size_t key_len = jg_redis_key_print(&ask->keys[0], ask->redis->options.form, key);
   const char *get[] = {"MGET", key};
+  const size_t lens[] = {4, jg_redis_key_print(&ask->keys[0], ask->redis->options.form, key)};
+  return send_one(ask, get, lens, JG_COUNT(get));
+}
+
+/* If the server was full, a second value that is as large as what is to come. The key is there by then, so that it is not stored:
+ * it would take the room that it has just found. Redis refuses before it looks at NX. */
+static bool send_write_probe(struct jg_redis_ask *ask) {
+  static const char zeros[4096];
+  struct jg_redis *redis = ask->redis;
+  char key[JG_REDIS_KEY_BYTES];
+  size_t key_len = jg_redis_key_print(&ask->keys[0], redis->options.form, key);
   const char *set[] = {"SET", key, "probe", "PX", "1000"};
-  const size_t get_lens[] = {4, key_len}, set_lens[] = {3, key_len, 5, 2, 4};
-  return write ? send_one(ask, set, set_lens, JG_COUNT(set)) : send_one(ask, get, get_lens, JG_COUNT(get));
+  const size_t set_lens[] = {3, key_len, 5, 2, 4};
+  bool sent = send_one(ask, set, set_lens, JG_COUNT(set));
+  if (!sent || redis->room_bytes == 0) {
+    return sent;
+  }
+  jg_buf_clear(&redis->scratch);
+  while (redis->scratch.len < redis->room_bytes) {
+    size_t left = redis->room_bytes - redis->scratch.len;
+    jg_buf_append(&redis->scratch, zeros, left < sizeof(zeros) ? left : sizeof(zeros));
+  }
+  JG_ASSERT(!redis->scratch.failed);
+  const char *room[] = {"SET", key, redis->scratch.data, "PX", "1000", "NX"};
+  const size_t room_lens[] = {3, key_len, redis->scratch.len, 2, 4, 2};
+  return send_one(ask, room, room_lens, JG_COUNT(room));
 }
 
 static enum jg_redis_reason send_all(struct jg_redis_ask *ask) {
@@ -245,8 +281,10 @@ static enum jg_redis_reason send_all(struct jg_redis_ask *ask) {
       sent = send_put(ask);
       break;
     case JG_REDIS_PROBE_READ:
+      sent = send_read_probe(ask);
+      break;
     case JG_REDIS_PROBE_WRITE:
-      sent = send_probe(ask, ask->kind == JG_REDIS_PROBE_WRITE);
+      sent = send_write_probe(ask);
       break;
   }
   return sent ? JG_REDIS_NONE : JG_REDIS_LOST;

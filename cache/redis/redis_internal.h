@@ -20,6 +20,10 @@
 #define JG_REDIS_PUT_BYTES_MAX ((size_t)32 << 20)   /* of values on their way; more are dropped */
 #define JG_REDIS_UNSENT_BYTES_MAX ((size_t)8 << 20) /* in the connection's buffer */
 #define JG_REDIS_KEYS_PER_MGET 128
+/* A server that was full has room again if so many values as the refused one fit, and so much in any case: less, and the next
+ * value would be refused again. */
+#define JG_REDIS_ROOM_VALUES 8
+#define JG_REDIS_ROOM_BYTES_MIN ((size_t)64 << 10)
 
 enum jg_redis_side { JG_REDIS_READS, JG_REDIS_WRITES, JG_REDIS_SIDES };
 
@@ -49,6 +53,7 @@ struct jg_redis_ask {
   struct jg_redis_ask *before, *after; /* by deadline, while in flight */
   size_t pending;                      /* replies to come */
   size_t answered;                     /* keys whose reply came */
+  size_t stored_bytes;                 /* PUT: of the value as Redis gets it */
   bool in_flight;
   enum jg_redis_reason reason; /* the first thing that went wrong */
 };
@@ -98,6 +103,7 @@ struct jg_redis {
   unsigned attempt;
   struct jg_redis_ask *first, *last; /* in flight, by deadline */
   struct jg_buf scratch;             /* one value on its way out */
+  size_t room_bytes;                 /* that a write probe asks for; 0: the server was not full lately */
   uint64_t random;
 };
 

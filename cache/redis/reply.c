@@ -55,8 +55,9 @@ enum jg_redis_reason jg_redis_reply_take(struct jg_redis_ask *ask, const struct 
       return reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_NIL ? JG_REDIS_NONE : JG_REDIS_PROTOCOL;
     case JG_REDIS_PROBE_READ:
       return reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 ? JG_REDIS_NONE : JG_REDIS_PROTOCOL;
-    case JG_REDIS_PUT:
     case JG_REDIS_PROBE_WRITE:
+      return reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_NIL ? JG_REDIS_NONE : JG_REDIS_PROTOCOL;
+    case JG_REDIS_PUT:
       return reply->type == REDIS_REPLY_STATUS ? JG_REDIS_NONE : JG_REDIS_PROTOCOL;
   }
   return JG_REDIS_PROTOCOL;

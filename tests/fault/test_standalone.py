@@ -1,5 +1,8 @@
 """One Redis that is killed, paused, cut off, flushed and spoiled while jobgate reads and writes."""
 
+import itertools
+import time
+
 import pytest
 
 from rig import PATIENT, Load, Redis, Server, breaker, breaker_lines, metrics, total, wait_for_breaker, wait_until
@@ -101,6 +104,23 @@ def test_full(world, serve, redis, one_line_each):
         assert world.read_page() is None
     wait_for_breaker(server, read="closed", write="open")  # reads go on
     assert reasons(server, "write") == ["oom"] and reasons(server, "read") == []
+    redis.do("CONFIG", "SET", "maxmemory", "0")
+    wait_for_breaker(server, read="closed", write="closed")
+
+
+def test_full_for_long(world, serve, redis, one_line_each):
+    """A small value may fit where the next real one does not: that is no reason to begin again, every few seconds."""
+    server = serve(None, *SMALL)
+    wait_for_breaker(server, read="closed", write="closed")
+    used = int(redis.do("INFO", "memory").decode().split("used_memory:")[1].split()[0])
+    redis.do("CONFIG", "SET", "maxmemory", used + (300 << 10))
+    deadline = time.monotonic() + 12
+    for entity in itertools.cycle(world.entities("project")):
+        world.update(entity)
+        assert world.read_page() is None
+        if time.monotonic() > deadline:
+            break
+    assert reasons(server, "write")[0] == "oom" and len(reasons(server, "write")) <= 2 and reasons(server, "read") == []
     redis.do("CONFIG", "SET", "maxmemory", "0")
     wait_for_breaker(server, read="closed", write="closed")
 
