@@ -9,6 +9,7 @@
 #include "server/admin.h"
 #include "server/app.h"
 #include "server/command/command.h"
+#include "server/command/record.h"
 #include "server/config/networks.h"
 #include "server/grpc/server.h"
 #include "server/version.h"
@@ -26,21 +27,33 @@
 #define SECONDS_MAX INT64_C(3153600000)
 
 static const struct jg_option serve_options[] = {
-    {.name = "grpc", .type = JG_OPTION_ADDRESS, .value = "127.0.0.1:9090", .metavar = "H:P", .help = "gRPC address"},
-    {.name = "http", .type = JG_OPTION_ADDRESS, .value = "127.0.0.1:8080", .metavar = "H:P", .help = "REST address"},
+    {.name = "grpc",
+     .type = JG_OPTION_ADDRESS,
+     .value = "127.0.0.1:9090",
+     .metavar = "H:P",
+     .help = "gRPC address",
+     .check = jg_option_check_listen},
+    {.name = "http",
+     .type = JG_OPTION_ADDRESS,
+     .value = "127.0.0.1:8080",
+     .metavar = "H:P",
+     .help = "REST address",
+     .check = jg_option_check_listen},
     {.name = "admin",
      .type = JG_OPTION_ADDRESS,
      .value = "127.0.0.1:9091",
      .metavar = "H:P",
-     .help = "health and metrics address"},
-    {.name = "store", .type = JG_OPTION_TEXT, .value = "sqlite:jobgate.db", .metavar = "URL", .help = "the record"},
+     .help = "health and metrics address",
+     .check = jg_option_check_listen},
+    JG_OPTION_STORE,
     {.name = "cache",
      .type = JG_OPTION_TEXT,
      .value = "memory:",
      .metavar = "URL",
      .help =
          "the entity cache: memory:, redis://[user:pass@]H:P[/db], redis+sentinel://[user:pass@]H:P,.../master[/db]",
-     .secret = true},
+     .secret = true,
+     .check = jg_cache_check_url},
     {.name = "cache-budget-ms",
      .type = JG_OPTION_INTEGER,
      .value = "50",
@@ -219,10 +232,7 @@ static struct jg_status check_exposure(struct server *server) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                           "--cors-origins must be * or a list of http[s]://host[:port], lower case");
   }
-  struct jg_status cache = jg_cache_check_url(text(server, "cache"), server->arena);
-  return jg_status_ok(cache) ? cache
-                             : jg_status_printf(server->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                                                "--cache: %s", cache.message);
+  return JG_STATUS_OK;
 }
 
 static enum jg_log_level log_level(const struct server *server) {

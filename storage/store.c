@@ -22,7 +22,7 @@ static const struct jg_store_ops *txn_ops(const struct jg_txn *txn) {
 /* What follows "sqlite:". */
 static struct jg_status sqlite_path(struct jg_str url, struct jg_str *ret_path) {
   const struct jg_str sqlite = JG_STR("sqlite:");
-  if (jg_str_starts_with(url, sqlite)) {
+  if (jg_str_starts_with(url, sqlite) && url.len > sqlite.len) {
     *ret_path = jg_str_sub(url, sqlite.len, url.len);
     return JG_STATUS_OK;
   }
@@ -32,6 +32,12 @@ static struct jg_status sqlite_path(struct jg_str url, struct jg_str *ret_path) 
                           "PostgreSQL is not built into this program; use a store of the form sqlite:PATH");
   }
   return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE, "a store has the form sqlite:PATH");
+}
+
+struct jg_status jg_store_check_url(struct jg_str url, struct jg_arena *arena) {
+  (void)arena;
+  struct jg_str path = JG_STR_NONE;
+  return sqlite_path(url, &path);
 }
 
 struct jg_status jg_store_open(const struct jg_store_options *options, struct jg_arena *arena,

@@ -46,6 +46,8 @@ struct jg_store_options {
   const struct jg_log *log;     /* borrows until close; NULL allowed */
 };
 
+/* The URL alone. INVALID_ARGUMENT: another form than jg_store_open takes. */
+JG_MUST_CHECK struct jg_status jg_store_check_url(struct jg_str url, struct jg_arena *arena);
 /* Opens or makes the record and starts its threads. Applies the numbered migrations. Refusals, each clear and naming the path:
  * INVALID_ARGUMENT (url), NOT_FOUND, FAILED_PRECONDITION with STORE_FOREIGN (not a jobgate database), STORE_NEWER,
  * STORE_LOCKED, STORE_READ_ONLY, and DATA_LOSS with STORE_CORRUPT. Thread: main. */
@@ -77,8 +79,9 @@ struct jg_store_write {
   int64_t deadline_ns; /* monotonic; 0: none */
   /* On the writer thread, inside a savepoint. May run twice (R3), so it sets its outputs anew. An error undoes its part. */
   struct jg_status (*run)(struct jg_txn *txn, void *data);
-  /* On the writer thread, after the commit is durable (or failed); must not block. The status' texts live where run put
-   * them or are static. */
+  /* On a thread of the store's, one at a time and in the order of the commits, after the commit is durable (or failed); must not
+   * block. Later writes may run meanwhile, but of a batch in which one failed all are told before the next runs. The status'
+   * texts live where run put them or are static. */
   void (*done)(struct jg_status status, void *data);
   void *data;
 };

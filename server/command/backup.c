@@ -1,8 +1,9 @@
 /* `jobgate backup`: the record of one moment in a file, beside a server that goes on. */
 #include "server/command/copy.h"
+#include "server/command/record.h"
 
 static const struct jg_option backup_options[] = {
-    {.name = "store", .type = JG_OPTION_TEXT, .value = "sqlite:jobgate.db", .metavar = "URL", .help = "the record"},
+    JG_OPTION_STORE,
     {.name = "replace", .type = JG_OPTION_FLAG, .value = "false", .help = "take the place of an older backup"},
 };
 

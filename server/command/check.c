@@ -3,18 +3,20 @@
 
 #include "cache/cache.h"
 #include "server/command/command.h"
+#include "server/command/record.h"
 #include "storage/store.h"
 
 #define TENANTS_SHOWN_MAX 100
 
 static const struct jg_option check_options[] = {
-    {.name = "store", .type = JG_OPTION_TEXT, .value = "sqlite:jobgate.db", .metavar = "URL", .help = "the record"},
+    JG_OPTION_STORE,
     {.name = "cache",
      .type = JG_OPTION_TEXT,
      .value = "memory:",
      .metavar = "URL",
      .help = "the entity cache, as for serve",
-     .secret = true},
+     .secret = true,
+     .check = jg_cache_check_url},
 };
 
 struct look {
@@ -90,13 +92,9 @@ static struct jg_status check_cache(const struct jg_options *options, struct jg_
 }
 
 static int run_check(const struct jg_options *options, struct jg_arena *arena) {
-  struct jg_status cache = jg_cache_check_url(jg_str_from_cstr(jg_options_text(options, "cache")), arena);
-  if (!jg_status_ok(cache)) {
-    return jg_command_usage(jg_status_printf(arena, cache.code, cache.reason, "--cache: %s", cache.message));
-  }
   struct jg_status store = check_store(options, arena);
   int code = jg_status_ok(store) ? JG_EXIT_OK : jg_command_fail(store);
-  cache = check_cache(options, arena);
+  struct jg_status cache = check_cache(options, arena);
   code = jg_status_ok(cache) ? code : jg_command_fail(cache);
   return code;
 }

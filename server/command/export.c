@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "server/app.h"
 #include "server/command/command.h"
+#include "server/command/record.h"
 #include "services/expand/expand.h"
 
 #define PAGE_ROWS 200
@@ -12,8 +13,8 @@
 #define TEXT_BYTES (512u << 20)
 
 static const struct jg_option export_options[] = {
-    {.name = "store", .type = JG_OPTION_TEXT, .value = "sqlite:jobgate.db", .metavar = "URL", .help = "the record"},
-    {.name = "tenant", .type = JG_OPTION_TEXT, .value = "default", .metavar = "T", .help = "whose jobs"},
+    JG_OPTION_STORE,
+    JG_OPTION_TENANT("whose jobs"),
 };
 
 /* One page: read, expanded and encoded on a reader thread; the main thread waits and writes. */

@@ -5,6 +5,7 @@
 
 #include "server/app.h"
 #include "server/command/import_internal.h"
+#include "server/command/record.h"
 #include "server/command/remote.h"
 
 #define CHUNK_BYTES ((size_t)256 << 10)
@@ -13,14 +14,14 @@
 #define NS_PER_SECOND INT64_C(1000000000)
 
 static const struct jg_option import_options[] = {
-    {.name = "store", .type = JG_OPTION_TEXT, .value = "sqlite:jobgate.db", .metavar = "URL", .help = "the record"},
+    JG_OPTION_STORE,
     {.name = "server",
      .type = JG_OPTION_ADDRESS,
      .metavar = "H:P",
      .help = "import through the server that holds the record (its gRPC address)"},
     JG_OPTION_USER,
     JG_OPTION_PASSWORD_FILE,
-    {.name = "tenant", .type = JG_OPTION_TEXT, .value = "default", .metavar = "T", .help = "whose jobs; with --store"},
+    JG_OPTION_TENANT("whose jobs; with --store"),
     {.name = "on-error",
      .type = JG_OPTION_CHOICE,
      .value = "stop",

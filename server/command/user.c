@@ -8,6 +8,7 @@
 #include "proto/codec/date.h"
 #include "server/command/command.h"
 #include "server/command/password.h"
+#include "server/command/record.h"
 #include "services/identity/credential.h"
 #include "services/identity/password.h"
 #include "storage/store.h"
@@ -17,7 +18,7 @@
 #define TEXT_BYTES_MAX (1u << 20)
 
 static const struct jg_option user_options[] = {
-    {.name = "store", .type = JG_OPTION_TEXT, .value = "sqlite:jobgate.db", .metavar = "URL", .help = "the record"},
+    JG_OPTION_STORE,
     JG_OPTION_PASSWORD_FILE,
     {.name = "replace",
      .type = JG_OPTION_FLAG,

@@ -91,6 +91,13 @@ static struct jg_status set_value(const struct jg_option *option, const char *te
       }
       break;
   }
+  if (option->check != NULL) {
+    struct jg_status status = option->check(s, arena);
+    if (!jg_status_ok(status)) {
+      return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "%s: %s", place.label,
+                              status.message);
+    }
+  }
   *value = result;
   return JG_STATUS_OK;
 }
@@ -380,35 +387,4 @@ void jg_options_help(const struct jg_option *table, size_t count, struct jg_buf 
     }
     jg_buf_append_char(out, '\n');
   }
-}
-
-bool jg_address_parse(struct jg_str text, struct jg_str *ret_host, uint16_t *ret_port) {
-  size_t colon = SIZE_MAX;
-  for (size_t i = 0; i < text.len; i++) {
-    colon = text.data[i] == ':' ? i : colon;
-  }
-  if (colon == SIZE_MAX || colon == 0) {
-    return false;
-  }
-  struct jg_str host = jg_str_sub(text, 0, colon);
-  int64_t port;
-  if (!jg_parse_i64(jg_str_sub(text, colon + 1, text.len), &port) || port < 0 || port > UINT16_MAX) {
-    return false;
-  }
-  if (host.data[0] == '[') {
-    if (host.len < 3 || host.data[host.len - 1] != ']') {
-      return false;
-    }
-    host = jg_str_sub(host, 1, host.len - 2);
-  } else if (jg_str_find(host, ':', 0) != SIZE_MAX) {
-    return false;
-  }
-  *ret_host = host;
-  *ret_port = (uint16_t)port;
-  return true;
-}
-
-bool jg_address_is_loopback(struct jg_str host) {
-  return jg_str_equal(host, JG_STR("localhost")) || jg_str_equal(host, JG_STR("::1")) ||
-         jg_str_starts_with(host, JG_STR("127."));
 }

@@ -22,6 +22,8 @@ struct jg_option {
   const char *choices; /* "text|json" */
   int64_t min, max;    /* INTEGER */
   bool secret;         /* JOBGATE_..._FILE names a file that holds it; shown redacted */
+  /* What the type does not see; NULL: nothing. The message says what is wrong, and quotes no secret. */
+  struct jg_status (*check)(struct jg_str text, struct jg_arena *arena);
 };
 
 /* Where a value comes from; a later one beats an earlier one. */
@@ -74,6 +76,9 @@ void jg_options_help(const struct jg_option *table, size_t count, struct jg_buf 
 
 /* Cuts "host:port" or "[v6]:port"; the host without brackets. False if malformed or the port is not 0..65535. */
 JG_MUST_CHECK bool jg_address_parse(struct jg_str text, struct jg_str *ret_host, uint16_t *ret_port);
+/* For `check`: not empty; an address to listen at, whose host is an address or a name that is known here. */
+JG_MUST_CHECK struct jg_status jg_option_check_filled(struct jg_str text, struct jg_arena *arena);
+JG_MUST_CHECK struct jg_status jg_option_check_listen(struct jg_str text, struct jg_arena *arena);
 /* 127.0.0.0/8, ::1 or "localhost". */
 bool jg_address_is_loopback(struct jg_str host);
 

@@ -109,6 +109,10 @@ static void test_urls(void **state JG_UNUSED) {
     struct jg_status status = jg_fixture_try(&fixture);
     assert_status(status, rows[i].code, rows[i].reason);
     assert_null(strstr(status.message, "u:p"));
+    // The form alone is known beforehand.
+    status = jg_store_check_url(rows[i].url, &fixture.arena);
+    assert_int_equal(jg_status_ok(status), jg_str_starts_with(rows[i].url, JG_STR("sqlite:")) && rows[i].url.len > 7);
+    assert_null(strstr(status.message, "u:p"));
   }
 }
 

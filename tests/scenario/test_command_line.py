@@ -17,6 +17,7 @@ def fails(code, word, *args, stdin=None):
     assert result.returncode == code, result.stderr
     assert word in result.stderr.decode(), result.stderr
     assert result.stdout == b""
+    return result
 
 
 def test_version_and_usage():
@@ -28,6 +29,15 @@ def test_version_and_usage():
     fails(2, "--auth", "serve", "--auth", "maybe")
     fails(2, "--insecure", "serve", "--http", "0.0.0.0:0", "--auth", "off")
     fails(2, "--public-url", "serve", "--public-url", "ftp://x")
+    for url in ("foo:bar", "v.db", "postgresql://u:secret@h/db", "", "sqlite:"):
+        for command in (["serve"], ["export"], ["check"], ["backup", "x"], ["user", "list"]):
+            assert b"secret" not in fails(2, "--store: ", *command, "--store", url).stderr
+    fails(2, "--http: ", "serve", "--http", "127.0.0.1.invalid:0")
+    fails(2, "--admin: ", "serve", "--admin", "nohost.invalid:0")
+    fails(2, "--cache: ", "serve", "--cache", "nothing://")
+    fails(2, "--cache: ", "check", "--cache", "nothing://")
+    fails(2, "--tenant: ", "export", "--tenant", "")
+    fails(2, "--tenant: ", "import", "--tenant", "", "-")
     assert b"--grpc" in run("serve", "--help").stdout
 
 
@@ -97,7 +107,7 @@ def test_refused_databases(tmp_path):
     newer.close()
     refused("newer.db", "newer")
     fails(1, "missing.db", "export", "--store", f"sqlite:{tmp_path}/missing.db")
-    fails(1, "store", "export", "--store", "nonsense:x")
+    fails(2, "--store", "export", "--store", "nonsense:x")
 
 
 def test_corrupt_database_is_told(tmp_path):
