@@ -81,6 +81,13 @@ static struct jg_status unknown(const struct parser *parser, const struct jg_ent
                           quotable(name, quoted), JG_STR_ARG(entity->name));
 }
 
+/* A parent holds no entities, though they are members of a job. */
+static bool is_job_entity(const struct jg_entity *entity, struct jg_str name) {
+  const struct jg_member *member =
+      entity->kind == JG_KIND_PARENT_JOB ? jg_entity_member(jg_entity(JG_KIND_JOB), name) : NULL;
+  return member != NULL && jg_str_equal(member->name, name) && member->type == JG_TYPE_ENTITY;
+}
+
 /* ---- the tree ---- */
 
 static struct jg_odata_shape *find_below(const struct jg_odata_shape *shape, uint8_t member) {
@@ -153,6 +160,9 @@ static struct jg_status find(const struct parser *parser, const char *option, co
   if (name.len == 0) {
     return invalid(parser, option, "must be names between commas", name);
   }
+  if (is_job_entity(entity, name)) {
+    return not_built(parser, option, JG_STR("_parent_job"), jg_entity_member(jg_entity(JG_KIND_JOB), name)->name.data);
+  }
   if (member == NULL || !jg_str_equal(member->name, name)) {
     return unknown(parser, entity, name);
   }
@@ -183,6 +193,8 @@ static struct jg_status read_selected(struct parser *parser, struct jg_odata_sha
     if (member->type != JG_TYPE_ENTITY) {
       return invalid(parser, "$select", "holds a path into %s, which has no members", name);
     }
+    // A parent comes by $expand alone; a path into it is as good.
+    shape->expanded |= (member->flags & JG_MEMBER_EXPAND_ONLY) != 0 ? bit(member) : 0;
     JG_RETURN_IF_ERROR(go_below(parser, shape, member, &shape));
     shape->selected = true;
   } while (true);

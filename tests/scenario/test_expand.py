@@ -59,6 +59,19 @@ def test_3_no_parent_unless_expanded(data):
     assert b'"_parent_job":' + b"{" + own[own.index(b'"id":'):] in answer.body
 
 
+def test_3_paths_into_the_parent(data):
+    server, jobs = data
+    parent = jobs[jobs[CHILD]["_parent_id"]]
+    answer = server.get(f"/api/Jobs({CHILD})?$select=id,_parent_job/name").json()
+    assert answer.pop("@odata.context").endswith("#Jobs(id,_parent_job(name))/$entity")
+    assert answer == {"id": CHILD, "_parent_job": {"name": parent["name"]}}
+    rows = server.get("/api/Jobs" + query(select="_parent_job/name", filter=f"id eq {CHILD} or id eq {ORPHAN}", orderby="id")).json()
+    assert sorted(rows["value"], key=len) == [{}, {"_parent_job": {"name": parent["name"]}}]
+    for expand in ("_parent_job($expand=project)", "_parent_job/project", "_parent_job($select=project)"):
+        answer = server.get(f"/api/Jobs({CHILD})?$expand=" + expand)
+        assert answer.status == 501 and "_parent_job with project" in answer.json()["error"]["message"], answer.body
+
+
 def test_3_a_parent_that_is_not_there_is_left_out(data):
     server, jobs = data
     alone = next(job["id"] for job in jobs.values() if job["_parent_id"].startswith("00000000"))
@@ -196,7 +209,7 @@ def test_without_embedding_expansion_goes_level_by_level(data, tmp_path):
 @pytest.mark.parametrize("options, status, word", [
     ("$expand=project($select=nope)", 400, "'nope' on type 'project'"), ("$select=project/nope", 400, "'nope' on type 'project'"),
     ("$expand=project($select=id", 400, "$expand"), ("$expand=project()", 400, "$expand"),
-    ("$expand=project($nope=1)", 400, "'$nope'"), ("$expand=_parent_job/_parent_job", 400, "'_parent_job'"),
+    ("$expand=project($nope=1)", 400, "'$nope'"), ("$expand=_parent_job/_parent_job", 501, "$expand of _parent_job with _parent_job"),
     ("$select=name/id", 400, "$select"), ("$expand=project($levels=2)", 501, "$expand of project with $levels"),
     ("$expand=skill($filter=code%20eq%20')')", 501, "$expand of skill with $filter"),
     ("$expand=project/$ref", 501, "$expand of project with $ref"),
