@@ -392,14 +392,9 @@ static void greeting_next(struct jg_redis_link *link) {
 static enum jg_redis_reason greeting_failure(enum greeting step, const struct redisReply *reply) {
   if (reply->type == REDIS_REPLY_ERROR) {
     enum jg_redis_reason reason = jg_redis_reason_of_reply(jg_str_make(reply->str, reply->len));
-    if (reason != JG_REDIS_REFUSED) {
-      // Whether it may name itself is no matter.
-      return step == GREETING_NAME && reason == JG_REDIS_NO_PERMISSION ? JG_REDIS_NONE : reason;
-    }
-    return step == GREETING_AUTH     ? JG_REDIS_AUTH
-           : step == GREETING_SELECT ? JG_REDIS_DATABASE
-           : step == GREETING_NAME   ? JG_REDIS_NONE
-                                     : JG_REDIS_REFUSED;
+    // Whether it may name itself is no matter.
+    bool matters = step != GREETING_NAME || (reason != JG_REDIS_REFUSED && reason != JG_REDIS_NO_PERMISSION);
+    return matters ? reason : JG_REDIS_NONE;
   }
   if (step == GREETING_ROLE) {
     bool master = reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&

@@ -195,11 +195,45 @@ static void a_server_that_speaks_first(void **state) {
       {"HTTP/1.1 400 Bad Request\r\n\r\n", JG_REDIS_PROTOCOL},
       {"-LOADING Redis is loading the dataset in memory\r\n", JG_REDIS_LOADING},
       {"-NOAUTH Authentication required.\r\n", JG_REDIS_AUTH},
+      {"-ERR max number of clients reached\r\n", JG_REDIS_MAX_CLIENTS},
+      {"-DENIED Redis is running in protected mode\r\n", JG_REDIS_PROTECTED},
+      {"-ERR something else\r\n", JG_REDIS_PROTOCOL},
   };
   for (size_t i = 0; i < JG_COUNT(rows); i++) {
     const struct script script = {.steps = {{"", rows[i].says}}};
     struct tale tale = {0};
     run(&script, &(struct jg_redis_link_options){.greet = false}, &tale);
+    assert_int_equal(tale.reason, rows[i].reason);
+  }
+}
+
+/* An error says what it says, whatever step of the greeting it comes at. */
+static void errors_of_the_greeting(void **state) {
+  (void)state;
+  static const struct {
+    const char *replies; /* to AUTH, CLIENT SETNAME, SELECT and ROLE */
+    enum jg_redis_reason reason;
+  } rows[] = {
+      {"-WRONGPASS invalid\r\n", JG_REDIS_AUTH},
+      {"-ERR invalid password\r\n", JG_REDIS_AUTH},
+      {"-ERR max number of clients reached\r\n", JG_REDIS_MAX_CLIENTS},
+      {"-ERR something else\r\n", JG_REDIS_REFUSED},
+      {"-LOADING\r\n", JG_REDIS_LOADING},
+      {"+OK\r\n-BUSY Redis is busy\r\n", JG_REDIS_BUSY},
+      {"+OK\r\n+OK\r\n-BUSY Redis is busy\r\n", JG_REDIS_BUSY},
+      {"+OK\r\n+OK\r\n-ERR DB index is out of range\r\n", JG_REDIS_DATABASE},
+      {"+OK\r\n+OK\r\n-ERR something else\r\n", JG_REDIS_REFUSED},
+      {"+OK\r\n-ERR something else\r\n+OK\r\n*1\r\n$5\r\nslave\r\n", JG_REDIS_NOT_MASTER},
+      {"+OK\r\n-NOPERM\r\n+OK\r\n*1\r\n$6\r\nmaster\r\n", JG_REDIS_LOST},
+      {":1\r\n", JG_REDIS_PROTOCOL},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    const struct script script = {.steps = {{"ROLE", rows[i].replies}}, .closes = true};
+    const struct jg_redis_link_options how = {
+        .greet = true, .password = JG_STR("pw"), .database = 1, .need_master = true};
+    struct tale tale = {0};
+    run(&script, &how, &tale);
+    assert_int_equal(tale.up, rows[i].reason == JG_REDIS_LOST);
     assert_int_equal(tale.reason, rows[i].reason);
   }
 }
@@ -234,8 +268,8 @@ static void commands_are_told_of_the_end(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(replies_that_nobody_asked_for), cmocka_unit_test(a_reply_without_an_end),
-      cmocka_unit_test(a_server_that_speaks_first),    cmocka_unit_test(a_greeting_answered_twice),
-      cmocka_unit_test(commands_are_told_of_the_end),
+      cmocka_unit_test(a_server_that_speaks_first),    cmocka_unit_test(errors_of_the_greeting),
+      cmocka_unit_test(a_greeting_answered_twice),     cmocka_unit_test(commands_are_told_of_the_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

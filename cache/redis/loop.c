@@ -164,13 +164,16 @@ static void settle(struct jg_redis *redis) {
   }
 }
 
-/* There is no connection any more, or none could be made: both sides are open. */
+/* There is no connection any more, or none could be made: both sides are open. Of writes nothing is known if reading failed before
+ * they were tried. */
 static void without_link(struct jg_redis *redis, enum jg_redis_reason reason) {
   int64_t now_ns = jg_clock_mono_ns(redis->options.clock);
   jg_metric_add(redis->meters.failures[reason], 1);
+  bool untried = redis->reads_failed && redis->breakers[JG_REDIS_WRITES].state == JG_BREAKER_HALF_OPEN;
+  redis->reads_failed = false;
   for (size_t side = 0; side < JG_REDIS_SIDES; side++) {
     jg_breaker_trip(&redis->breakers[side], now_ns, jg_redis_random(redis));
-    jg_redis_show(redis, (enum jg_redis_side)side, reason);
+    jg_redis_show(redis, (enum jg_redis_side)side, side == JG_REDIS_WRITES && untried ? JG_REDIS_READS_FAILED : reason);
   }
   settle(redis);
 }
@@ -254,6 +257,7 @@ void jg_redis_outcome(struct jg_redis *redis, enum jg_redis_side side, enum jg_r
   }
   // A master that became a replica has a successor elsewhere: behind the same name, or known to the Sentinels.
   bool demoted = was_closed && (reason == JG_REDIS_READ_ONLY || reason == JG_REDIS_NOT_MASTER);
+  redis->reads_failed = side == JG_REDIS_READS && breaker->state == JG_BREAKER_OPEN;
   if (demoted || redis->breakers[JG_REDIS_READS].state == JG_BREAKER_OPEN) {
     jg_redis_hang_up(redis, reason);
   }

@@ -23,25 +23,38 @@ const char *jg_redis_reason_meaning(enum jg_redis_reason reason) {
 }
 
 enum jg_redis_reason jg_redis_reason_of_reply(struct jg_str error) {
+  // What Redis 2.6 to 7 says. Behind ERR a whole sentence must be known: at any step of a greeting it may be about anything.
   static const struct {
-    struct jg_str word;
+    struct jg_str begin;
     enum jg_redis_reason reason;
-  } words[] = {
+  } texts[] = {
       {JG_STR("OOM"), JG_REDIS_OOM},
       {JG_STR("READONLY"), JG_REDIS_READ_ONLY},
       {JG_STR("LOADING"), JG_REDIS_LOADING},
       {JG_STR("NOAUTH"), JG_REDIS_AUTH},
       {JG_STR("WRONGPASS"), JG_REDIS_AUTH},
+      {JG_STR("ERR invalid password"), JG_REDIS_AUTH},
+      {JG_STR("ERR AUTH"), JG_REDIS_AUTH},
+      {JG_STR("ERR Client sent AUTH,"), JG_REDIS_AUTH},
+      {JG_STR("ERR wrong number of arguments for 'auth'"), JG_REDIS_AUTH},
+      {JG_STR("ERR DB index is out of range"), JG_REDIS_DATABASE},
+      {JG_STR("ERR invalid DB index"), JG_REDIS_DATABASE},
+      {JG_STR("ERR max number of clients"), JG_REDIS_MAX_CLIENTS},
       {JG_STR("NOPERM"), JG_REDIS_NO_PERMISSION},
       {JG_STR("MISCONF"), JG_REDIS_MISCONF},
-      {JG_STR("NOREPLICAS"), JG_REDIS_MISCONF},
+      {JG_STR("NOREPLICAS"), JG_REDIS_NO_REPLICAS},
       {JG_STR("MASTERDOWN"), JG_REDIS_NOT_MASTER},
+      {JG_STR("BUSY"), JG_REDIS_BUSY},
+      {JG_STR("DENIED"), JG_REDIS_PROTECTED},
+      {JG_STR("MOVED"), JG_REDIS_CLUSTER},
+      {JG_STR("CROSSSLOT"), JG_REDIS_CLUSTER},
+      {JG_STR("CLUSTERDOWN"), JG_REDIS_CLUSTER},
+      {JG_STR("ERR SELECT is not allowed in cluster mode"), JG_REDIS_CLUSTER},
   };
-  struct jg_str rest;
-  struct jg_str word = jg_str_cut(error, ' ', &rest);
-  for (size_t i = 0; i < JG_COUNT(words); i++) {
-    if (jg_str_equal(word, words[i].word)) {
-      return words[i].reason;
+  for (size_t i = 0; i < JG_COUNT(texts); i++) {
+    size_t len = texts[i].begin.len;
+    if (jg_str_starts_with(error, texts[i].begin) && (error.len == len || error.data[len] == ' ')) {
+      return texts[i].reason;
     }
   }
   return JG_REDIS_REFUSED;

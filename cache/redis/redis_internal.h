@@ -95,6 +95,7 @@ struct jg_redis {
   enum jg_breaker_state shown[JG_REDIS_SIDES];
   bool told[JG_REDIS_SIDES], told_open[JG_REDIS_SIDES]; /* what the log last said */
   bool is_settled;
+  bool reads_failed; /* so the connection is given up */
   struct jg_redis_link *link;
   bool link_is_up;
   int64_t heard_ns;               /* when its last reply came */

@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "base/compiler.h"
-#include "cache/redis/reason.h"
 
 #define FORM UINT64_C(0x0123456789abcdef)
 #define NOW INT64_C(17700915060000000)
@@ -115,38 +114,12 @@ static void key_texts(void **state) {
   assert_true(jg_redis_key_print(&key, UINT64_MAX, text) < sizeof(text));
 }
 
-static void reasons_of_replies(void **state) {
-  (void)state;
-  static const struct {
-    const char *text;
-    enum jg_redis_reason reason;
-  } rows[] = {
-      {"OOM command not allowed when used memory > 'maxmemory'.", JG_REDIS_OOM},
-      {"READONLY You can't write against a read only replica.", JG_REDIS_READ_ONLY},
-      {"LOADING Redis is loading the dataset in memory", JG_REDIS_LOADING},
-      {"NOAUTH Authentication required.", JG_REDIS_AUTH},
-      {"WRONGPASS invalid username-password pair", JG_REDIS_AUTH},
-      {"NOPERM this user has no permissions", JG_REDIS_NO_PERMISSION},
-      {"MISCONF Redis is configured to save RDB snapshots", JG_REDIS_MISCONF},
-      {"MASTERDOWN Link with MASTER is down", JG_REDIS_NOT_MASTER},
-      {"ERR unknown command", JG_REDIS_REFUSED},
-      {"OOMPH", JG_REDIS_REFUSED},
-      {"", JG_REDIS_REFUSED},
-  };
-  for (size_t i = 0; i < JG_COUNT(rows); i++) {
-    assert_int_equal(jg_redis_reason_of_reply(jg_str_from_cstr(rows[i].text)), rows[i].reason);
-  }
-  for (int i = 0; i < JG_REDIS_REASON_COUNT; i++) {
-    assert_true(jg_redis_reason_name((enum jg_redis_reason)i)[0] != '\0');
-    assert_true(jg_redis_reason_meaning((enum jg_redis_reason)i)[0] != '\0');
-  }
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(what_was_written_is_read), cmocka_unit_test(any_damage_is_refused),
-      cmocka_unit_test(another_key_is_refused),   cmocka_unit_test(key_texts),
-      cmocka_unit_test(reasons_of_replies),
+      cmocka_unit_test(what_was_written_is_read),
+      cmocka_unit_test(any_damage_is_refused),
+      cmocka_unit_test(another_key_is_refused),
+      cmocka_unit_test(key_texts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from rig import JOBGATE, PASSWORD, Teller, breaker_lines, metrics, run, wait_for_breaker
+from rig import JOBGATE, PASSWORD, Teller, breaker_lines, metrics, run, wait_for_breaker, wait_until
 
 
 @pytest.mark.parametrize("url, words", [
@@ -57,6 +57,36 @@ def test_a_server_that_says_too_much(world, tmp_path, surplus):
         assert ("read", "open", "protocol") in breaker_lines(server)
     finally:
         teller.stop()
+
+
+def test_check_tells_what_is_wrong(world, redis):
+    """In words of Redis' own settings, never a guess."""
+    cache = f"redis://:{PASSWORD}@127.0.0.1:{redis.port}/1"
+
+    def sides(url=cache):
+        result = run("check", "--store", world.store, "--cache", url, check=False)
+        lines = result.stdout.decode().splitlines()
+        return tuple(next(line.split(": ", 1)[1] for line in lines if line.startswith(f"  {side}: ")) for side in ("read", "write"))
+
+    assert sides() == ("ok", "ok")
+    assert sides(cache[:-1] + "99") == ("the database number cannot be selected",) * 2
+    with redis.client() as client:
+        client.do("CONFIG", "SET", "min-replicas-to-write", "1")
+        assert sides() == ("ok", "the server refuses writes since too few replicas follow it")
+        client.do("CONFIG", "SET", "min-replicas-to-write", "0")
+        client.do("ACL", "SETUSER", "writer", "on", ">pw", "~*", "+set", "+select")
+        assert sides(cache.replace(f":{PASSWORD}", "writer:pw")) == ("the user may not use a command", "not known, since reading failed")
+        client.do("CONFIG", "SET", "maxclients", "1")
+        assert sides() == ("the server takes no more clients (maxclients)",) * 2
+        client.do("CONFIG", "SET", "maxclients", "100")
+        client.do("CONFIG", "SET", "busy-reply-threshold", "1")
+        client.send("EVAL", "while true do end", "0")
+        wait_until("the script runs", lambda: sides() == ("the server is busy with a script",) * 2)
+        with redis.client() as other:
+            other.do("SCRIPT", "KILL")
+        with pytest.raises(RuntimeError):
+            client.reply()
+    assert sides() == ("ok", "ok")
 
 
 def test_check(world, redis, tmp_path):
