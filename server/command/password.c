@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -88,7 +89,7 @@ static struct jg_status ask(bool twice, struct jg_arena *arena, struct jg_str *r
     if (fd >= 0) {
       (void)close(fd);  // Nothing was written.
     }
-    return refused("there is no terminal to ask for the password: give --password-file");
+    return refused("there is no terminal to ask for the password: give --password-file or JOBGATE_PASSWORD");
   }
   struct termios silent = before;
   // Without signals: one would leave the terminal without echo. Their keys are control characters, which no password has.
@@ -117,4 +118,18 @@ struct jg_status jg_command_read_password(const char *path, bool twice, struct j
   struct jg_status status = read_from(fd, arena, ret_password);
   (void)close(fd);  // Nothing was written.
   return status;
+}
+
+struct jg_status jg_command_find_password(const char *path, const char *variable, bool twice, struct jg_arena *arena,
+                                          struct jg_str *ret_password) {
+  const char *text = path == NULL ? secure_getenv(variable) : NULL;
+  if (text == NULL) {
+    return jg_command_read_password(path, twice, arena, ret_password);
+  }
+  if (!jg_credential_part_valid(jg_str_from_cstr(text))) {
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                            "%s must have 1 to 255 bytes of UTF-8 without control characters", variable);
+  }
+  *ret_password = jg_str_from_cstr(text);
+  return JG_STATUS_OK;
 }

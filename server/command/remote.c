@@ -1,26 +1,8 @@
 #include "server/command/remote.h"
 
-#include <stdlib.h>
-
 #include "proto/codec/json_message.h"
 #include "proto/codec/message.h"
 #include "services/identity/credential.h"
-
-static struct jg_status find_password(const struct jg_options *options, const struct jg_remote_caller *caller,
-                                      struct jg_arena *arena, struct jg_str *ret_password) {
-  const char *path = jg_options_text(options, caller->password_file);
-  const char *text = path == NULL ? secure_getenv(caller->password_variable) : NULL;
-  if (text == NULL) {
-    return jg_command_read_password(path, false, arena, ret_password);
-  }
-  if (!jg_credential_part_valid(jg_str_from_cstr(text))) {
-    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                            "%s must have 1 to 255 bytes of UTF-8 without control characters",
-                            caller->password_variable);
-  }
-  *ret_password = jg_str_from_cstr(text);
-  return JG_STATUS_OK;
-}
 
 static struct jg_status make_authorization(const struct jg_options *options, const struct jg_remote_caller *caller,
                                            struct jg_arena *arena, struct jg_str *ret_authorization) {
@@ -29,7 +11,8 @@ static struct jg_status make_authorization(const struct jg_options *options, con
     return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "--%s must be NAME@DOMAIN",
                             caller->user);
   }
-  JG_RETURN_IF_ERROR(find_password(options, caller, arena, &password));
+  JG_RETURN_IF_ERROR(jg_command_find_password(jg_options_text(options, caller->password_file),
+                                              caller->password_variable, false, arena, &password));
   char *text = jg_arena_alloc(arena, JG_CREDENTIAL_HEADER_BYTES_MAX);
   if (text == NULL) {
     return jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_LIMIT_EXCEEDED, "out of the command's memory");

@@ -85,11 +85,18 @@ static struct jg_status write_user(struct jg_store *store, int64_t tenant, struc
 static struct jg_status open_store(const struct jg_options *options, bool create, struct jg_arena *arena,
                                    struct jg_store **ret_store) {
   struct jg_store_options store = {.url = jg_str_from_cstr(jg_options_text(options, "store")),
-                                   .create = create,
                                    .exclusive = true,
                                    .reader_count = 1,
                                    .clock = jg_clock_system()};
   struct jg_status status = jg_store_open(&store, arena, ret_store);
+  if (status.code == JG_NOT_FOUND && create) {
+    store.create = true;
+    status = jg_store_open(&store, arena, ret_store);
+    if (jg_status_ok(status)) {
+      // It may have been meant for another one, whose name was mistyped.
+      fprintf(stderr, "jobgate: made a new record: %.*s\n", JG_STR_ARG(store.url));
+    }
+  }
   if (status.reason == JG_REASON_STORE_LOCKED) {
     store.exclusive = false;
     store.create = false;
@@ -114,7 +121,8 @@ static struct jg_status add_to(struct jg_store *store, struct jg_str domain, str
 
 static int add(const struct jg_options *options, struct jg_str user, struct jg_str domain, struct jg_arena *arena) {
   struct jg_str password = JG_STR_NONE;
-  struct jg_status status = jg_command_read_password(jg_options_text(options, "password-file"), true, arena, &password);
+  struct jg_status status =
+      jg_command_find_password(jg_options_text(options, "password-file"), "JOBGATE_PASSWORD", true, arena, &password);
   if (!jg_status_ok(status)) {
     return jg_command_usage(status);
   }
