@@ -382,6 +382,7 @@ static void block_signals(struct server *server) {
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);  // the terminal that it was started in is gone
   pthread_sigmask(SIG_BLOCK, &set, NULL);
   (void)signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of its write
   server->signals = signalfd(-1, &set, SFD_CLOEXEC);

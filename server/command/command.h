@@ -23,6 +23,7 @@ extern const struct jg_command jg_command_import;
 extern const struct jg_command jg_command_export;
 extern const struct jg_command jg_command_backup;
 extern const struct jg_command jg_command_check;
+extern const struct jg_command jg_command_migrate;
 extern const struct jg_command jg_command_restore;
 extern const struct jg_command jg_command_get;
 extern const struct jg_command jg_command_list;

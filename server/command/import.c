@@ -133,7 +133,12 @@ static struct jg_status import_local(struct jg_import_run *run, bool *ret_begun)
       .log = &log,
   };
   struct jg_server_app app;
-  JG_RETURN_IF_ERROR(jg_server_app_open(&options, run->arena, &app));
+  struct jg_status opened = jg_server_app_open(&options, run->arena, &app);
+  if (opened.reason == JG_REASON_STORE_LOCKED) {
+    return jg_status_printf(run->arena, opened.code, opened.reason, "%s; stop it, or import through it with --server",
+                            opened.message);
+  }
+  JG_RETURN_IF_ERROR(opened);
   *ret_begun = true;
   jg_import_input_watch(&run->input, NULL, NULL);
   struct jg_status status = import_into(run, &app);

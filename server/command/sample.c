@@ -24,7 +24,7 @@ static const struct jg_option sample_options[] = {
 };
 
 static int run_sample(const struct jg_options *options, struct jg_arena *arena) {
-  (void)arena;
+  (void)arena;  // What it makes is written at once.
   uint64_t jobs = (uint64_t)jg_options_integer(options, "jobs");
   uint64_t seed = (uint64_t)jg_options_integer(options, "seed");
   struct jg_buf out;
@@ -39,7 +39,7 @@ static int run_sample(const struct jg_options *options, struct jg_arena *arena) 
     }
   }
   jg_buf_done(&out);
-  return open ? JG_EXIT_OK : JG_EXIT_FAILURE;
+  return open ? JG_EXIT_OK : jg_command_fail(jg_status_make(JG_UNAVAILABLE, JG_REASON_NONE, "cannot write the output"));
 }
 
 const struct jg_command jg_command_sample = {

@@ -376,9 +376,10 @@ const struct jg_option_value *jg_options_get(const struct jg_options *options, c
 void jg_options_help(const struct jg_option *table, size_t count, struct jg_buf *out) {
   for (size_t i = 0; i <= count && count > 0; i++) {
     const struct jg_option *option = i < count ? &table[i] : &config_option;
-    const char *metavar = option->type == JG_OPTION_CHOICE ? option->choices
-                          : option->metavar != NULL        ? option->metavar
-                                                           : "";
+    const char *metavar = option->type == JG_OPTION_CHOICE    ? option->choices
+                          : option->metavar != NULL           ? option->metavar
+                          : option->type == JG_OPTION_INTEGER ? "N"
+                                                              : "";
     char left[64];
     int length = snprintf(left, sizeof left, "--%s %s", option->name, metavar);
     jg_buf_printf(out, "  %-32s %s", length < 0 ? option->name : left, option->help);

@@ -54,7 +54,6 @@ struct jg_status jg_sqlite_lock_take(const char *path, struct jg_arena *arena, i
                             strerrordesc_np(error));
   }
   const char *who = pid > 0 ? jg_arena_printf(arena, " (process %ld)", (long)pid) : "";
-  return jg_status_printf(arena, JG_FAILED_PRECONDITION, JG_REASON_STORE_LOCKED,
-                          "%s is held by another jobgate%s; stop it, or import through it with --server", path,
-                          who != NULL ? who : "");
+  return jg_status_printf(arena, JG_FAILED_PRECONDITION, JG_REASON_STORE_LOCKED, "%s is held by another jobgate%s",
+                          path, who != NULL ? who : "");
 }

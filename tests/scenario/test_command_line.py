@@ -1,15 +1,18 @@
 """The commands as a user meets them: output, exit codes, refusals that say what is wrong."""
 
+import base64
+import contextlib
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import urllib.request
 
 import pytest
 
-from conftest import CONTRACT, JOBGATE, SAMPLE_ID, Server, WAIT_SECONDS, run, sample
+from conftest import CONTRACT, JOBGATE, ROOT, SAMPLE_ID, Server, WAIT_SECONDS, run, sample
 
 
 def fails(code, word, *args, stdin=None):
@@ -39,6 +42,70 @@ def test_version_and_usage():
     fails(2, "--tenant: ", "export", "--tenant", "")
     fails(2, "--tenant: ", "import", "--tenant", "", "-")
     assert b"--grpc" in run("serve", "--help").stdout
+
+
+def test_usage_says_what_is_wrong():
+    fails(2, "there is no command 'nonsense'", "nonsense")
+    fails(2, "serve does not take 'bogus'", "serve", "bogus")
+    fails(2, "sample does not take 'extra'", "sample", "extra")
+    fails(2, "import needs FILE|-", "import")
+    assert run("--version").stdout == run("version").stdout
+    assert run("-h").stdout == run("--help").stdout == run("help").stdout
+    assert run("serve", "-h").stdout == run("serve", "--help").stdout
+    assert b"--writers N " in run("verify-stream", "--help").stdout
+
+
+@pytest.mark.parametrize("command", [["version"], ["check"], ["sample", "--jobs", "1"], ["--help"]])
+def test_output_that_does_not_arrive_is_a_failure(tmp_path, command):
+    run("import", "--store", f"sqlite:{tmp_path}/a.db", "-", stdin=b'{"name":"a"}')
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([JOBGATE, *command], stdout=full, stderr=subprocess.PIPE, timeout=WAIT_SECONDS,
+                                env={**os.environ, **({"JOBGATE_STORE": f"sqlite:{tmp_path}/a.db"} if "check" in command else {})})
+    assert result.returncode == 1 and b"cannot write" in result.stderr
+
+
+def test_migrate(tmp_path):
+    store = f"sqlite:{tmp_path}/old.db"
+    fails(1, "does not exist", "migrate", "--store", store)
+    run("import", "--store", f"sqlite:{tmp_path}/new.db", "-", stdin=b'{"name":"a"}')
+    with contextlib.closing(sqlite3.connect(tmp_path / "new.db")) as new, \
+            contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        (application,) = new.execute("PRAGMA application_id").fetchone()
+        old.executescript((ROOT / "storage" / "schema" / "sqlite" / "0001_init.sql").read_text())
+        old.execute("PRAGMA user_version=1")
+        old.execute(f"PRAGMA application_id={application}")
+    fails(1, "must first be migrated", "export", "--store", store)
+    assert b"was migrated" in run("migrate", "--store", store).stdout
+    assert b"already" in run("migrate", "--store", store).stdout
+    assert b"store: ok" in run("check", "--store", store).stdout
+
+
+def test_a_user_gets_the_password_of_the_environment(tmp_path):
+    store = f"sqlite:{tmp_path}/a.db"
+    made = subprocess.run([JOBGATE, "user", "add", "ada@north", "--store", store], capture_output=True,
+                          env={**os.environ, "JOBGATE_PASSWORD": "secret"}, timeout=WAIT_SECONDS, start_new_session=True)
+    assert made.returncode == 0, made.stderr
+    # A mistyped name of the record is seen.
+    assert made.stderr.decode() == f"jobgate: made a new record: {store}\n"
+    assert run("user", "add", "bob@north", "--store", store, "--password-file", "-", stdin=b"other\n").stderr == b""
+    server = Server(tmp_path, "--auth", "on", store=store)
+    try:
+        for credential, status in ((b"ada:secret@north", 200), (b"ada:wrong@north", 401)):
+            header = "Basic " + base64.b64encode(credential).decode()
+            assert server.get("/api/Jobs", Authorization=header).status == status
+    finally:
+        server.stop()
+    refused = subprocess.run([JOBGATE, "user", "add", "eve@north", "--store", store], capture_output=True,
+                             env={**os.environ, "JOBGATE_PASSWORD": "a\tb"}, timeout=WAIT_SECONDS, start_new_session=True)
+    assert refused.returncode == 2 and b"JOBGATE_PASSWORD must" in refused.stderr
+
+
+def test_a_lost_terminal_drains(tmp_path):
+    server = Server(tmp_path)
+    server.process.send_signal(signal.SIGHUP)
+    assert server.process.wait(WAIT_SECONDS) == 0
+    server.stop()
+    assert "draining signal=1" in (tmp_path / "server.log").read_text()
 
 
 def test_environment_and_file_set_flags(tmp_path):
