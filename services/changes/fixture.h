@@ -138,6 +138,10 @@ struct client *watch_now(struct fixture *fixture); /* returns when it is open an
 /* From the snapshot; returns at once. */
 struct client *watch_snapshot(struct fixture *fixture, bool hold);
 struct client *watch_from(struct fixture *fixture, const char *token, Jobgate__V1__JobView view);
+/* Not a stream: ListJobChanges behind a token that is refused. Returns at once. */
+struct client *list_from(struct fixture *fixture, const char *token);
+/* The same behind its read, which knows the true time alone: a call that ends in left_ns of the hub's clock. */
+struct client *refuse_within(struct fixture *fixture, const struct jg_token *token, int64_t left_ns);
 /* Cancels it if it has not finished, waits for that, frees it. */
 void client_close(struct client *client);
 

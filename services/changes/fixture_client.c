@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "services/changes/hub_internal.h"
+#include "services/changes/list_changes.h"
 
 #define ARENA_BYTES ((size_t)64 << 20)
 
@@ -114,8 +115,18 @@ static const struct jg_call_sink sink = {.finish = sink_finish, .send = sink_sen
 
 /* ---- clients ---- */
 
-struct client *client_open(struct fixture *fixture, int64_t tenant, const Jobgate__V1__WatchJobsRequest *request,
-                           bool hold) {
+/* Decoded from its bytes, as a transport does. */
+static ProtobufCMessage *decode_again(const ProtobufCMessage *request) {
+  size_t len = protobuf_c_message_get_packed_size(request);
+  uint8_t *bytes = jg_alloc(len + 1);
+  protobuf_c_message_pack(request, bytes);
+  ProtobufCMessage *decoded = protobuf_c_message_unpack(request->descriptor, NULL, len, bytes);
+  jg_free(bytes);
+  JG_ASSERT(decoded != NULL);
+  return decoded;
+}
+
+static struct client *make_client(struct fixture *fixture, int64_t tenant, const ProtobufCMessage *request, bool hold) {
   struct client *client = jg_alloc_zero(1, sizeof(*client));
   client->fixture = fixture;
   client->hold = hold;
@@ -127,14 +138,32 @@ struct client *client_open(struct fixture *fixture, int64_t tenant, const Jobgat
   call->sink = &sink;
   call->identity.tenant = tenant;
   call->started_ns = jg_clock_mono_ns(&fixture->clock.clock);
-  // Decoded from its bytes, as a transport does.
-  size_t len = jobgate__v1__watch_jobs_request__get_packed_size(request);
-  uint8_t *bytes = jg_alloc(len + 1);
-  jobgate__v1__watch_jobs_request__pack(request, bytes);
-  call->request = (ProtobufCMessage *)jobgate__v1__watch_jobs_request__unpack(NULL, len, bytes);
-  jg_free(bytes);
-  JG_ASSERT(call->request != NULL);
-  jg_hub_watch(call);
+  call->request = decode_again(request);
+  return client;
+}
+
+struct client *client_open(struct fixture *fixture, int64_t tenant, const Jobgate__V1__WatchJobsRequest *request,
+                           bool hold) {
+  struct client *client = make_client(fixture, tenant, &request->base, hold);
+  jg_hub_watch(&client->call);
+  return client;
+}
+
+struct client *list_from(struct fixture *fixture, const char *token) {
+  Jobgate__V1__ListJobChangesRequest request = JOBGATE__V1__LIST_JOB_CHANGES_REQUEST__INIT;
+  request.resume_token = (char *)(uintptr_t)token;
+  struct client *client = make_client(fixture, fixture->tenant, &request.base, false);
+  jg_changes_list(&client->call);
+  return client;
+}
+
+struct client *refuse_within(struct fixture *fixture, const struct jg_token *token, int64_t left_ns) {
+  static const struct jg_status_details details = {.oldest_revision = 6, .newest_revision = 9};
+  const struct jg_status lost = {JG_OUT_OF_RANGE, JG_REASON_HISTORY_LOST, "lost", &details};
+  Jobgate__V1__ListJobChangesRequest request = JOBGATE__V1__LIST_JOB_CHANGES_REQUEST__INIT;
+  struct client *client = make_client(fixture, fixture->tenant, &request.base, false);
+  client->call.deadline_ns = jg_clock_mono_ns(&fixture->clock.clock) + left_ns;
+  jg_hub_refuse_call(&client->call, token, lost);
   return client;
 }
 

@@ -28,9 +28,8 @@ static void init_metrics(struct jg_hub_metrics *m, struct jg_metrics *metrics) {
       .parts = jg_metrics_counter(metrics, "jobgate_watch_snapshot_parts_total", "Parts of snapshots read.", ""),
       .waiting = jg_metrics_gauge(metrics, "jobgate_watch_snapshots_waiting",
                                   "Streams that wait for their turn to read a part of a snapshot.", ""),
-      .refused =
-          jg_metrics_counter(metrics, "jobgate_watch_history_lost_total",
-                             "Streams that were refused because the log does not reach back to their start.", ""),
+      .refused = jg_metrics_counter(metrics, "jobgate_watch_history_lost_total",
+                                    "Calls that were refused because the log does not reach back to their start.", ""),
       .ring_bytes = jg_metrics_gauge(metrics, "jobgate_watch_ring_bytes", "Memory of the messages kept.", ""),
       .out_bytes = jg_metrics_gauge(metrics, "jobgate_watch_out_bytes",
                                     "Messages read for single streams that these have not taken.", ""),

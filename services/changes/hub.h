@@ -9,6 +9,7 @@
 #define JG_SERVICES_CHANGES_HUB_H
 
 #include "services/call.h"
+#include "services/changes/token.h"
 
 struct jg_hub_options {
   struct jg_store *store;
@@ -50,6 +51,10 @@ void jg_hub_hint(int64_t tenant, int64_t revision, void *hub);
  * beginning: whoever needs what lies behind still counts. Streams that do are given trim_grace_ns, over several calls, then ended
  * (RESOURCE_EXHAUSTED/SLOW_CONSUMER). Takes time with the streams there are. Thread: any. */
 int64_t jg_hub_make_way(struct jg_hub *hub, int64_t tenant, int64_t through);
+
+/* Ends a call that is no stream and whose token has no history any more: `status` is HISTORY_LOST. It shares the delays of streams:
+ * who repeats a token waits longer and longer, and its RetryInfo says so. Thread: any. */
+void jg_hub_refuse_call(struct jg_call *call, const struct jg_token *token, struct jg_status status);
 
 /* The handler of WatchJobs. */
 void jg_hub_watch(struct jg_call *call);

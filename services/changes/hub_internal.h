@@ -387,6 +387,11 @@ void jg_hub_give_turns(struct jg_hub *hub);
 /* It waits for none any more. Under hub->mutex. */
 void jg_hub_forget_turn(struct jg_hub *hub, struct jg_hub_stream *stream);
 
+/* ---- watch.c ---- */
+
+/* Makes a zeroed stream of the call, OPENING; the caller has admitted it and drives it. */
+void jg_hub_stream_init(struct jg_hub_stream *stream, struct jg_hub *hub, struct jg_call *call);
+
 /* ---- refuse.c ---- */
 
 /* Ends a stream that cannot begin; if it was refused for lost history again and again, after a while. By the driver, OPENING. */

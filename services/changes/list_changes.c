@@ -6,6 +6,7 @@
 #include "jobgate/v1/job_service.pb-c.h"
 #include "proto/codec/proto_encode.h"
 #include "proto/codec/wire.h"
+#include "services/changes/hub.h"
 #include "services/changes/sift.h"
 #include "services/changes/token.h"
 #include "services/changes/view.h"
@@ -370,7 +371,12 @@ static void run_list(struct jg_txn *txn, struct jg_status begun, void *data) {
   struct page page;
   struct jg_status status = jg_status_ok(begun) ? list(listing, txn, &page) : begun;
   if (!jg_status_ok(status)) {
-    jg_call_fail(call, jg_status_copy(&call->arena, status));
+    status = jg_status_copy(&call->arena, status);
+    if (status.reason == JG_REASON_HISTORY_LOST) {
+      jg_hub_refuse_call(call, &listing->token, status);
+    } else {
+      jg_call_fail(call, status);
+    }
     return;
   }
   const struct jg_answer answer = {.kind = JG_ANSWER_JOBS,

@@ -30,6 +30,12 @@ static struct jg_status with_delay(struct jg_arena *arena, struct jg_status stat
   return status;
 }
 
+/* Not beyond the middle of what a call has left, so that its caller hears why and not of its deadline. */
+static int64_t within_deadline(const struct jg_call *call, int64_t held_ms, int64_t now_ns) {
+  int64_t left_ms = call->deadline_ns > now_ns ? (call->deadline_ns - now_ns) / NS_PER_MS : 0;
+  return call->deadline_ns != 0 && held_ms > left_ms / 2 ? left_ms / 2 : held_ms;
+}
+
 void jg_hub_refuse(struct jg_hub_stream *stream, struct jg_status status) {
   struct jg_hub *hub = stream->hub;
   int64_t now = jg_clock_mono_ns(hub->options.clock);
@@ -39,6 +45,7 @@ void jg_hub_refuse(struct jg_hub_stream *stream, struct jg_status status) {
   bool dead = status.reason == JG_REASON_HISTORY_LOST;
   if (dead) {
     held_ms = jg_penalties_add(hub->penalties, hash_of(stream), now, &next_ms);
+    held_ms = within_deadline(stream->call, held_ms, now);
     status = with_delay(&stream->call->arena, status, next_ms);
   }
   stream->refusal = status;
@@ -61,6 +68,19 @@ void jg_hub_refuse(struct jg_hub_stream *stream, struct jg_status status) {
   } else {
     jg_hub_wake(hub);
   }
+}
+
+void jg_hub_refuse_call(struct jg_call *call, const struct jg_token *token, struct jg_status status) {
+  struct jg_hub *hub = call->app->hub;
+  // It waits as a stream that never opens, and counts as one meanwhile; where there is no room it does not wait.
+  struct jg_hub_stream *stream = hub != NULL ? jg_arena_alloc_zero(&call->arena, sizeof(*stream)) : NULL;
+  if (stream == NULL || !jg_status_ok(jg_hub_admit(hub, &call->arena))) {
+    jg_call_fail(call, status);
+    return;
+  }
+  jg_hub_stream_init(stream, hub, call);
+  stream->wish = (struct jg_wish){.start = JG_START_TOKEN, .token = *token};
+  jg_hub_refuse(stream, status);
 }
 
 void jg_hub_answer_refused(struct jg_hub *hub) {

@@ -74,6 +74,41 @@ static void longer_and_longer(void **state) {
   fixture_destroy(fixture);
 }
 
+/* One table for all doors of the log: who changes the door goes on where it was. */
+static void on_every_door(void **state) {
+  (void)state;
+  struct fixture *fixture = fixture_create(&defaults);
+  const struct jg_token token = make_dead(fixture);
+  char text[JG_TOKEN_TEXT_MAX + 1];
+  text[jg_token_format(&token, text)] = '\0';
+  close_refused(list_from(fixture, text), 100);
+  int64_t delay_ms = 100;
+  for (int64_t i = 2; i <= 8; i++) {
+    struct client *client = i % 3 == 0 ? watch_token(fixture, &token) : list_from(fixture, text);
+    wait_for_refused(fixture, i);
+    pass_time(fixture, delay_ms * NS_PER_MS - 1);
+    assert_false(is_finished(client));
+    pass_time(fixture, 1);
+    delay_ms = delay_ms < 6400 ? delay_ms * 2 : delay_ms;
+    close_refused(client, delay_ms);
+  }
+  // A call that ends before gets its answer while it waits for one.
+  struct client *hasty = refuse_within(fixture, &token, 2000 * NS_PER_MS);
+  wait_for_refused(fixture, 9);
+  pass_time(fixture, 1000 * NS_PER_MS);
+  close_refused(hasty, 6400);
+  // A server that drains holds nobody back, neither those who wait nor who comes then.
+  struct client *waits = list_from(fixture, text);
+  wait_for_refused(fixture, 10);
+  jg_hub_drain(fixture->hub);
+  close_refused(waits, 6400);
+  struct client *late = list_from(fixture, text);
+  wait_for_finish(late);
+  assert_int_equal(late->status.reason, JG_REASON_HISTORY_LOST);
+  client_close(late);
+  fixture_destroy(fixture);
+}
+
 static void cancelled_and_drained_meanwhile(void **state) {
   (void)state;
   struct fixture *fixture = fixture_create(&defaults);
@@ -143,6 +178,7 @@ static void a_storm_of_one_token(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(longer_and_longer),
+      cmocka_unit_test(on_every_door),
       cmocka_unit_test(cancelled_and_drained_meanwhile),
       cmocka_unit_test(a_storm_of_tokens),
       cmocka_unit_test(a_storm_of_one_token),

@@ -75,6 +75,16 @@ static void open_stream(struct jg_txn *txn, struct jg_status begun, void *data) 
   jg_hub_make(&move);
 }
 
+void jg_hub_stream_init(struct jg_hub_stream *stream, struct jg_hub *hub, struct jg_call *call) {
+  stream->magic = JG_HUB_STREAM_MAGIC;
+  stream->hub = hub;
+  stream->call = call;
+  JG_ASSERT(pthread_mutex_init(&stream->mutex, NULL) == 0);
+  stream->state = JG_HUB_OPENING;
+  call->stream = stream;
+  call->on_cancelled = jg_hub_on_cancelled;
+}
+
 void jg_hub_watch(struct jg_call *call) {
   struct jg_hub *hub = call->app->hub;
   struct jg_wish wish = {0};
@@ -93,16 +103,10 @@ void jg_hub_watch(struct jg_call *call) {
     jg_hub_dismiss(hub);
     return;
   }
-  stream->magic = JG_HUB_STREAM_MAGIC;
-  stream->hub = hub;
-  stream->call = call;
+  jg_hub_stream_init(stream, hub, call);
   stream->id = jg_uuid_new(hub->options.clock);
-  JG_ASSERT(pthread_mutex_init(&stream->mutex, NULL) == 0);
-  stream->state = JG_HUB_OPENING;
   stream->wish = wish;
-  call->stream = stream;
   call->on_sent = jg_hub_on_sent;
-  call->on_cancelled = jg_hub_on_cancelled;
   stream->read = (struct jg_store_read){
       .tenant = call->identity.tenant, .deadline_ns = call->deadline_ns, .run = open_stream, .data = stream};
   status = jg_store_submit_read(hub->options.store, &stream->read);
