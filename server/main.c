@@ -1,6 +1,7 @@
 /* jobgate: finds the command and runs it. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "server/command/command.h"
 
@@ -93,6 +94,8 @@ static int run(const struct jg_command *command, const struct jg_options_input *
 }
 
 int main(int argc, char **argv, char **environment) {
+  // Records and backups hold every job and the hashes of passwords: whatever this process makes is its user's alone.
+  (void)umask(S_IRWXG | S_IRWXO);
   const char *name = argc > 1 ? argv[1] : "";
   name = strcmp(name, "--version") == 0 ? jg_command_version.name : name;
   for (size_t i = 0; i < JG_COUNT(commands); i++) {

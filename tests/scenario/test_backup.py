@@ -106,6 +106,23 @@ def test_a_backup_under_load_is_one_moment(tmp_path):
     assert ids(exported(store)) == everything
 
 
+def test_new_files_are_their_owners_alone(tmp_path):
+    """Records and backups hold every job and the hashes of passwords."""
+    before = os.umask(0o022)
+    try:
+        server = Server(tmp_path)
+        try:
+            run("backup", "--store", server.store, f"{tmp_path}/backup")
+            run("restore", "--store", f"sqlite:{tmp_path}/restored.db", f"{tmp_path}/backup")
+            made = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.name != "server.log"}
+        finally:
+            server.stop()
+    finally:
+        os.umask(before)
+    assert {"jobgate.db", "jobgate.db-wal", "backup", "restored.db"} <= set(made)
+    assert set(made.values()) == {0o600}, made
+
+
 def test_no_token_of_before_a_restore_fits(tmp_path):
     server = Server(tmp_path)
     try:
