@@ -4,8 +4,9 @@
 #include "jobgate/v1/job_service.pb-c.h"
 #include "server/command/remote.h"
 
-#define PAGE_ARENA_BYTES (64u << 20)
-#define TEXT_BYTES_MAX (64u << 20)
+/* A job may have some 30 MiB, as bytes, as a message and as JSON. */
+#define PAGE_ARENA_BYTES (256u << 20)
+#define TEXT_BYTES_MAX (256u << 20)
 
 static const struct jg_option get_options[] = {JG_OPTION_SERVER, JG_OPTION_USER, JG_OPTION_PASSWORD_FILE};
 
@@ -73,6 +74,16 @@ static int run_get(const struct jg_options *options, struct jg_arena *arena) {
   return code;
 }
 
+/* A job that the list shows in part is read by itself. */
+static bool is_reduced(const Jobgate__V1__ListJobsResponse *response, const char *id) {
+  for (size_t i = 0; i < response->n_reduced_ids; i++) {
+    if (strcmp(response->reduced_ids[i], id) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /* Prints one page; *token becomes the next one's (in the arena), NULL at the end. *left counts down unless it was 0 from the start. */
 static struct jg_status list_page(struct jg_grpc_client *client, const struct jg_options *options,
                                   struct jg_arena *arena, const char **token, int64_t *left, struct jg_buf *out) {
@@ -87,7 +98,9 @@ static struct jg_status list_page(struct jg_grpc_client *client, const struct jg
                                     &jobgate__v1__list_jobs_response__descriptor, arena, &message));
   const Jobgate__V1__ListJobsResponse *response = (const Jobgate__V1__ListJobsResponse *)message;
   for (size_t i = 0; i < response->n_jobs; i++) {
-    JG_RETURN_IF_ERROR(print_line(&response->jobs[i]->base, arena, out));
+    const Jobgate__V1__Job *job = response->jobs[i];
+    JG_RETURN_IF_ERROR(is_reduced(response, job->id) ? get_one(client, job->id, arena, out)
+                                                     : print_line(&job->base, arena, out));
   }
   bool enough = *left > 0 && *left <= (int64_t)response->n_jobs;
   *left -= *left > 0 ? (int64_t)response->n_jobs : 0;

@@ -8,8 +8,8 @@
 #include "server/grpc/details.h"
 #include "server/grpc/payload.h"
 
-/* Answers are cut at 3 MiB; reflection may exceed the default of 4 MiB. */
-#define RECEIVE_BYTES_MAX (16 << 20)
+/* Answers are cut at 3 MiB; reflection and a single job may exceed the default of 4 MiB. */
+#define RECEIVE_BYTES_MAX (64 << 20)
 #define METADATA_BYTES_MAX (64 << 10)
 #define RECONNECT_MS_FIRST 100
 #define RECONNECT_MS_MAX 1000

@@ -2,13 +2,14 @@
 #ifndef JG_SERVICES_CHANGES_SHOWN_H
 #define JG_SERVICES_CHANGES_SHOWN_H
 
+#include "proto/codec/proto_fit.h"
 #include "services/changes/batch.h"
 
 /* A plain value; the parts borrow what they were made of, or `alone`, so it is not copied. */
 struct jg_shown {
   struct jg_parts parts;
   bool nodes;
-  char alone[JG_UUID_TEXT_LEN + 8]; /* payload of an id */
+  char alone[JG_PROTO_ID_BYTES]; /* payload of an id */
 };
 
 /* job: NULL: it was deleted, its id is shown alone. One that would take more than bytes_max goes without its embedded entities,

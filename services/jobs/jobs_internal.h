@@ -23,18 +23,32 @@ JG_MUST_CHECK static inline struct jg_status jg_jobs_read_mask(struct jg_call *c
 struct jg_status jg_jobs_out_of_arena(void);
 /* True if nobody waits any more; the call was then ended. */
 bool jg_jobs_ended_early(struct jg_call *call);
-/* How many of the jobs come before response bytes reach `bytes_max` (0: no limit); at least one of them. */
-size_t jg_jobs_fit(const struct jg_parts *jobs, size_t count, bool nodes, size_t bytes_max);
-
-/* ---- parents.c ---- */
-
 /* What a read found. */
 struct jg_jobs_page {
   const struct jg_job_row *rows;
   struct jg_parts *parts; /* of rows, expanded */
   size_t count;
-  size_t bytes_max; /* of payloads, the parents' too */
+  size_t bytes_max; /* of payloads, the parents' too; fit: of the response */
 };
+
+/* ---- fit.c ---- */
+
+/* The id in the call's arena, NULL if that is full. */
+char *jg_jobs_id_text(struct jg_call *call, struct jg_uuid id);
+
+/* Jobs of an answer that show less than was asked, in the arena. */
+struct jg_jobs_reduced {
+  char **ids;
+  size_t count;
+};
+/* Leaves in page->count the jobs that come before the response reaches bytes_max (0: no limit), at least one of them. One that is
+ * larger alone would make a message that clients refuse, and no list would get past it: it loses its embedded entities, or all
+ * but id, revision and etag, unless the transport takes any size. */
+JG_MUST_CHECK struct jg_status jg_jobs_fit(struct jg_call *call, struct jg_jobs_page *page, bool nodes,
+                                           struct jg_jobs_reduced *ret_reduced);
+
+/* ---- parents.c ---- */
+
 /* Gives each job its parent, in the jobs' own transaction; one that has none, or whose parent is not in the record, gets none.
  * Leaves in page->count the jobs that fit, at least one of them. Thread: store. */
 JG_MUST_CHECK struct jg_status jg_jobs_parents(struct jg_call *call, struct jg_txn *txn, struct jg_jobs_page *page);

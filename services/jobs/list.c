@@ -217,18 +217,22 @@ static struct jg_status read_page(struct list *list, struct jg_txn *txn, struct 
   if (bytes_max != 0) {
     bytes_max = bytes_max > TOKEN_FIELD_BYTES ? bytes_max - TOKEN_FIELD_BYTES : 1;
   }
-  size_t fit = jg_jobs_fit(parts, rows.count, list->nodes, bytes_max);
+  struct jg_jobs_page shown = {rows.rows, parts, rows.count, bytes_max};
+  struct jg_jobs_reduced reduced;
+  JG_RETURN_IF_ERROR(jg_jobs_fit(call, &shown, list->nodes, &reduced));
   *answer = (struct jg_answer){.kind = JG_ANSWER_JOBS,
                                .message = &response->base,
                                .jobs = parts,
-                               .job_count = fit,
+                               .job_count = shown.count,
                                .nodes = list->nodes,
                                .has_total = list->query.count,
                                .total = rows.total};
   jobgate__v1__list_jobs_response__init(response);
   response->total_size = list->query.count ? rows.total : 0;
-  if (fit > 0 && (rows.more || fit < rows.count)) {
-    JG_RETURN_IF_ERROR(make_token(list, &rows, fit - 1, &answer->next_page_token));
+  response->reduced_ids = reduced.ids;
+  response->n_reduced_ids = reduced.count;
+  if (shown.count > 0 && (rows.more || shown.count < rows.count)) {
+    JG_RETURN_IF_ERROR(make_token(list, &rows, shown.count - 1, &answer->next_page_token));
     response->next_page_token = (char *)answer->next_page_token.data;
   }
   return JG_STATUS_OK;

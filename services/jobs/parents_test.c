@@ -135,7 +135,7 @@ static void parents_count_for_the_limit(void **state) {
   for (size_t i = 0; i < CHILDREN; i++) {
     (void)jg_test_must_post(app, JG_TEST_JOB(",\"_parent_id\":\"" PARENT "\""));
   }
-  static const size_t limits[] = {1, 6000, 20000, 60000};
+  static const size_t limits[] = {8000, 20000, 60000};
   for (size_t l = 0; l < JG_COUNT(limits); l++) {
     size_t seen = 0, children = 0, pages = 0;
     const char *token = "";
@@ -161,7 +161,7 @@ static void parents_count_for_the_limit(void **state) {
 static void a_batch_has_them_too(void **state) {
   (void)state;
   static const char *const ids[] = {CHILD, NOBODY, GRAND, PARENT};
-  static const size_t limits[] = {1, 0};
+  static const size_t limits[] = {3000, 0};
   for (size_t l = 0; l < JG_COUNT(limits); l++) {
     struct jg_test_call *call = jg_test_call_create(app);
     call->call.response_bytes_max = limits[l];

@@ -8,7 +8,7 @@
 
 /* Payloads that one batch reads, where the response has no limit of its own. */
 #define BATCH_BYTES_MAX ((size_t)16 << 20)
-/* A GUID in `missing` or `unread`, with tag and length. */
+/* A GUID in `missing`, `unread` or `reduced_ids`, with tag and length; none is in two of them. */
 #define ID_FIELD_BYTES (JG_UUID_TEXT_LEN + 2)
 
 /* ---- GetJob ---- */
@@ -199,13 +199,10 @@ static struct jg_status list_ids(struct batch *batch, const bool *pick, char ***
     if (!pick[i]) {
       continue;
     }
-    char *text = jg_arena_alloc(arena, JG_UUID_TEXT_LEN + 1);
-    if (text == NULL) {
+    texts[count] = jg_jobs_id_text(batch->call, batch->ids[i]);
+    if (texts[count++] == NULL) {
       return jg_jobs_out_of_arena();
     }
-    jg_uuid_format(batch->ids[i], text);
-    text[JG_UUID_TEXT_LEN] = '\0';
-    texts[count++] = text;
   }
   *ret_texts = texts;
   *ret_count = count;
@@ -240,8 +237,10 @@ static struct jg_status read_batch(struct batch *batch, struct jg_txn *txn, stru
     size_t id_bytes = batch->id_count * ID_FIELD_BYTES;
     bytes_max = bytes_max > id_bytes ? bytes_max - id_bytes : 1;
   }
-  size_t fit = jg_jobs_fit(batch->parts, batch->row_count, batch->nodes, bytes_max);
-  size_t first_unread = fit < batch->row_count ? batch->index_of[fit] : batch->read_count;
+  struct jg_jobs_page page = {batch->rows, batch->parts, batch->row_count, bytes_max};
+  struct jg_jobs_reduced reduced;
+  JG_RETURN_IF_ERROR(jg_jobs_fit(call, &page, batch->nodes, &reduced));
+  size_t first_unread = page.count < batch->row_count ? batch->index_of[page.count] : batch->read_count;
   bool *unread = jg_arena_alloc(&call->arena, batch->id_count * sizeof(unread[0]));
   Jobgate__V1__BatchGetJobsResponse *response = jg_arena_alloc(&call->arena, sizeof(*response));
   if (unread == NULL || response == NULL) {
@@ -256,8 +255,10 @@ static struct jg_status read_batch(struct batch *batch, struct jg_txn *txn, stru
   *answer = (struct jg_answer){.kind = JG_ANSWER_JOBS,
                                .message = &response->base,
                                .jobs = batch->parts,
-                               .job_count = fit,
+                               .job_count = page.count,
                                .nodes = batch->nodes};
+  response->reduced_ids = reduced.ids;
+  response->n_reduced_ids = reduced.count;
   return JG_STATUS_OK;
 }
 
@@ -349,16 +350,4 @@ bool jg_jobs_ended_early(struct jg_call *call) {
   }
   jg_call_fail(call, jg_status_make(JG_CANCELLED, JG_REASON_NONE, "the caller is gone"));
   return true;
-}
-
-size_t jg_jobs_fit(const struct jg_parts *jobs, size_t count, bool nodes, size_t bytes_max) {
-  size_t bytes = 0;
-  for (size_t i = 0; i < count && bytes_max != 0; i++) {
-    size_t job_bytes = jg_proto_encode_size(&jobs[i], nodes);
-    bytes += 1 + jg_wire_varint_size(job_bytes) + job_bytes;
-    if (bytes > bytes_max && i > 0) {
-      return i;
-    }
-  }
-  return count;
 }
