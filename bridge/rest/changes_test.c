@@ -206,11 +206,16 @@ static void an_early_end_is_an_ordinary_error(void **state) {
   (void)state;
   struct jg_test_client *client = test_door_client();
   ask(client, "GET", PATH, "");
-  jg_call_fail(take_call(), jg_status_make(JG_OUT_OF_RANGE, JG_REASON_HISTORY_LOST, "start anew"));
+  static const struct jg_status_details details = {.retry_delay_ms = 3200, .oldest_revision = 6, .newest_revision = 9};
+  jg_call_fail(take_call(), (struct jg_status){JG_OUT_OF_RANGE, JG_REASON_HISTORY_LOST, "start anew", &details});
   struct jg_test_answer answer;
   jg_test_client_read(client, false, &answer);
   assert_int_equal(answer.status, 410);
-  assert_true(jg_str_equal(jg_buf_str(&answer.body), JG_STR("{\"error\":{\"code\":\"\",\"message\":\"start anew\"}}")));
+  assert_true(jg_str_equal(jg_test_answer_header(&answer, "Retry-After"), JG_STR("4")));
+  assert_true(jg_str_equal(
+      jg_buf_str(&answer.body),
+      JG_STR("{\"error\":{\"code\":\"\",\"message\":\"start anew\",\"innererror\":{\"reason\":\"HISTORY_LOST\","
+             "\"oldest_revision\":6,\"newest_revision\":9,\"retry_delay_ms\":3200}}}")));
   jg_test_answer_done(&answer);
 }
 

@@ -1,5 +1,6 @@
 // Errors as OData spells them (contract section 2.7): {"error":{"code":"","message":"..."}}.
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/utf8.h"
@@ -42,6 +43,17 @@ static void append_message(const struct jg_rest *rest, const char *message, stru
   jg_buf_append_char(out, '"');
 }
 
+/* What ErrorInfo and RetryInfo say over gRPC; what an error may hold beside its message (OData JSON 4.0 section 19). */
+static void append_lost(const struct jg_status_details *lost, struct jg_buf *out) {
+  if (lost != NULL) {
+    jg_buf_printf(out,
+                  ",\"innererror\":{\"reason\":\"%s\",\"oldest_revision\":%" PRId64 ",\"newest_revision\":%" PRId64
+                  ",\"retry_delay_ms\":%" PRId64 "}",
+                  jg_reason_name(JG_REASON_HISTORY_LOST), lost->oldest_revision, lost->newest_revision,
+                  lost->retry_delay_ms);
+  }
+}
+
 void jg_rest_write_failure(const struct jg_rest *rest, const struct jg_http_request *request,
                            const struct jg_rest_problem *problem, struct jg_rest_failure *ret_failure) {
   struct jg_buf *body = &ret_failure->response.buf;
@@ -50,6 +62,7 @@ void jg_rest_write_failure(const struct jg_rest *rest, const struct jg_http_requ
   jg_buf_init(body, ERROR_BYTES_MAX);
   jg_buf_append_str(body, JG_STR("{\"error\":{\"code\":\"\",\"message\":"));
   append_message(rest, problem->message, body);
+  append_lost(problem->lost, body);
   jg_buf_append_str(body, JG_STR("}}"));
   JG_ASSERT(!body->failed);  // Messages are capped by whoever made them.
   jg_rest_add_content_type(headers, problem->text_json);
@@ -125,7 +138,8 @@ void jg_rest_write_status(const struct jg_rest *rest, const struct jg_http_reque
   jg_buf_init(&message, MESSAGE_BYTES_MAX);
   join_message(status, &message);
   struct jg_rest_problem problem = {.status = jg_status_http(status), .message = message.data, .text_json = text_json};
-  if (problem.status == 503 || problem.status == 429) {
+  problem.lost = status.reason == JG_REASON_HISTORY_LOST ? status.details : NULL;
+  if (problem.status == 503 || problem.status == 429 || problem.lost != NULL) {
     int64_t delay_ms = status.details != NULL ? status.details->retry_delay_ms : 0;
     problem.retry_after_s = delay_ms > 1000 ? (delay_ms + 999) / 1000 : 1;
   }

@@ -170,9 +170,10 @@ void jg_rest_answer_document(struct jg_http_request *request, const struct jg_me
 
 struct jg_rest_problem {
   int status;
-  const char *message;   /* any text of ours; read during the call */
-  const char *allow;     /* static; NULL: none */
-  int64_t retry_after_s; /* 0: none */
+  const char *message;                  /* any text of ours; read during the call */
+  const char *allow;                    /* static; NULL: none */
+  int64_t retry_after_s;                /* 0: none */
+  const struct jg_status_details *lost; /* of HISTORY_LOST: what is left of the log; NULL: another error */
   bool text_json;
   bool body_coding; /* a 415 about it: says which ones are read (RFC 9110 section 12.5.3) */
 };

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import pathlib
 import subprocess
 import threading
@@ -32,6 +33,8 @@ def request(start="now", value=None, **members):
 def error_of(stream):
     """What ended it: the error, its ErrorInfo and its RetryInfo in seconds."""
     with pytest.raises(grpc.RpcError) as caught:
+        if hasattr(stream, "result"):
+            stream.result()
         for _ in stream:
             pass
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
@@ -318,6 +321,37 @@ def token_of_another_record(server):
             return next(stream).opened.resume_token
     finally:
         other.stop()
+
+
+def test_a_dead_token_is_one_at_every_door(start):
+    """Streams over gRPC and HTTP, ListJobChanges and delta: each refusal waits for longer than the one before, at whatever door."""
+    server, stub = start(jobs=1)
+    token = token_of_another_record(server)
+
+    def over_grpc(call):
+        _, info, retry = error_of(call)
+        return info.metadata["oldest_revision"], info.metadata["newest_revision"], retry
+
+    def over_http(path):
+        answer = server.get(path)
+        assert answer.status == 410
+        inner = answer.json()["error"]["innererror"]
+        assert inner["reason"] == "HISTORY_LOST"
+        assert int(answer.headers["Retry-After"]) == math.ceil(inner["retry_delay_ms"] / 1000)
+        return str(inner["oldest_revision"]), str(inner["newest_revision"]), inner["retry_delay_ms"] / 1000
+
+    doors = [lambda: over_grpc(stub.WatchJobs(request("resume_token", token), timeout=WAIT_SECONDS)),
+             lambda: over_http("/api/Jobs/$changes?resume_token=" + token),
+             lambda: over_http("/api/Jobs?$deltatoken=" + token),
+             lambda: over_grpc(stub.ListJobChanges.future(api.ListJobChangesRequest(resume_token=token)))]
+    before = 0
+    for number in range(7):
+        began = time.monotonic()
+        oldest, newest, retry = doors[number % len(doors)]()
+        assert (oldest, newest) == ("1", str(newest)) and int(newest) > 0
+        assert retry == pytest.approx(0.1 * 2 ** number if number < 7 else 6.4)
+        assert time.monotonic() - began >= before * 0.9  # It was held back for as long as the one before had said.
+        before = retry
 
 
 def test_a_storm_of_dead_tokens(start):
