@@ -118,6 +118,22 @@ struct jg_status jg_status_violations(struct jg_arena *arena, enum jg_code code,
   return status;
 }
 
+struct jg_status jg_status_about(struct jg_arena *arena, struct jg_status status, struct jg_str type,
+                                 struct jg_str name) {
+  struct jg_status_details *details = jg_arena_alloc_zero(arena, sizeof(*details));
+  const char *type_copy = jg_arena_str(arena, type).data, *name_copy = jg_arena_str(arena, name).data;
+  if (details == NULL || type_copy == NULL || name_copy == NULL) {
+    return status;
+  }
+  if (status.details != NULL) {
+    *details = *status.details;
+  }
+  details->resource_type = type_copy;
+  details->resource_name = name_copy;
+  status.details = details;
+  return status;
+}
+
 /* NULL at the cap. */
 static const struct jg_status_details *copy_details(struct jg_arena *arena, const struct jg_status_details *from) {
   struct jg_status_details *details = jg_arena_alloc(arena, sizeof(*details));
@@ -140,6 +156,13 @@ static const struct jg_status_details *copy_details(struct jg_arena *arena, cons
   details->violations = violations;
   if (from->resume_token != NULL) {
     details->resume_token = copy_text(arena, from->resume_token);
+  }
+  if (from->resource_type != NULL) {
+    details->resource_type = copy_text(arena, from->resource_type);
+    details->resource_name = copy_text(arena, from->resource_name);
+    if (details->resource_name == NULL) {
+      details->resource_type = NULL;
+    }
   }
   return details;
 }

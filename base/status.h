@@ -44,6 +44,8 @@ enum jg_code {
   X(ENTITY_REFERENCED, 409)    \
   X(NOT_COMPLETED, 409)        \
   X(PARENT_CYCLE, 409)         \
+  X(RESOURCE_NOT_FOUND, 0)     \
+  X(ENTITY_READ_ONLY, 0)       \
   X(DUPLICATE_ID, 0)           \
   X(DUPLICATE_REFERENCE, 0)    \
   X(ETAG_MISMATCH, 0)          \
@@ -78,6 +80,8 @@ struct jg_status_details {
   int64_t retry_delay_ms;                   /* 0: none */
   int64_t oldest_revision, newest_revision; /* HISTORY_LOST */
   const char *resume_token;                 /* where a stream that ended goes on; NULL: not said */
+  const char *resource_type;                /* what the error is about, "jobgate.v1.Job"; NULL: not said */
+  const char *resource_name;                /* its id, may be empty */
 };
 
 /* Texts and details are static or live in the arena that made them. message: lower case, no full stop, no secret. */
@@ -107,6 +111,9 @@ struct jg_status jg_status_field(struct jg_arena *arena, enum jg_code code, enum
  * At the arena's cap the message is the code's stand-in and details are NULL. */
 struct jg_status jg_status_violations(struct jg_arena *arena, enum jg_code code, enum jg_reason reason,
                                       const struct jg_violation *violations, size_t count);
+/* The same status, about that resource; texts are copied. At the arena's cap, about nothing. */
+struct jg_status jg_status_about(struct jg_arena *arena, struct jg_status status, struct jg_str type,
+                                 struct jg_str name);
 /* The same status with its texts and details copied into another arena. */
 struct jg_status jg_status_copy(struct jg_arena *arena, struct jg_status status);
 

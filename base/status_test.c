@@ -119,7 +119,7 @@ static void test_copy(void **state) {
   jg_arena_init(&to, 4096);
   char field[] = "name", message[] = "bad";
   struct jg_violation violations[] = {{field, message}, {"code", "worse"}};
-  struct jg_status_details details = {violations, 2, 250, 10, 20, "AgB"};
+  struct jg_status_details details = {violations, 2, 250, 10, 20, "AgB", NULL, NULL};
   struct jg_status status = jg_status_printf(&from, JG_OUT_OF_RANGE, JG_REASON_HISTORY_LOST, "too %s", "old");
   status.details = &details;
   struct jg_status copy = jg_status_copy(&to, status);
@@ -196,6 +196,29 @@ static void test_every_code_has_a_stand_in(void **state) {
   jg_arena_done(&arena);
 }
 
+static void test_about(void **state) {
+  (void)state;
+  struct jg_arena from, to;
+  jg_arena_init(&from, 4096);
+  jg_arena_init(&to, 4096);
+  struct jg_status field = jg_status_field(&from, JG_FAILED_PRECONDITION, JG_REASON_PARENT_CYCLE, "f", "is wrong");
+  struct jg_status status = jg_status_about(&from, field, JG_STR("jobgate.v1.Job"), JG_STR("id"));
+  assert_string_equal(status.message, "f is wrong");
+  status = jg_status_copy(&to, status);
+  jg_arena_done(&from);
+  assert_int_equal(status.details->violation_count, 1);
+  assert_string_equal(status.details->resource_type, "jobgate.v1.Job");
+  assert_string_equal(status.details->resource_name, "id");
+  jg_arena_done(&to);
+  // At the cap it is about nothing, and what it says stays.
+  jg_arena_init(&to, 64);
+  status = jg_status_about(&to, jg_status_make(JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "none"), JG_STR("t"),
+                           JG_STR("n"));
+  assert_null(status.details);
+  assert_string_equal(status.message, "none");
+  jg_arena_done(&to);
+}
+
 static void test_violations(void **state) {
   (void)state;
   const struct jg_violation rows[] = {{"name", "is required"}, {"estimated_time", "must not be negative"}};
@@ -229,6 +252,7 @@ int main(void) {
       cmocka_unit_test(test_printf),
       cmocka_unit_test(test_field),
       cmocka_unit_test(test_violations),
+      cmocka_unit_test(test_about),
       cmocka_unit_test(test_copy),
       cmocka_unit_test(test_every_cap_degrades),
       cmocka_unit_test(test_every_code_has_a_stand_in),

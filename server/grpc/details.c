@@ -8,8 +8,8 @@
 #include "proto/codec/message.h"
 
 #define TYPE_PREFIX "type.googleapis.com/"
-/* ErrorInfo, BadRequest, RetryInfo */
-#define DETAIL_COUNT_MAX 3
+/* ErrorInfo, ResourceInfo, RetryInfo, PreconditionFailure, BadRequest */
+#define DETAIL_COUNT_MAX 5
 #define ENTRY_COUNT_MAX 3
 #define KEY_OLDEST "oldest_revision"
 #define KEY_NEWEST "newest_revision"
@@ -102,6 +102,57 @@ static void add_retry_info(struct packer *packer, int64_t delay_ms) {
   add(packer, TYPE_PREFIX "google.rpc.RetryInfo", &info.base);
 }
 
+/* description: borrowed. */
+static void add_resource_info(struct packer *packer, const struct jg_status_details *details, const char *description) {
+  Google__Rpc__ResourceInfo info = GOOGLE__RPC__RESOURCE_INFO__INIT;
+  info.resource_type = mutable(details->resource_type);
+  info.resource_name = mutable(details->resource_name);
+  info.description = mutable(description);
+  add(packer, TYPE_PREFIX "google.rpc.ResourceInfo", &info.base);
+}
+
+/* A list that ends before its bytes reach a limit. */
+struct packed_list {
+  size_t bytes, bytes_max;
+};
+
+static bool fits(struct packed_list *list, const ProtobufCMessage *item) {
+  // A tag and a length of at most three bytes stand before each.
+  list->bytes += protobuf_c_message_get_packed_size(item) + 4;
+  return list->bytes <= list->bytes_max;
+}
+
+/* What of the state stands in the way: members whose value it does not allow, else the resource. */
+static void add_preconditions(struct packer *packer, struct jg_status status, const char *message, size_t bytes_max) {
+  const struct jg_status_details *details = status.details;
+  bool by_members = details != NULL && details->violation_count > 0;
+  size_t count = by_members ? details->violation_count : 1;
+  Google__Rpc__PreconditionFailure__Violation *violations = jg_arena_alloc(packer->arena, count * sizeof(*violations));
+  Google__Rpc__PreconditionFailure__Violation **list = jg_arena_alloc(packer->arena, count * sizeof(void *));
+  if (violations == NULL || list == NULL) {
+    packer->failed = true;
+    return;
+  }
+  Google__Rpc__PreconditionFailure failure = GOOGLE__RPC__PRECONDITION_FAILURE__INIT;
+  struct packed_list room = {.bytes_max = bytes_max};
+  const char *resource = details != NULL && details->resource_type != NULL ? details->resource_name : "";
+  failure.violations = list;
+  for (size_t i = 0; i < count; i++) {
+    google__rpc__precondition_failure__violation__init(&violations[i]);
+    violations[i].type = mutable(jg_reason_name(status.reason));
+    violations[i].subject = mutable(by_members ? details->violations[i].field : resource);
+    violations[i].description = mutable(by_members ? details->violations[i].message : message);
+    list[i] = &violations[i];
+    if (!fits(&room, &violations[i].base)) {
+      break;
+    }
+    failure.n_violations++;
+  }
+  if (failure.n_violations > 0) {
+    add(packer, TYPE_PREFIX "google.rpc.PreconditionFailure", &failure.base);
+  }
+}
+
 /* As many of the first violations as fit into bytes_max. */
 static void add_violations(struct packer *packer, const struct jg_status_details *details, size_t bytes_max) {
   size_t count = details->violation_count;
@@ -112,17 +163,14 @@ static void add_violations(struct packer *packer, const struct jg_status_details
     return;
   }
   Google__Rpc__BadRequest request = GOOGLE__RPC__BAD_REQUEST__INIT;
+  struct packed_list room = {.bytes_max = bytes_max};
   request.field_violations = list;
-  size_t bytes = 0;
-  while (request.n_field_violations < count) {
-    size_t i = request.n_field_violations;
+  for (size_t i = 0; i < count; i++) {
     google__rpc__bad_request__field_violation__init(&violations[i]);
     violations[i].field = mutable(details->violations[i].field);
     violations[i].description = mutable(details->violations[i].message);
     list[i] = &violations[i];
-    // A tag and a length of at most three bytes stand before each.
-    bytes += protobuf_c_message_get_packed_size(&violations[i].base) + 4;
-    if (bytes > bytes_max) {
+    if (!fits(&room, &violations[i].base)) {
       break;
     }
     request.n_field_violations++;
@@ -132,33 +180,46 @@ static void add_violations(struct packer *packer, const struct jg_status_details
   }
 }
 
+/* What the parts so far leave of the limit for one more and its type's name. */
+static size_t room_left(Google__Rpc__Status *packed, const struct packer *packer) {
+  packed->n_details = packer->count;
+  size_t used = google__rpc__status__get_packed_size(packed) + 64;
+  JG_ASSERT(used < JG_GRPC_DETAILS_BYTES_MAX);  // The fixed parts and the message are far below, the lists stop before.
+  return JG_GRPC_DETAILS_BYTES_MAX - used;
+}
+
 struct jg_str jg_grpc_details_pack(struct jg_status status, struct jg_arena *arena) {
   JG_ASSERT(!jg_status_ok(status));
   struct packer packer = {.arena = arena};
   const struct jg_status_details *details = status.details;
-  if (status.reason != JG_REASON_NONE) {
-    add_error_info(&packer, status);
-  }
-  if (details != NULL && details->retry_delay_ms > 0) {
-    add_retry_info(&packer, details->retry_delay_ms);
-  }
-  if (packer.count == 0 && (details == NULL || details->violation_count == 0)) {
+  bool has_violations = details != NULL && details->violation_count > 0;
+  bool has_resource = details != NULL && details->resource_type != NULL;
+  if (status.reason == JG_REASON_NONE && !has_violations && !has_resource &&
+      (details == NULL || details->retry_delay_ms <= 0)) {
     return JG_STR_NONE;
   }
   struct jg_str message = jg_arena_str(arena, jg_grpc_details_message(status));
-  if (packer.failed || message.data == NULL) {
+  if (message.data == NULL) {
     return JG_STR_NONE;
+  }
+  if (status.reason != JG_REASON_NONE) {
+    add_error_info(&packer, status);
+  }
+  if (has_resource) {
+    add_resource_info(&packer, details, message.data);
+  }
+  if (details != NULL && details->retry_delay_ms > 0) {
+    add_retry_info(&packer, details->retry_delay_ms);
   }
   Google__Rpc__Status packed = GOOGLE__RPC__STATUS__INIT;
   packed.code = (int32_t)status.code;
   packed.message = mutable(message.data);
   packed.details = packer.list;
-  packed.n_details = packer.count;
-  // The fixed parts and the message are far below the limit; what they leave is for the violations and their own type name.
-  size_t used = google__rpc__status__get_packed_size(&packed) + 64;
-  JG_ASSERT(used < JG_GRPC_DETAILS_BYTES_MAX);
-  if (details != NULL && details->violation_count > 0) {
-    add_violations(&packer, details, JG_GRPC_DETAILS_BYTES_MAX - used);
+  if (!packer.failed && status.code == JG_FAILED_PRECONDITION && status.reason != JG_REASON_NONE) {
+    add_preconditions(&packer, status, message.data, room_left(&packed, &packer) / 2);
+  }
+  if (!packer.failed && has_violations) {
+    add_violations(&packer, details, room_left(&packed, &packer));
   }
   packed.n_details = packer.count;
   return packer.failed || packer.count == 0 ? JG_STR_NONE : jg_message_pack(&packed.base, arena);
@@ -212,9 +273,9 @@ static void read_violations(const Google__Rpc__BadRequest *request, struct jg_st
 /* One detail, if it is of a known type and well-formed. */
 static void read_detail(const Google__Protobuf__Any *any, struct jg_status *status, struct jg_status_details *details,
                         struct jg_arena *arena) {
-  static const ProtobufCMessageDescriptor *const known[] = {&google__rpc__error_info__descriptor,
-                                                            &google__rpc__retry_info__descriptor,
-                                                            &google__rpc__bad_request__descriptor};
+  static const ProtobufCMessageDescriptor *const known[] = {
+      &google__rpc__error_info__descriptor, &google__rpc__retry_info__descriptor,
+      &google__rpc__resource_info__descriptor, &google__rpc__bad_request__descriptor};
   struct jg_str type = jg_str_from_cstr(any->type_url);
   struct jg_str value = jg_str_make((const char *)any->value.data, any->value.len);
   for (size_t i = 0; i < JG_COUNT(known); i++) {
@@ -228,6 +289,9 @@ static void read_detail(const Google__Protobuf__Any *any, struct jg_status *stat
       read_error_info((const Google__Rpc__ErrorInfo *)message, status, details);
     } else if (known[i] == &google__rpc__bad_request__descriptor) {
       read_violations((const Google__Rpc__BadRequest *)message, details, arena);
+    } else if (known[i] == &google__rpc__resource_info__descriptor) {
+      details->resource_type = ((const Google__Rpc__ResourceInfo *)message)->resource_type;
+      details->resource_name = ((const Google__Rpc__ResourceInfo *)message)->resource_name;
     } else if (((const Google__Rpc__RetryInfo *)message)->retry_delay != NULL) {
       const Google__Protobuf__Duration *delay = ((const Google__Rpc__RetryInfo *)message)->retry_delay;
       bool sane = delay->seconds >= 0 && delay->seconds < INT32_MAX && delay->nanos >= 0;

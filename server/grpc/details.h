@@ -16,12 +16,13 @@
 /* The message, cut to JG_GRPC_MESSAGE_BYTES_MAX at a character's end. Borrowed. */
 struct jg_str jg_grpc_details_message(struct jg_status status);
 
-/* ErrorInfo for a reason, BadRequest for violations (the last ones are left out if they would not fit), RetryInfo for a delay.
+/* ErrorInfo for a reason, ResourceInfo for a resource, RetryInfo for a delay, PreconditionFailure for FAILED_PRECONDITION with a
+ * reason, which is its violations' type, BadRequest for violations. The last ones of a list are left out if they would not fit.
  * The bytes live in the arena; data NULL if there is nothing to tell or no room. */
 struct jg_str jg_grpc_details_pack(struct jg_status status, struct jg_arena *arena);
 
 /* What a server of ours packed, given the code and message of the call. bytes: empty or malformed ones give the code and
- * message alone; a reason that this build does not know is NONE. Texts are copied into the arena. */
+ * message alone; a reason that this build does not know is NONE; PreconditionFailure says nothing that the others do not. Texts are copied into the arena. */
 struct jg_status jg_grpc_details_unpack(enum jg_code code, struct jg_str message, struct jg_str bytes,
                                         struct jg_arena *arena);
 

@@ -7,6 +7,10 @@
 
 #include <cmocka.h>
 
+#include "google/rpc/error_details.pb-c.h"
+#include "google/rpc/status.pb-c.h"
+#include "proto/codec/message.h"
+
 static int setup(void **state) {
   static struct jg_arena arena;
   jg_arena_init(&arena, 1u << 20);
@@ -52,7 +56,9 @@ static void keeps_all_details_together(void **state) {
                                       .retry_delay_ms = 61001,
                                       .oldest_revision = -1,
                                       .newest_revision = INT64_MAX,
-                                      .resume_token = "AgB"};
+                                      .resume_token = "AgB",
+                                      .resource_type = "jobgate.v1.Job",
+                                      .resource_name = "0f1e"};
   struct jg_status status = {JG_OUT_OF_RANGE, JG_REASON_HISTORY_LOST, "gone", &details};
   struct jg_status back = round_trip(status, *state);
   assert_int_equal(back.reason, JG_REASON_HISTORY_LOST);
@@ -64,6 +70,68 @@ static void keeps_all_details_together(void **state) {
   assert_int_equal(back.details->oldest_revision, -1);
   assert_int_equal(back.details->newest_revision, INT64_MAX);
   assert_string_equal(back.details->resume_token, "AgB");
+  assert_string_equal(back.details->resource_type, "jobgate.v1.Job");
+  assert_string_equal(back.details->resource_name, "0f1e");
+}
+
+/* The detail of that type; fails if there is none. */
+static const ProtobufCMessage *detail(struct jg_status status, const ProtobufCMessageDescriptor *type,
+                                      struct jg_arena *arena) {
+  struct jg_str bytes = jg_grpc_details_pack(status, arena);
+  ProtobufCMessage *packed = NULL;
+  assert_true(jg_status_ok(jg_message_unpack(&google__rpc__status__descriptor, bytes, arena, &packed)));
+  const Google__Rpc__Status *known = (const Google__Rpc__Status *)packed;
+  for (size_t i = 0; i < known->n_details; i++) {
+    const Google__Protobuf__Any *any = known->details[i];
+    if (strcmp(strrchr(any->type_url, '/') + 1, type->name) == 0) {
+      ProtobufCMessage *message = NULL;
+      struct jg_str value = jg_str_make((const char *)any->value.data, any->value.len);
+      assert_true(jg_status_ok(jg_message_unpack(type, value, arena, &message)));
+      return message;
+    }
+  }
+  fail_msg("no %s", type->name);
+  return NULL;
+}
+
+/* The state's refusals come as PreconditionFailure too: by members, else about the resource. */
+static void tells_preconditions(void **state) {
+  const ProtobufCMessageDescriptor *type = &google__rpc__precondition_failure__descriptor;
+  struct jg_status status = jg_status_field(*state, JG_FAILED_PRECONDITION, JG_REASON_ILLEGAL_TRANSITION, "job.status",
+                                            "cannot become Open, it is Planned");
+  const Google__Rpc__PreconditionFailure *failure =
+      (const Google__Rpc__PreconditionFailure *)detail(status, type, *state);
+  assert_int_equal(failure->n_violations, 1);
+  assert_string_equal(failure->violations[0]->type, "ILLEGAL_TRANSITION");
+  assert_string_equal(failure->violations[0]->subject, "job.status");
+  assert_string_equal(failure->violations[0]->description, "cannot become Open, it is Planned");
+  assert_int_equal(round_trip(status, *state).details->violation_count, 1);
+
+  status = jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_JOB_REFERENCED, "is a parent");
+  status = jg_status_about(*state, status, JG_STR("jobgate.v1.Job"), JG_STR("0f1e"));
+  failure = (const Google__Rpc__PreconditionFailure *)detail(status, type, *state);
+  assert_string_equal(failure->violations[0]->type, "JOB_REFERENCED");
+  assert_string_equal(failure->violations[0]->subject, "0f1e");
+  assert_string_equal(failure->violations[0]->description, "is a parent");
+  const Google__Rpc__ResourceInfo *resource =
+      (const Google__Rpc__ResourceInfo *)detail(status, &google__rpc__resource_info__descriptor, *state);
+  assert_string_equal(resource->resource_type, "jobgate.v1.Job");
+  assert_string_equal(resource->resource_name, "0f1e");
+  assert_string_equal(resource->description, "is a parent");
+}
+
+/* As many members as BadRequest can tell of, twice, stay below the limit. */
+static void many_preconditions_fit(void **state) {
+  static char text[200];
+  memset(text, 'a', sizeof(text) - 1);
+  struct jg_violation violations[20];
+  for (size_t i = 0; i < JG_COUNT(violations); i++) {
+    violations[i] = (struct jg_violation){"member", text};
+  }
+  struct jg_status status =
+      jg_status_violations(*state, JG_FAILED_PRECONDITION, JG_REASON_UNRESOLVED_REFERENCE, violations, 20);
+  size_t kept = round_trip(status, *state).details->violation_count;
+  assert_true(kept > 4 && kept < 20);
 }
 
 static void leaves_out_what_does_not_fit(void **state) {
@@ -140,6 +208,8 @@ int main(void) {
       CASE(says_nothing_where_nothing_is),
       CASE(keeps_every_reason),
       CASE(keeps_all_details_together),
+      CASE(tells_preconditions),
+      CASE(many_preconditions_fit),
       CASE(leaves_out_what_does_not_fit),
       CASE(cuts_messages_between_characters),
       CASE(takes_malformed_bytes_for_none),

@@ -227,7 +227,7 @@ static void test_upsert_refusals(void **state) {
   Jobgate__V1__JobStatus status = JOBGATE__V1__JOB_STATUS__INIT;
   any.entity_case = JOBGATE__V1__ANY_ENTITY__ENTITY_JOB_STATUS;
   any.job_status = &status;
-  jg_test_assert_fails(upsert(&any, NULL, 0), JG_FAILED_PRECONDITION, JG_REASON_NONE, "");
+  jg_test_assert_fails(upsert(&any, NULL, 0), JG_FAILED_PRECONDITION, JG_REASON_ENTITY_READ_ONLY, "");
   assert_int_equal(jg_test_revision(app), revision);
 }
 
@@ -246,7 +246,7 @@ static void test_a_job_shows_the_change(void **state) {
 
 static void test_get_refusals(void **state) {
   (void)state;
-  jg_test_assert_fails(get(SKILL, (char *)ID1), JG_NOT_FOUND, JG_REASON_NONE, "");
+  jg_test_assert_fails(get(SKILL, (char *)ID1), JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
   jg_test_assert_fails(get(SKILL, (char *)"x"), JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "id");
   static const int kinds[] = {-1, 0, 1, 12, 14, 15, 99};
   for (size_t i = 0; i < JG_COUNT(kinds); i++) {
@@ -360,9 +360,9 @@ static void test_delete_guards(void **state) {
   int64_t revision = jg_test_revision(app);
   done(delete_entity(JOB_TYPE, (char *)ID1));
   assert_int_equal(jg_test_revision(app), revision + 1);
-  jg_test_assert_fails(get(JOB_TYPE, (char *)ID1), JG_NOT_FOUND, JG_REASON_NONE, "");
-  jg_test_assert_fails(delete_entity(JOB_TYPE, (char *)ID1), JG_NOT_FOUND, JG_REASON_NONE, "");
-  jg_test_assert_fails(delete_entity(STATUS, (char *)ID1), JG_FAILED_PRECONDITION, JG_REASON_NONE, "");
+  jg_test_assert_fails(get(JOB_TYPE, (char *)ID1), JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
+  jg_test_assert_fails(delete_entity(JOB_TYPE, (char *)ID1), JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
+  jg_test_assert_fails(delete_entity(STATUS, (char *)ID1), JG_FAILED_PRECONDITION, JG_REASON_ENTITY_READ_ONLY, "");
   jg_test_assert_fails(delete_entity(0, (char *)ID1), JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "kind");
   // The key is free again.
   done(upsert_type((char *)"", (char *)"T1", (char *)"new"));

@@ -81,8 +81,8 @@ static void an_entity_is_created_once(void **state) {
                        JG_REASON_INVALID_MEMBER, "name");
   jg_test_assert_fails(write(JG_KIND_PROJECT, CREATE, "{\"equipment_model_code\":\"nope\"}"), JG_FAILED_PRECONDITION,
                        JG_REASON_UNRESOLVED_REFERENCE, "equipment_model_code");
-  jg_test_assert_fails(write(JG_KIND_JOB_STATUS, CREATE, "{\"code\":\"X\"}"), JG_FAILED_PRECONDITION, JG_REASON_NONE,
-                       "");
+  jg_test_assert_fails(write(JG_KIND_JOB_STATUS, CREATE, "{\"code\":\"X\"}"), JG_FAILED_PRECONDITION,
+                       JG_REASON_ENTITY_READ_ONLY, "");
   assert_int_equal(jg_test_revision(app), revision);
 }
 
@@ -106,7 +106,7 @@ static void what_the_body_holds_is_changed(void **state) {
   assert_null(jg_test_get(call, "sales_organization"));
   jg_test_call_destroy(call);
   jg_test_assert_fails(write(JG_KIND_EQUIPMENT_BRAND, UPDATE, "{\"id\":\"" ID2 "\",\"name\":\"m\"}"), JG_NOT_FOUND,
-                       JG_REASON_NONE, "");
+                       JG_REASON_RESOURCE_NOT_FOUND, "");
   jg_test_assert_fails(write(JG_KIND_EQUIPMENT_BRAND, UPDATE, "{\"code\":\"B\",\"name\":\"m\"}"), JG_INVALID_ARGUMENT,
                        JG_REASON_INVALID_MEMBER, "entity");
   jg_test_assert_fails(write(JG_KIND_EQUIPMENT_BRAND, UPDATE, "{\"id\":\"" ID1 "\",\"name\":\"\"}"),
@@ -138,7 +138,7 @@ static void one_entity_comes_as_parts(void **state) {
   request.id = (char *)ID2;
   call->call.takes_parts = true;
   jg_test_call_run(call, jg_entityset_get, &request.base);
-  jg_test_assert_fails(call, JG_NOT_FOUND, JG_REASON_NONE, "");
+  jg_test_assert_fails(call, JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
 }
 
 int main(void) {

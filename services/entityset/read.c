@@ -20,7 +20,7 @@ struct jg_status jg_entityset_kind(struct jg_call *call, Jobgate__V1__EntityKind
 
 struct jg_status jg_entityset_writable(enum jg_kind kind) {
   return kind != JG_KIND_JOB_STATUS ? JG_STATUS_OK
-                                    : jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_NONE,
+                                    : jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_ENTITY_READ_ONLY,
                                                      "job statuses are read-only: they come with the record and by "
                                                      "configuration");
 }
@@ -38,8 +38,10 @@ struct jg_status jg_entityset_id(struct jg_call *call, const char *text, struct 
 struct jg_status jg_entityset_not_found(struct jg_call *call, enum jg_kind kind, struct jg_uuid id) {
   char text[JG_UUID_TEXT_LEN];
   jg_uuid_format(id, text);
-  return jg_status_printf(&call->arena, JG_NOT_FOUND, JG_REASON_NONE, "there is no %.*s %.*s",
-                          JG_STR_ARG(jg_entity(kind)->name), JG_UUID_TEXT_LEN, text);
+  struct jg_status status =
+      jg_status_printf(&call->arena, JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "there is no %.*s %.*s",
+                       JG_STR_ARG(jg_entity(kind)->name), JG_UUID_TEXT_LEN, text);
+  return jg_status_about(&call->arena, status, jg_entity(kind)->message_name, jg_str_make(text, sizeof(text)));
 }
 
 struct jg_status jg_entityset_out_of_arena(void) {

@@ -159,9 +159,15 @@ static struct jg_status check(struct write *write, struct jg_txn *txn, int64_t a
   JG_RETURN_IF_ERROR(status);
   bool referenced = false;
   JG_RETURN_IF_ERROR(jg_txn_entity_is_referenced(txn, write->kind, write->id, after_revision, &referenced));
-  return referenced ? jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_ENTITY_REFERENCED,
-                                     "a job or another entity refers to the entity, which cannot be deleted")
-                    : JG_STATUS_OK;
+  if (!referenced) {
+    return JG_STATUS_OK;
+  }
+  char id[JG_UUID_TEXT_LEN];
+  jg_uuid_format(write->id, id);
+  return jg_status_about(arena,
+                         jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_ENTITY_REFERENCED,
+                                        "a job or another entity refers to the entity, which cannot be deleted"),
+                         jg_entity(write->kind)->message_name, jg_str_make(id, sizeof(id)));
 }
 
 static struct jg_status run_delete(struct jg_txn *txn, void *data) {

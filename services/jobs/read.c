@@ -331,7 +331,9 @@ struct jg_status jg_jobs_parse_id(struct jg_call *call, const char *text, const 
 struct jg_status jg_jobs_not_found(struct jg_call *call, struct jg_uuid id) {
   char text[JG_UUID_TEXT_LEN];
   jg_uuid_format(id, text);
-  return jg_status_printf(&call->arena, JG_NOT_FOUND, JG_REASON_NONE, "there is no job %.*s", JG_UUID_TEXT_LEN, text);
+  struct jg_status status = jg_status_printf(&call->arena, JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND,
+                                             "there is no job %.*s", JG_UUID_TEXT_LEN, text);
+  return jg_status_about(&call->arena, status, jg_entity(JG_KIND_JOB)->message_name, jg_str_make(text, sizeof(text)));
 }
 
 struct jg_status jg_jobs_view(struct jg_call *call, Jobgate__V1__JobView view, bool unspecified_is_full,

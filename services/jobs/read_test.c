@@ -86,7 +86,7 @@ static void test_get_refusals(void **state) {
   }
   struct jg_test_call *call = jg_test_fetch(app, NOBODY);
   assert_string_equal(call->status.message, "there is no job " NOBODY);
-  jg_test_assert_fails(call, JG_NOT_FOUND, JG_REASON_NONE, "");
+  jg_test_assert_fails(call, JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
 }
 
 /* A hot job is answered on the thread of its call, without building or loading an entity; upper case is the same id. */
@@ -113,7 +113,7 @@ static void test_94_another_tenant(void **state) {
   Jobgate__V1__GetJobRequest request = JOBGATE__V1__GET_JOB_REQUEST__INIT;
   request.id = (char *)id_of(1);
   jg_test_call_run(call, jg_jobs_get, &request.base);
-  jg_test_assert_fails(call, JG_NOT_FOUND, JG_REASON_NONE, "");
+  jg_test_assert_fails(call, JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
 }
 
 /* ---- BatchGetJobs ---- */

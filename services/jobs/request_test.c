@@ -164,7 +164,7 @@ static void test_validate_only_create(void **state) {
   assert_int_equal(would_be->revision, 0);
   assert_string_equal(would_be->etag, "");
   assert_int_equal(jg_test_revision(app), 0);
-  jg_test_assert_fails(jg_test_fetch(app, would_be->id), JG_NOT_FOUND, JG_REASON_NONE, "");
+  jg_test_assert_fails(jg_test_fetch(app, would_be->id), JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
   jg_test_call_destroy(call);
   // Nothing is left of it, the request's id neither, and what the cache holds is what is committed.
   job.name = (char *)"other";

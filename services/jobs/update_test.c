@@ -112,8 +112,8 @@ static void test_87_later_than_its_own(void **state) {
 
 static void test_88_unknown_id(void **state) {
   (void)state;
-  jg_test_assert_fails(jg_test_put(app, NOBODY, "{}"), JG_NOT_FOUND, JG_REASON_NONE, "");
-  jg_test_assert_fails(jg_test_delete(app, NOBODY, ""), JG_NOT_FOUND, JG_REASON_NONE, "");
+  jg_test_assert_fails(jg_test_put(app, NOBODY, "{}"), JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
+  jg_test_assert_fails(jg_test_delete(app, NOBODY, ""), JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
 }
 
 static void test_58_59_groups_must_end_filled(void **state) {
@@ -379,8 +379,8 @@ static void test_89_delete(void **state) {
   assert_int_equal(call->answer.kind, JG_ANSWER_MESSAGE);
   assert_int_equal(protobuf_c_message_get_packed_size(call->answer.message), 0);
   jg_test_call_destroy(call);
-  jg_test_assert_fails(jg_test_fetch(app, ID), JG_NOT_FOUND, JG_REASON_NONE, "");
-  jg_test_assert_fails(jg_test_delete(app, ID, ""), JG_NOT_FOUND, JG_REASON_NONE, "");
+  jg_test_assert_fails(jg_test_fetch(app, ID), JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
+  jg_test_assert_fails(jg_test_delete(app, ID, ""), JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
   jg_test_assert_fails(jg_test_delete(app, "x", ""), JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "id");
 }
 

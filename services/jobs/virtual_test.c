@@ -139,7 +139,7 @@ static void test_82_refusals(void **state) {
   struct jg_test_call *call = change(ID, INVOICED, "");
   assert_int_equal(jg_status_http(call->status), 409);
   jg_test_assert_fails(call, JG_FAILED_PRECONDITION, JG_REASON_NOT_COMPLETED, "");
-  jg_test_assert_fails(change(NOBODY, INVOICED, ""), JG_NOT_FOUND, JG_REASON_NONE, "");
+  jg_test_assert_fails(change(NOBODY, INVOICED, ""), JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
   jg_test_assert_fails(change("", INVOICED, ""), JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "id");
   jg_test_assert_fails(change_with(true, "", INVOICED, "", ""), JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
                        "jobs_id");

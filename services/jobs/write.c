@@ -280,14 +280,21 @@ void jg_jobs_change_status(struct jg_call *call) {
 
 /* ---- DeleteJob ---- */
 
+/* message: static. */
+static struct jg_status not_deletable(const struct write *write, const char *message) {
+  char id[JG_UUID_TEXT_LEN];
+  jg_uuid_format(write->id, id);
+  return jg_status_about(&write->call->arena, jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_JOB_REFERENCED, message),
+                         jg_entity(JG_KIND_JOB)->message_name, jg_str_make(id, sizeof(id)));
+}
+
 /* The guard: 409 when the job is referenced or Completed (contract 3.4). */
 static struct jg_status check_deletable(struct write *write, struct jg_txn *txn, const struct jg_job_row *row) {
   struct jg_arena *arena = &write->call->arena;
   bool is_parent = false;
   JG_RETURN_IF_ERROR(jg_txn_job_is_parent(txn, row->id, &is_parent));
   if (is_parent) {
-    return jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_JOB_REFERENCED,
-                          "the job is the parent of another one and cannot be deleted");
+    return not_deletable(write, "the job is the parent of another one and cannot be deleted");
   }
   const struct jg_entity *entity = jg_entity(JG_KIND_JOB);
   ProtobufCMessage *job = NULL;
@@ -304,9 +311,7 @@ static struct jg_status check_deletable(struct write *write, struct jg_txn *txn,
   JG_RETURN_IF_ERROR(status);
   bool completed = jg_str_equal(status_row.key, JG_STR("Completed")) ||
                    jg_virtual_status_by_id(write->call->app->virtual_statuses, id) != NULL;
-  return completed ? jg_status_make(JG_FAILED_PRECONDITION, JG_REASON_JOB_REFERENCED,
-                                    "the job is Completed and cannot be deleted")
-                   : JG_STATUS_OK;
+  return completed ? not_deletable(write, "the job is Completed and cannot be deleted") : JG_STATUS_OK;
 }
 
 static struct jg_status run_delete(struct jg_txn *txn, void *data) {

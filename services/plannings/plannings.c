@@ -71,8 +71,10 @@ static struct jg_status read_get(struct get *get, struct jg_txn *txn, struct jg_
   if (status.code == JG_NOT_FOUND) {
     char text[JG_UUID_TEXT_LEN];
     jg_uuid_format(get->id, text);
-    return jg_status_printf(&call->arena, JG_NOT_FOUND, JG_REASON_NONE, "there is no job_planning %.*s",
-                            JG_UUID_TEXT_LEN, text);
+    status = jg_status_printf(&call->arena, JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "there is no job_planning %.*s",
+                              JG_UUID_TEXT_LEN, text);
+    return jg_status_about(&call->arena, status, jg_entity(JG_KIND_JOB_PLANNING)->message_name,
+                           jg_str_make(text, sizeof(text)));
   }
   JG_RETURN_IF_ERROR(status);
   if (!call->takes_parts) {

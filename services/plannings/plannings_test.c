@@ -251,7 +251,7 @@ static void test_refusals(void **state) {
   jg_test_assert_fails(list("", 1001, ""), JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "page_size");
   jg_test_assert_fails(list("", 1000, "x"), JG_INVALID_ARGUMENT, JG_REASON_INVALID_TOKEN, "page_token");
   jg_test_assert_fails(get(""), JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "id");
-  jg_test_assert_fails(get(NOBODY), JG_NOT_FOUND, JG_REASON_NONE, "");
+  jg_test_assert_fails(get(NOBODY), JG_NOT_FOUND, JG_REASON_RESOURCE_NOT_FOUND, "");
   assert_int_equal(count(NOBODY), 0);
 }
 

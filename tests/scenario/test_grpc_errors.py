@@ -5,7 +5,17 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from conftest import WAIT_SECONDS
-from jobgate.v1 import job_pb2, job_service_pb2 as api, job_type_pb2, project_pb2
+from jobgate.v1 import entity_service_pb2 as sets, entity_service_pb2_grpc, job_pb2, job_service_pb2 as api, job_status_pb2
+from jobgate.v1 import job_type_pb2, options_pb2, project_pb2
+
+NOBODY = "99999999-9999-4999-8999-999999999999"
+IN_PROGRESS = "06ea451c-5863-4c97-9592-cc928dfdf869"
+
+
+@pytest.fixture
+def entities(server):
+    with server.channel() as channel:
+        yield entity_service_pb2_grpc.EntityServiceStub(channel)
 
 
 def refused(call, request):
@@ -54,3 +64,35 @@ def test_58_all_that_is_wrong_is_told_at_once(stub, server):
     answer = server.request("PUT", f"/api/Jobs({made.id})", {**wrong, "name": " "})
     assert answer.status == 400 and all(member in answer.json()["error"]["message"] for member in wrong)
     assert stub.GetJob(api.GetJobRequest(id=made.id)) == made
+
+
+def test_not_found_names_the_resource(stub, entities):
+    calls = [(stub.GetJob, api.GetJobRequest(id=NOBODY), "jobgate.v1.Job"), (stub.DeleteJob, api.DeleteJobRequest(id=NOBODY), "jobgate.v1.Job"),
+             (stub.UpdateJob, api.UpdateJobRequest(job=job_pb2.Job(id=NOBODY, name="n")), "jobgate.v1.Job"),
+             (stub.GetJobPlanning, api.GetJobPlanningRequest(id=NOBODY), "jobgate.v1.JobPlanning"),
+             (entities.GetEntity, sets.GetEntityRequest(kind=options_pb2.ENTITY_KIND_SKILL, id=NOBODY), "jobgate.v1.Skill"),
+             (entities.DeleteEntity, sets.DeleteEntityRequest(kind=options_pb2.ENTITY_KIND_PROJECT, id=NOBODY), "jobgate.v1.Project")]
+    for call, request, kind in calls:
+        error, details = refused(call, request)
+        assert error.code() == grpc.StatusCode.NOT_FOUND
+        assert details["ErrorInfo"].reason == "RESOURCE_NOT_FOUND" and details["ErrorInfo"].domain == "jobgate"
+        info = details["ResourceInfo"]
+        assert (info.resource_type, info.resource_name, info.description) == (kind, NOBODY, error.details())
+
+
+def test_what_the_state_forbids_is_a_precondition(stub, entities):
+    made = stub.CreateJob(api.CreateJobRequest(job=job()))
+    child = stub.CreateJob(api.CreateJobRequest(job=job(parent_id=made.id)))
+    status = sets.AnyEntity(job_status=job_status_pb2.JobStatus(id=made.job_status_id, code="Open", name="x"))
+    calls = [(stub.UpdateJob, api.UpdateJobRequest(job=job_pb2.Job(id=made.id, job_status_id=IN_PROGRESS)), "ILLEGAL_TRANSITION", "job.job_status_id"),
+             (stub.UpdateJob, api.UpdateJobRequest(job=job_pb2.Job(id=made.id, skill_code="nope")), "UNRESOLVED_REFERENCE", "job.skill_code"),
+             (stub.UpdateJob, api.UpdateJobRequest(job=job_pb2.Job(id=made.id, parent_id=child.id)), "PARENT_CYCLE", "job.parent_id"),
+             (stub.DeleteJob, api.DeleteJobRequest(id=made.id), "JOB_REFERENCED", made.id),
+             (entities.DeleteEntity, sets.DeleteEntityRequest(kind=options_pb2.ENTITY_KIND_PROJECT, id=made.project_id), "ENTITY_REFERENCED", made.project_id),
+             (entities.UpsertEntity, sets.UpsertEntityRequest(entity=status), "ENTITY_READ_ONLY", ""),
+             (entities.DeleteEntity, sets.DeleteEntityRequest(kind=options_pb2.ENTITY_KIND_JOB_STATUS, id=made.job_status_id), "ENTITY_READ_ONLY", "")]
+    for call, request, reason, subject in calls:
+        error, details = refused(call, request)
+        assert error.code() == grpc.StatusCode.FAILED_PRECONDITION and details["ErrorInfo"].reason == reason
+        violation, = details["PreconditionFailure"].violations
+        assert (violation.type, violation.subject) == (reason, subject) and violation.description in error.details()
