@@ -145,7 +145,7 @@ size_t jg_cache_await(struct jg_cache *cache, const struct jg_cache_key *keys, s
   for (unsigned round = 0; round < AWAIT_ROUNDS && found < missing; round++) {
     const struct timespec pause = {.tv_nsec = AWAIT_FIRST_NS << round};
     (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);  // a signal makes it shorter
-    // The lease may be held by another thread of this process.
+    // Another thread of this process may have found it by now.
     for (size_t i = 0; i < count; i++) {
       if (values[i] == NULL) {
         values[i] = cache->memory->ops->again(cache->memory, &keys[i]);

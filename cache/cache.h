@@ -77,7 +77,8 @@ void jg_cache_put(struct jg_cache *cache, struct jg_cache_value *value);
 /* ---- C3: who loads what was not found ---- */
 
 /* Across processes: ret_mine[i] is false if another process took the lease of keys[i] a moment ago and is expected to offer its
- * value. One batch to the shared level, within its time budget; without one all are the caller's. Thread: any that may block. */
+ * value; of what another thread of this process took it is true: there jg_cache_load_begin keeps them apart. One batch to the shared
+ * level, within its time budget; without one all are the caller's. Thread: any that may block. */
 void jg_cache_claim(struct jg_cache *cache, const struct jg_cache_key *keys, size_t count, bool *ret_mine);
 /* Looks for others' values of keys[i] where values[i] is NULL, again and again for some 20 ms at most; fills those found and
  * returns how many. */

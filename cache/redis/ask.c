@@ -7,13 +7,14 @@
 static void finish(struct jg_redis_ask *ask);
 static enum jg_redis_reason send_all(struct jg_redis_ask *ask);
 
+#define LEASE_KEY_BYTES (JG_REDIS_KEY_BYTES + 8)
 /* Callers of one page ask for some hundred keys; the rest is a safety net for the sum below. */
 #define KEYS_MAX ((size_t)1 << 20)
 
 struct jg_redis_ask *jg_redis_ask_create(struct jg_redis *redis, enum jg_redis_ask_kind kind,
                                          const struct jg_cache_key *keys, size_t count) {
   JG_ASSERT(count > 0 && count <= KEYS_MAX);
-  size_t each = sizeof(keys[0]) + sizeof(struct jg_cache_value *) + sizeof(bool);
+  size_t each = sizeof(keys[0]) + sizeof(struct jg_cache_value *) + sizeof(uint8_t);
   struct jg_redis_ask *ask = jg_alloc_zero(1, sizeof(*ask) + count * each);
   int64_t budget_ns = kind == JG_REDIS_PUT ? JG_REDIS_PUT_NS : redis->options.budget_ms * 1000000;
   atomic_init(&ask->refs, 2);
@@ -24,7 +25,7 @@ struct jg_redis_ask *jg_redis_ask_create(struct jg_redis *redis, enum jg_redis_a
   ask->count = count;
   ask->values = (struct jg_cache_value **)(ask + 1);
   ask->keys = (struct jg_cache_key *)(ask->values + count);
-  ask->mine = (bool *)(ask->keys + count);
+  ask->leases = (uint8_t *)(ask->keys + count);
   memcpy(ask->keys, keys, count * sizeof(keys[0]));
   jg_queue_init(&ask->done, 1, NULL, NULL);
   return ask;
@@ -198,15 +199,32 @@ static bool send_get(struct jg_redis_ask *ask) {
 }
 
 /* "lease:" before the key's own text. */
+static size_t print_lease_key(const struct jg_redis_ask *ask, size_t index, char out[LEASE_KEY_BYTES]) {
+  memcpy(out, "lease:", 6);
+  return 6 + jg_redis_key_print(&ask->keys[index], ask->redis->options.form, out + 6);
+}
+
+/* Who asks first gets the lease; then who has them: perhaps another thread of this process. */
 static bool send_claim(struct jg_redis_ask *ask) {
-  char key[JG_REDIS_KEY_BYTES + 8] = "lease:";
+  char keys[JG_REDIS_KEYS_PER_MGET][LEASE_KEY_BYTES];
   char ms[16];
   size_t ms_len = (size_t)snprintf(ms, sizeof(ms), "%d", JG_REDIS_LEASE_MS);
   for (size_t i = 0; i < ask->count; i++) {
-    size_t len = 6 + jg_redis_key_print(&ask->keys[i], ask->redis->options.form, key + 6);
-    const char *argv[] = {"SET", key, "1", "NX", "PX", ms};
-    const size_t lens[] = {3, len, 1, 2, 2, ms_len};
-    if (!send_one(ask, argv, lens, JG_COUNT(argv))) {
+    const char *set[] = {"SET", keys[0], ask->redis->holder, "NX", "PX", ms};
+    const size_t set_lens[] = {3, print_lease_key(ask, i, keys[0]), JG_REDIS_HOLDER_BYTES, 2, 2, ms_len};
+    if (!send_one(ask, set, set_lens, JG_COUNT(set))) {
+      return false;
+    }
+  }
+  const char *argv[JG_REDIS_KEYS_PER_MGET + 1] = {"MGET"};
+  size_t lens[JG_REDIS_KEYS_PER_MGET + 1] = {4};
+  for (size_t from = 0; from < ask->count; from += JG_REDIS_KEYS_PER_MGET) {
+    size_t count = ask->count - from < JG_REDIS_KEYS_PER_MGET ? ask->count - from : JG_REDIS_KEYS_PER_MGET;
+    for (size_t i = 0; i < count; i++) {
+      argv[i + 1] = keys[i];
+      lens[i + 1] = print_lease_key(ask, from + i, keys[i]);
+    }
+    if (!send_one(ask, argv, lens, count + 1)) {
       return false;
     }
   }

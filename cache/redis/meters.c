@@ -60,9 +60,15 @@ void jg_redis_meters_init(struct jg_redis_meters *meters, struct jg_metrics *met
       jg_metrics_counter(metrics, "jobgate_cache_shared_bytes_total", bytes_help, "direction=\"read\"");
   meters->bytes_written =
       jg_metrics_counter(metrics, "jobgate_cache_shared_bytes_total", bytes_help, "direction=\"written\"");
-  const char *claims_help = "Leases for loading a key asked of the shared cache.";
-  meters->claims_won = jg_metrics_counter(metrics, "jobgate_cache_leases_total", claims_help, "result=\"won\"");
-  meters->claims_lost = jg_metrics_counter(metrics, "jobgate_cache_leases_total", claims_help, "result=\"lost\"");
+  // Ours: another thread of this process was first, and its load is waited for there.
+  static const char *const leases[] = {[JG_REDIS_LEASE_LOST] = "result=\"lost\"",
+                                       [JG_REDIS_LEASE_WON] = "result=\"won\"",
+                                       [JG_REDIS_LEASE_OURS] = "result=\"ours\""};
+  for (size_t i = 0; i < JG_COUNT(leases); i++) {
+    meters->leases[i] = jg_metrics_counter(
+        metrics, "jobgate_cache_leases_total",
+        "Leases asked of the shared cache: won, held by this process already, or lost to another one.", leases[i]);
+  }
   meters->get_seconds = jg_metrics_histogram(metrics, "jobgate_cache_get_seconds",
                                              "Time of one batch of gets from the shared cache.", "");
 }

@@ -1,5 +1,8 @@
 #include "cache/redis/redis.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/compiler.h"
 #include "cache/redis/redis_internal.h"
 
@@ -37,6 +40,9 @@ struct jg_status jg_cache_redis_create(const struct jg_redis_options *options, s
     jg_free(redis);
     return jg_status_make(JG_RESOURCE_EXHAUSTED, JG_REASON_LIMIT_EXCEEDED, "the cache's address is too long");
   }
+  uint64_t holder;
+  jg_random(&holder, sizeof(holder));
+  (void)snprintf(redis->holder, sizeof(redis->holder), "%016" PRIx64, holder);
   redis->address = jg_redis_url_print(&redis->url, &redis->arena);
   jg_redis_meters_init(&redis->meters, options->metrics);
   jg_redis_loop_start(redis);
@@ -103,8 +109,8 @@ static void redis_claim(struct jg_cache_level *level, const struct jg_cache_key 
   struct jg_redis_ask *ask = jg_redis_ask_create(redis, JG_REDIS_CLAIM, keys, count);
   if (post(redis, ask) && wait_for(ask) && ask->reason == JG_REDIS_NONE) {
     for (size_t i = 0; i < count; i++) {
-      ret_mine[i] = ask->mine[i];
-      jg_metric_add(ask->mine[i] ? redis->meters.claims_won : redis->meters.claims_lost, 1);
+      ret_mine[i] = ask->leases[i] != JG_REDIS_LEASE_LOST;
+      jg_metric_add(redis->meters.leases[ask->leases[i]], 1);
     }
   }
   jg_redis_ask_unref(ask);

@@ -20,6 +20,7 @@
 #define JG_REDIS_PUT_BYTES_MAX ((size_t)32 << 20)   /* of values on their way; more are dropped */
 #define JG_REDIS_UNSENT_BYTES_MAX ((size_t)8 << 20) /* in the connection's buffer */
 #define JG_REDIS_KEYS_PER_MGET 128
+#define JG_REDIS_HOLDER_BYTES 16 /* of what a lease holds */
 /* A server that was full has room again if so many values as the refused one fit, and so much in any case: less, and the next
  * value would be refused again. */
 #define JG_REDIS_ROOM_VALUES 8
@@ -35,6 +36,9 @@ enum jg_redis_ask_kind {
   JG_REDIS_PROBE_WRITE, /* the loop's own */
 };
 
+/* Of a key's lease. OURS: another thread of this process asked for it first. */
+enum jg_redis_lease { JG_REDIS_LEASE_LOST, JG_REDIS_LEASE_WON, JG_REDIS_LEASE_OURS };
+
 /* One piece of work for the connection. Shared by the loop and whoever waits; each drops its reference, in any order. The loop
  * writes results before it posts to `done`; who gives up waiting does not look at them. */
 struct jg_redis_ask {
@@ -45,14 +49,14 @@ struct jg_redis_ask {
   size_t count;
   struct jg_cache_key *keys;      /* behind the struct */
   struct jg_cache_value **values; /* behind the struct; GET: found, PUT: [0] is what is put; owned */
-  bool *mine;                     /* behind the struct; CLAIM */
+  uint8_t *leases;                /* behind the struct; CLAIM: enum jg_redis_lease */
   struct jg_queue done;           /* of one: done_node, posted when finished */
   struct jg_queue_node done_node;
   /* The loop's alone: */
   struct jg_redis *redis;
   struct jg_redis_ask *before, *after; /* by deadline, while in flight */
   size_t pending;                      /* replies to come */
-  size_t answered;                     /* keys whose reply came */
+  size_t answered;                     /* keys whose reply came; CLAIM: its SETs' first, then its MGETs' */
   size_t stored_bytes;                 /* PUT: of the value as Redis gets it */
   bool in_flight;
   enum jg_redis_reason reason; /* the first thing that went wrong */
@@ -64,7 +68,7 @@ struct jg_redis_meters {
   struct jg_metric *failures[JG_REDIS_REASON_COUNT];
   struct jg_metric *skipped, *dropped, *connects;
   struct jg_metric *bytes_read, *bytes_written;
-  struct jg_metric *claims_won, *claims_lost;
+  struct jg_metric *leases[3];
   struct jg_metric *states[JG_REDIS_SIDES], *changes[JG_REDIS_SIDES][3];
   struct jg_histogram *get_seconds;
 };
@@ -74,7 +78,8 @@ struct jg_redis {
   uint32_t magic;
   struct jg_arena arena; /* of url and its texts; thread: main, then nobody changes it */
   struct jg_redis_url url;
-  const char *address; /* without secrets */
+  const char *address;                    /* without secrets */
+  char holder[JG_REDIS_HOLDER_BYTES + 1]; /* random: what this process' leases hold */
   struct jg_redis_options options;
   struct jg_redis_meters meters;
   pthread_t thread;

@@ -36,12 +36,51 @@ static enum jg_redis_reason take_values(struct jg_redis_ask *ask, size_t from, s
   return JG_REDIS_NONE;
 }
 
+/* A SET with NX: nil if somebody has the lease. */
+static enum jg_redis_reason take_lease(struct jg_redis_ask *ask, const struct redisReply *reply) {
+  size_t index = ask->answered++;
+  if (reply->type == REDIS_REPLY_ERROR) {
+    return jg_redis_reason_of_reply(jg_str_make(reply->str, reply->len));
+  }
+  ask->leases[index] = reply->type == REDIS_REPLY_STATUS ? JG_REDIS_LEASE_WON : JG_REDIS_LEASE_LOST;
+  return reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_NIL ? JG_REDIS_NONE : JG_REDIS_PROTOCOL;
+}
+
+/* Who has the leases that were not won. What cannot be told is another process'. */
+static void take_holders(struct jg_redis_ask *ask, const struct redisReply *reply) {
+  size_t from = ask->answered - ask->count;
+  size_t left = ask->count - from;
+  size_t count = left < JG_REDIS_KEYS_PER_MGET ? left : JG_REDIS_KEYS_PER_MGET;
+  ask->answered += count;
+  if (reply->type != REDIS_REPLY_ARRAY || reply->elements != count) {
+    return;
+  }
+  const struct jg_str ours = jg_str_make(ask->redis->holder, JG_REDIS_HOLDER_BYTES);
+  for (size_t i = 0; i < count; i++) {
+    const struct redisReply *holder = reply->element[i];
+    if (ask->leases[from + i] == JG_REDIS_LEASE_LOST && holder->type == REDIS_REPLY_STRING &&
+        jg_str_equal(jg_str_make(holder->str, holder->len), ours)) {
+      ask->leases[from + i] = JG_REDIS_LEASE_OURS;
+    }
+  }
+}
+
+static enum jg_redis_reason take_claim(struct jg_redis_ask *ask, const struct redisReply *reply) {
+  if (ask->answered < ask->count) {
+    return take_lease(ask, reply);
+  }
+  take_holders(ask, reply);
+  return JG_REDIS_NONE;
+}
+
 enum jg_redis_reason jg_redis_reply_take(struct jg_redis_ask *ask, const struct redisReply *reply) {
+  if (ask->kind == JG_REDIS_CLAIM) {
+    return take_claim(ask, reply);
+  }
   // The keys that this reply is of, whatever it says.
   size_t from = ask->answered;
   size_t left = ask->count - from;
-  size_t most = ask->kind == JG_REDIS_GET ? JG_REDIS_KEYS_PER_MGET : 1;
-  size_t count = left < most ? left : most;
+  size_t count = left < JG_REDIS_KEYS_PER_MGET ? left : JG_REDIS_KEYS_PER_MGET;
   ask->answered += count;
   if (reply->type == REDIS_REPLY_ERROR) {
     return jg_redis_reason_of_reply(jg_str_make(reply->str, reply->len));
@@ -49,16 +88,14 @@ enum jg_redis_reason jg_redis_reply_take(struct jg_redis_ask *ask, const struct 
   switch (ask->kind) {
     case JG_REDIS_GET:
       return take_values(ask, from, count, reply);
-    case JG_REDIS_CLAIM:
-      JG_ASSERT(count == 1);
-      ask->mine[from] = reply->type == REDIS_REPLY_STATUS;
-      return reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_NIL ? JG_REDIS_NONE : JG_REDIS_PROTOCOL;
     case JG_REDIS_PROBE_READ:
       return reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 ? JG_REDIS_NONE : JG_REDIS_PROTOCOL;
     case JG_REDIS_PROBE_WRITE:
       return reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_NIL ? JG_REDIS_NONE : JG_REDIS_PROTOCOL;
     case JG_REDIS_PUT:
       return reply->type == REDIS_REPLY_STATUS ? JG_REDIS_NONE : JG_REDIS_PROTOCOL;
+    case JG_REDIS_CLAIM:
+      break;
   }
   return JG_REDIS_PROTOCOL;
 }

@@ -93,7 +93,7 @@ def test_check(world, redis, tmp_path):
     cache = f"redis://:{PASSWORD}@127.0.0.1:{redis.port}/1"
     server = world.serve("--cache", cache)  # beside a server
     result = run("check", "--store", world.store, "--cache", cache)
-    assert b"store: ok" in result.stdout and b"240 jobs" in result.stdout and b"tenant default: epoch " in result.stdout
+    assert b"store: ok" in result.stdout and b"240 jobs" in result.stdout and b"tenant default: number 1, epoch " in result.stdout
     assert b"cache: ok" in result.stdout
     redis.do("CONFIG", "SET", "maxmemory", "1")
     result = run("check", "--store", world.store, "--cache", cache, check=False)
