@@ -40,8 +40,10 @@ static struct jg_status print_tenants(struct jg_store *store, struct jg_arena *a
     JG_RETURN_IF_ERROR(status);
     struct look look = {.arena = arena};
     JG_RETURN_IF_ERROR(jg_store_read_inline(store, tenant, look_at_state, &look));
-    printf("  tenant %.*s: epoch %.*s, revision %lld, log from %lld\n", JG_STR_ARG(name), JG_STR_ARG(look.state.epoch),
-           (long long)look.state.revision, (long long)look.state.oldest_revision);
+    // The number is what the log of the server calls it.
+    printf("  tenant %.*s: number %lld, epoch %.*s, revision %lld, log from %lld\n", JG_STR_ARG(name),
+           (long long)tenant, JG_STR_ARG(look.state.epoch), (long long)look.state.revision,
+           (long long)look.state.oldest_revision);
   }
   puts("  (more tenants are not shown)");
   return JG_STATUS_OK;

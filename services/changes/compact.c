@@ -13,6 +13,8 @@
 #define ARENA_BYTES ((size_t)1 << 20)
 /* Tenants whose log is shown as a metric. */
 #define SHOWN_TENANTS 100u
+/* A tenant's name has 255 bytes at most, each of which may need an escape. */
+#define LABELS_BYTES 528u
 
 struct jg_compactor {
   struct jg_compactor_options options;
@@ -185,9 +187,26 @@ static bool trim_all(struct jg_compactor *compactor, int64_t tenant, struct step
   return true;
 }
 
-static void show(struct jg_compactor *compactor, int64_t tenant, const struct jg_tenant_state *state) {
-  char labels[48];
-  (void)snprintf(labels, sizeof(labels), "tenant=\"%lld\"", (long long)tenant);  // a number fits
+/* tenant="north"; the text format of metrics escapes backslash, quote and line end. A name is short. */
+static void write_labels(struct jg_str name, char labels[LABELS_BYTES]) {
+  static const struct jg_str start = {"tenant=\"", 8};
+  JG_ASSERT(start.len + 2 * name.len + 2 <= LABELS_BYTES);
+  memcpy(labels, start.data, start.len);
+  size_t len = start.len;
+  for (size_t i = 0; i < name.len; i++) {
+    char c = name.data[i];
+    if (c == '\\' || c == '"' || c == '\n') {
+      labels[len++] = '\\';
+    }
+    labels[len++] = (char)(c == '\n' ? 'n' : c);
+  }
+  labels[len++] = '"';
+  labels[len] = '\0';
+}
+
+static void show(struct jg_compactor *compactor, struct jg_str name, const struct jg_tenant_state *state) {
+  char labels[LABELS_BYTES];
+  write_labels(name, labels);
   struct jg_metrics *metrics = compactor->options.metrics;
   jg_metric_set(jg_metrics_gauge(metrics, "jobgate_log_oldest_revision", "Oldest revision kept in the log.", labels),
                 state->oldest_revision);
@@ -196,8 +215,8 @@ static void show(struct jg_compactor *compactor, int64_t tenant, const struct jg
                 state->log_bytes);
 }
 
-/* False: something failed; the next pass tries again. */
-static bool compact(struct jg_compactor *compactor, int64_t tenant, bool shown) {
+/* shown: the name by which metrics tell of it; NULL: they do not. False: something failed; the next pass tries again. */
+static bool compact(struct jg_compactor *compactor, int64_t tenant, const struct jg_str *shown) {
   struct step step;
   for (;;) {
     if (!find_excess(compactor, tenant, &step)) {
@@ -208,8 +227,8 @@ static bool compact(struct jg_compactor *compactor, int64_t tenant, bool shown) 
       step.through = jg_hub_make_way(compactor->options.hub, tenant, step.through);
     }
     bool ok = step.through < oldest || trim_all(compactor, tenant, &step);
-    if (shown) {
-      show(compactor, tenant, &step.state);
+    if (shown != NULL) {
+      show(compactor, *shown, &step.state);
     }
     // A large excess is found part by part.
     if (!ok || step.state.oldest_revision == oldest || is_stopping(compactor)) {
@@ -234,7 +253,7 @@ void jg_compactor_pass(struct jg_compactor *compactor) {
       ok = ok && status.code == JG_NOT_FOUND;
       break;
     }
-    ok = compact(compactor, tenant, i < SHOWN_TENANTS) && ok;
+    ok = compact(compactor, tenant, i < SHOWN_TENANTS ? &name : NULL) && ok;
   }
   jg_arena_done(&arenas[0]);
   jg_arena_done(&arenas[1]);

@@ -26,7 +26,7 @@ static struct jg_compactor *make(struct fixture *fixture, struct jg_retention re
 /* Of the default tenant. */
 static int64_t log_metric(struct fixture *fixture, const char *name) {
   char text[80];
-  (void)snprintf(text, sizeof(text), "%s{tenant=\"%lld\"}", name, (long long)fixture->tenant);
+  (void)snprintf(text, sizeof(text), "%s{tenant=\"default\"}", name);
   return metric(fixture, text);
 }
 
@@ -36,6 +36,23 @@ static int64_t write_singly(struct fixture *fixture, uint64_t count, size_t size
     newest = write_jobs(fixture, fixture->tenant, i, 1, size);
   }
   return newest;
+}
+
+static void tenants_are_named(void **state) {
+  (void)state;
+  struct fixture *fixture = fixture_create(&(struct fixture_options){0});
+  struct jg_arena arena;
+  jg_arena_init(&arena, 1 << 16);
+  int64_t tenant = 0;
+  assert_true(jg_status_ok(jg_store_tenant(fixture->store, JG_STR("a\"b\\c.example"), true, &arena, &tenant)));
+  jg_arena_done(&arena);
+  int64_t newest = write_jobs(fixture, tenant, 0, 3, 10);
+  struct jg_compactor *compactor = make(fixture, (struct jg_retention){0}, 7);
+  jg_compactor_pass(compactor);
+  assert_int_equal(metric(fixture, "jobgate_log_newest_revision{tenant=\"a\\\"b\\\\c.example\"}"), newest);
+  assert_int_equal(log_metric(fixture, "jobgate_log_newest_revision"), 0);
+  jg_compactor_destroy(compactor);
+  fixture_destroy(fixture);
 }
 
 static void by_size(void **state) {
@@ -263,6 +280,7 @@ static void all_at_once(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(tenants_are_named),
       cmocka_unit_test(by_size),
       cmocka_unit_test(by_age_with_a_thread),
       cmocka_unit_test(everything_is_kept_by_no_limit),

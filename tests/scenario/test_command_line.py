@@ -80,6 +80,16 @@ def test_migrate(tmp_path):
     assert b"store: ok" in run("check", "--store", store).stdout
 
 
+def test_check_tells_the_numbers_of_tenants(tmp_path):
+    store = f"sqlite:{tmp_path}/a.db"
+    run("import", "--store", store, "-", stdin=b'{"name":"a"}')
+    run("import", "--store", store, "--tenant", "north", "-", stdin=b'{"name":"a"}')
+    told = dict(re.findall(r"  tenant (\S+): number (\d+), epoch ", run("check", "--store", store).stdout.decode()))
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.db")) as record:
+        assert told == {name: str(number) for name, number in record.execute("SELECT name, tenant FROM tenants")}
+    assert set(told) == {"default", "north"}
+
+
 def test_a_user_gets_the_password_of_the_environment(tmp_path):
     store = f"sqlite:{tmp_path}/a.db"
     made = subprocess.run([JOBGATE, "user", "add", "ada@north", "--store", store], capture_output=True,
