@@ -81,11 +81,11 @@ static struct jg_status take_view(struct listing *listing, const Jobgate__V1__Li
 
 static struct jg_status take_request(struct listing *listing, const Jobgate__V1__ListJobChangesRequest *request) {
   struct jg_call *call = listing->call;
-  if (request->page_size < 0 || request->page_size > JG_LIMIT_PAGE_SIZE) {
-    return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "page_size",
-                           "must be from 1 to %d, or 0 for %d", JG_LIMIT_PAGE_SIZE, JG_LIMIT_PAGE_SIZE_DEFAULT);
+  if (request->page_size < 0) {
+    return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "page_size",
+                           "must not be negative");
   }
-  listing->page_size = request->page_size != 0 ? (size_t)request->page_size : JG_LIMIT_PAGE_SIZE_DEFAULT;
+  listing->page_size = jg_limit_page_size(request->page_size);
   listing->bytes_max = (call->response_bytes_max != 0 ? call->response_bytes_max : ANSWER_BYTES_MAX) - REST_BYTES;
   JG_RETURN_IF_ERROR(take_view(listing, request));
   struct jg_str token = jg_str_from_cstr(request->resume_token);

@@ -143,14 +143,14 @@ static struct jg_status parse(struct page *page) {
   struct jg_call *call = page->call;
   const struct jg_entityset_list *list = &page->list;
   JG_RETURN_IF_ERROR(parse_expressions(page));
-  if (list->page_size < 0 || list->page_size > JG_LIMIT_PAGE_SIZE) {
-    return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "page_size",
-                           "must be from 1 to %d, or 0 for %d", JG_LIMIT_PAGE_SIZE, JG_LIMIT_PAGE_SIZE_DEFAULT);
+  if (list->page_size < 0) {
+    return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "page_size",
+                           "must not be negative");
   }
   if (list->skip < 0) {
     return jg_status_field(&call->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "skip", "must not be negative");
   }
-  page->limit = list->page_size != 0 ? (size_t)list->page_size : JG_LIMIT_PAGE_SIZE_DEFAULT;
+  page->limit = jg_limit_page_size(list->page_size);
   page->passed = list->skip;
   page->skip = (size_t)list->skip;
   page->bytes_max = call->response_bytes_max != 0 ? call->response_bytes_max : PAGE_BYTES_MAX;

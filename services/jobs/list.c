@@ -128,14 +128,13 @@ static struct jg_status parse_request(struct jg_call *call, struct list *list) {
   const Jobgate__V1__ListJobsRequest *request = (const Jobgate__V1__ListJobsRequest *)call->request;
   struct jg_arena *arena = &call->arena;
   JG_RETURN_IF_ERROR(parse_expressions(list, request));
-  if (request->page_size < 0 || request->page_size > JG_LIMIT_PAGE_SIZE) {
-    return jg_status_field(arena, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "page_size",
-                           "must be from 1 to %d, or 0 for %d", JG_LIMIT_PAGE_SIZE, JG_LIMIT_PAGE_SIZE_DEFAULT);
+  if (request->page_size < 0) {
+    return jg_status_field(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "page_size", "must not be negative");
   }
   if (request->skip < 0) {
     return jg_status_field(arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "skip", "must not be negative");
   }
-  list->query.limit = request->page_size != 0 ? request->page_size : JG_LIMIT_PAGE_SIZE_DEFAULT;
+  list->query.limit = (int64_t)jg_limit_page_size(request->page_size);
   list->query.skip = request->skip;
   list->passed = request->skip;
   list->query.count = request->count;

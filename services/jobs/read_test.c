@@ -368,8 +368,7 @@ static void test_list_refusals(void **state) {
     enum jg_reason reason;
     const char *field;
   } rows[] = {
-      {{.page_size = -1}, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "page_size"},
-      {{.page_size = 1001}, JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "page_size"},
+      {{.page_size = -1}, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "page_size"},
       {{.skip = -1}, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "skip"},
       {{.filter = "id eq 1"}, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, "filter"},
       {{.filter = "geo.length(name) eq 1"}, JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, "filter"},
@@ -379,9 +378,23 @@ static void test_list_refusals(void **state) {
   for (size_t i = 0; i < JG_COUNT(rows); i++) {
     jg_test_assert_fails(list(rows[i].options), rows[i].code, rows[i].reason, rows[i].field);
   }
-  struct jg_test_call *call = list((struct list_options){.page_size = 1000});
-  assert_true(jg_status_ok(call->status));
-  jg_test_call_destroy(call);
+}
+
+/* More than a page holds is a page (AIP-158). */
+static void test_r3_large_page_sizes(void **state) {
+  (void)state;
+  make_jobs(JG_LIMIT_PAGE_SIZE + 3, 1);
+  static const struct {
+    int32_t asked;
+    size_t shown;
+  } rows[] = {{0, JG_LIMIT_PAGE_SIZE_DEFAULT}, {1, 1}, {1000, 1000}, {1001, 1000}, {INT32_MAX, 1000}};
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    struct jg_test_call *call = list((struct list_options){.page_size = rows[i].asked});
+    assert_true(jg_status_ok(call->status));
+    assert_int_equal(call->answer.job_count, rows[i].shown);
+    assert_true(call->answer.next_page_token.len > 0);
+    jg_test_call_destroy(call);
+  }
 }
 
 static void test_token_of_another_query(void **state) {
@@ -458,6 +471,7 @@ int main(void) {
       TEST(test_25_pages),
       TEST(test_list_filters),
       TEST(test_list_refusals),
+      TEST(test_r3_large_page_sizes),
       TEST(test_token_of_another_query),
       TEST(test_list_is_cut),
       TEST(test_cancelled),

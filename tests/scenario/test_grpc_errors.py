@@ -4,9 +4,9 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from conftest import WAIT_SECONDS
-from jobgate.v1 import entity_service_pb2 as sets, entity_service_pb2_grpc, job_pb2, job_service_pb2 as api, job_status_pb2
-from jobgate.v1 import job_type_pb2, options_pb2, project_pb2
+from conftest import Server, WAIT_SECONDS, run, sample
+from jobgate.v1 import entity_service_pb2 as sets, entity_service_pb2_grpc, job_pb2, job_service_pb2 as api
+from jobgate.v1 import job_service_pb2_grpc, job_status_pb2, job_type_pb2, options_pb2, project_pb2
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
 IN_PROGRESS = "06ea451c-5863-4c97-9592-cc928dfdf869"
@@ -96,3 +96,24 @@ def test_what_the_state_forbids_is_a_precondition(stub, entities):
         assert error.code() == grpc.StatusCode.FAILED_PRECONDITION and details["ErrorInfo"].reason == reason
         violation, = details["PreconditionFailure"].violations
         assert (violation.type, violation.subject) == (reason, subject) and violation.description in error.details()
+
+
+def test_page_sizes_beyond_the_limit_are_the_limit(tmp_path):
+    """AIP-158: who asks for everything gets what a page holds, and a token."""
+    store = f"sqlite:{tmp_path}/jobgate.db"
+    run("import", "--store", store, "-", stdin=sample(1010))
+    running = Server(tmp_path, store=store)
+    with running.channel() as channel:
+        stub = job_service_pb2_grpc.JobServiceStub(channel)
+        first = stub.ListJobs(api.ListJobsRequest(page_size=1001, read_mask={"paths": ["id"]}))
+        rest = stub.ListJobs(api.ListJobsRequest(page_size=2 ** 31 - 1, read_mask={"paths": ["id"]}, page_token=first.next_page_token))
+        assert (len(first.jobs), len(rest.jobs), rest.next_page_token) == (1000, 10, "")
+        for call, request in [(entity_service_pb2_grpc.EntityServiceStub(channel).ListEntities,
+                               sets.ListEntitiesRequest(kind=options_pb2.ENTITY_KIND_SKILL, page_size=1001)),
+                              (stub.ListJobPlannings, api.ListJobPlanningsRequest(page_size=1001)),
+                              (stub.ListJobChanges, api.ListJobChangesRequest(page_size=1001))]:
+            call(request, timeout=WAIT_SECONDS)
+            request.page_size = -1
+            error, details = refused(call, request)
+            assert error.code() == grpc.StatusCode.INVALID_ARGUMENT and fields(details) == {"page_size": "must not be negative"}
+    running.stop()
