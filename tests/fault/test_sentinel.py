@@ -2,23 +2,27 @@
 
 import pytest
 
-from rig import PASSWORD, Load, Redis, breaker_lines, free_port, metrics, total, wait_for_breaker, wait_until
+from rig import PASSWORD, Load, Proxy, Redis, breaker_lines, free_port, metrics, total, wait_for_breaker, wait_until
 
 SMALL = ("--cache-bytes", str(1 << 20))
 NAME = "jobs"
 
 
 class Group:
-    """Redis servers of one name, and their Sentinels."""
+    """Redis servers of one name, and their Sentinels. Everybody reaches a server through a proxy of its own, which is its network:
+    jobgate, the Sentinels and the other server."""
 
     def __init__(self, folder):
         quick = ("repl-diskless-sync-delay 0", "repl-ping-replica-period 1", "repl-timeout 4")
-        self.servers = [Redis(folder, *quick)]
-        self.servers.append(Redis(folder, *quick, f"replicaof 127.0.0.1 {self.servers[0].port}"))
+        ports = [free_port(), free_port()]
+        self.proxies = [Proxy(port) for port in ports]
+        first, second = (f"replica-announce-port {proxy.port}" for proxy in self.proxies)
+        self.servers = [Redis(folder, *quick, first, port=ports[0])]
+        self.servers.append(Redis(folder, *quick, second, f"replicaof 127.0.0.1 {self.proxies[0].port}", port=ports[1]))
         self.sentinels = []
         for _ in range(3):
             self.sentinels.append(Redis(
-                folder, f"sentinel monitor {NAME} 127.0.0.1 {self.servers[0].port} 2",
+                folder, f"sentinel monitor {NAME} 127.0.0.1 {self.proxies[0].port} 2",
                 f"sentinel auth-pass {NAME} {PASSWORD}", f"sentinel down-after-milliseconds {NAME} 400",
                 f"sentinel failover-timeout {NAME} 2000", port=free_port(), sentinel=True))
         wait_until("the Sentinels know each other and the replica", self.is_whole)
@@ -34,14 +38,17 @@ class Group:
 
     def master(self):
         port = int(self.sentinels[0].do("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)[1])
-        return next(server for server in self.servers if server.port == port)
+        return next(server for server, proxy in zip(self.servers, self.proxies) if proxy.port == port)
+
+    def network(self, server):
+        return self.proxies[self.servers.index(server)]
 
     def url(self):
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
         return f"redis+sentinel://:{PASSWORD}@{hosts}/{NAME}/1"
 
     def stop(self):
-        for one in self.sentinels + self.servers:
+        for one in self.sentinels + self.servers + self.proxies:
             one.stop()
 
 
@@ -52,37 +59,41 @@ def group(tmp_path):
     made.stop()
 
 
-def kill(master):
+def kill(group, master):
     master.kill()
     return master.start
 
 
-def pause(master):
+def pause(group, master):
     master.pause()
     return master.resume
 
 
-def cut(master):
-    """It answers nobody any more but stays there, as when its network is gone."""
-    master.do("CONFIG", "SET", "requirepass", "another")
-    master.password = "another"
-    master.do("CLIENT", "KILL", "TYPE", "normal")
+def cut(group, master):
+    """It lives on, as master, and nobody reaches it: what was open ends, what is new ends at once."""
+    group.network(master).set("cut")
+    return lambda: group.network(master).set("pass")
+
+
+def silence(group, master):
+    """The same, but nothing ends: what is sent is lost."""
+    group.network(master).set("hole")
 
     def mend():
-        master.do("CONFIG", "SET", "requirepass", PASSWORD)
-        master.password = PASSWORD
+        group.network(master).set("cut")  # streams with holes in them must not go on
+        group.network(master).set("pass")
 
     return mend
 
 
-@pytest.mark.parametrize("fault", [kill, pause, cut])
+@pytest.mark.parametrize("fault", [kill, pause, cut, silence])
 def test_failover_under_load(world, group, fault):
     server = world.serve("--cache", group.url(), *SMALL)
     wait_for_breaker(server, read="closed", write="closed")
     with Load(world) as load:
         load.run_for(100)
         old = group.master()
-        mend = fault(old)
+        mend = fault(group, old)
         wait_for_breaker(server, read="open")
         wait_until("another master", lambda: group.master() is not old)
         wait_for_breaker(server, read="closed", write="closed")
@@ -90,6 +101,7 @@ def test_failover_under_load(world, group, fault):
         mend()
         load.run_for(100)
     load.check(f"Sentinel, {fault.__name__}")
+    wait_until("the old one follows the new one", lambda: "role:slave" in old.do("INFO", "replication").decode())
     assert total(server, "jobgate_cache_hits_total", 'level="redis"') > 0
     assert group.master().keys()
     wait_for_breaker(server, read="closed", write="closed")
