@@ -140,7 +140,8 @@ static void test_a_failed_write_makes_none(void **state) {
   assert_int_equal(count(""), 0);
 }
 
-static void test_goes_with_the_job(void **state) {
+/* Its visits are parts of a job, made by its own writes (78), and no reference that guards it (contract 3.4). */
+static void test_89_visits_go_with_the_job(void **state) {
   (void)state;
   (void)jg_test_must_post(app, JG_TEST_JOB(",\"id\":\"" ID "\"," SUGGESTED "," USER "," START));
   (void)jg_test_must_post(app, JG_TEST_JOB("," SUGGESTED "," USER "," START));
@@ -261,11 +262,11 @@ static void test_refusals(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_78_all_three_or_none), TEST(test_78_what_is_kept),
-      TEST(test_78_by_an_update),      TEST(test_79_no_second_one),
-      TEST(test_imports_make_none),    TEST(test_a_failed_write_makes_none),
-      TEST(test_goes_with_the_job),    TEST(test_pages),
-      TEST(test_filters_and_orders),   TEST(test_refusals),
+      TEST(test_78_all_three_or_none),      TEST(test_78_what_is_kept),
+      TEST(test_78_by_an_update),           TEST(test_79_no_second_one),
+      TEST(test_imports_make_none),         TEST(test_a_failed_write_makes_none),
+      TEST(test_89_visits_go_with_the_job), TEST(test_pages),
+      TEST(test_filters_and_orders),        TEST(test_refusals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

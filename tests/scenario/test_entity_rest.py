@@ -229,6 +229,19 @@ def test_78_79_plannings(server):
     assert server.request("DELETE", f"/api/User({job['suggested_user_id']})").status == 409
 
 
+def test_89_a_jobs_own_visits_do_not_guard_it(server):
+    """Contract 3.4 guards a job that something refers to. Its visits are its own: its writes make them, nobody else can remove them."""
+    job = created(server, "Jobs", {
+        "name": "n", "project": {"reference_back_office": "P"}, "job_type": {"code": "T", "name": "t"},
+        "job_status_code": "Suggested", "suggested_user": {"code": "U"}, "suggested_date_start": "2026-03-04T05:06:07Z"})
+    planning, = server.get("/api/JobPlanning").json()["value"]
+    assert server.request("DELETE", f"/api/JobPlanning({planning['id']})").status == 405
+    assert server.request("DELETE", f"/api/Jobs({job['id']})").status == 204
+    assert server.get(f"/api/JobPlanning({planning['id']})").status == 404
+    assert server.get("/api/JobPlanning/$count").body == b"0"
+    assert server.request("DELETE", f"/api/User({job['suggested_user_id']})").status == 204
+
+
 def test_a_user_is_guarded_and_a_default_priority_is_taken(server):
     priority = created(server, "JobPriority", {"code": "D", "name": "d", "is_default": True})
     job = created(server, "Jobs", {"name": "n", "project": {"reference_back_office": "P"}, "job_type": {"code": "T", "name": "t"},
