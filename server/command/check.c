@@ -17,6 +17,13 @@ static const struct jg_option check_options[] = {
      .help = "the entity cache, as for serve",
      .secret = true,
      .check = jg_cache_check_url},
+    {.name = "cache-budget-ms",
+     .type = JG_OPTION_INTEGER,
+     .value = "50",
+     .min = 1,
+     .max = 10000,
+     .metavar = "N",
+     .help = "longest wait for the shared cache, as for serve"},
 };
 
 struct look {
@@ -71,8 +78,10 @@ static void print_side(const char *side, bool works, const char *meaning) {
 
 /* Both ways: a value is written and one is read. */
 static struct jg_status check_cache(const struct jg_options *options, struct jg_arena *arena) {
-  const struct jg_cache_options cache_options = {
-      .url = jg_str_from_cstr(jg_options_text(options, "cache")), .bytes_max = 1 << 20, .clock = jg_clock_system()};
+  const struct jg_cache_options cache_options = {.url = jg_str_from_cstr(jg_options_text(options, "cache")),
+                                                 .bytes_max = 1 << 20,
+                                                 .budget_ms = jg_options_integer(options, "cache-budget-ms"),
+                                                 .clock = jg_clock_system()};
   struct jg_cache *cache = NULL;
   JG_RETURN_IF_ERROR(jg_cache_create(&cache_options, arena, &cache));
   struct jg_cache_health health;

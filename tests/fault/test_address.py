@@ -89,6 +89,17 @@ def test_check_tells_what_is_wrong(world, redis):
     assert sides() == ("ok", "ok")
 
 
+def test_check_waits_as_long_as_serve(world, redis, proxy, monkeypatch):
+    cache = f"redis://:{PASSWORD}@127.0.0.1:{proxy.port}/1"
+    proxy.set("slow")
+    result = run("check", "--store", world.store, "--cache", cache, check=False)
+    assert result.returncode == 1 and b"read: no answer within the time budget" in result.stdout
+    result = run("check", "--store", world.store, "--cache", cache, "--cache-budget-ms", "5000")
+    assert b"cache: ok" in result.stdout
+    monkeypatch.setenv("JOBGATE_CACHE_BUDGET_MS", "5000")
+    assert b"cache: ok" in run("check", "--store", world.store, "--cache", cache).stdout
+
+
 def test_check(world, redis, tmp_path):
     cache = f"redis://:{PASSWORD}@127.0.0.1:{redis.port}/1"
     server = world.serve("--cache", cache)  # beside a server
