@@ -1,6 +1,6 @@
 /* One connection to one server: name resolution, connecting, greeting, commands, and the end. hiredis 0.14 knows no time-outs,
- * resolves names blocking, and its asynchronous half ends the process over a reply too many, so all three are done here. A link is used once: whoever wants to reconnect opens another one.
- * Thread: the loop's. */
+ * resolves names blocking, and its asynchronous half ends the process over a reply too many, so all three are done here. A link is
+ * used once: whoever wants to reconnect opens another one. Thread: the loop's. */
 #ifndef JG_CACHE_REDIS_LINK_H
 #define JG_CACHE_REDIS_LINK_H
 
