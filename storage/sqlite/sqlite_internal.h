@@ -254,6 +254,15 @@ void jg_sqlite_writer_listen(struct jg_sqlite_writer *writer, jg_store_committed
 /* For the benchmark and the tests: writes in one transaction at most, 1..JG_LIMIT_WRITE_BATCH. Before the first write. */
 void jg_sqlite_writer_set_batch_max(struct jg_sqlite_writer *writer, size_t count_max);
 
+/* teller.c: tells writes that they are durable, on a thread of its own. All but stop: thread: writer. */
+struct jg_sqlite_teller;
+struct jg_sqlite_teller *jg_sqlite_teller_start(void);
+void jg_sqlite_teller_stop(struct jg_sqlite_teller *teller); /* after what was given */
+bool jg_sqlite_teller_is_idle(struct jg_sqlite_teller *teller);
+/* A list of writes. Waits until the one before is told. */
+void jg_sqlite_teller_give(struct jg_sqlite_teller *teller, struct jg_queue_node *first);
+void jg_sqlite_teller_settle(struct jg_sqlite_teller *teller); /* waits until all are told */
+
 /* pool.c: the readers and the connections of inline reads. */
 JG_MUST_CHECK struct jg_status jg_sqlite_pool_start(struct jg_sqlite_store *store, unsigned reader_count,
                                                     struct jg_sqlite_pool **ret_pool);

@@ -1,15 +1,18 @@
 /* The writer thread: group commit (R3). It takes what is queued, runs each write in a savepoint of one transaction, commits,
- * and only then tells anybody. */
+ * and only then tells anybody, or has them told by the teller. */
 #include <pthread.h>
 
 #include "storage/sqlite/sqlite_internal.h"
 
 #define WRITER_MAGIC 0x6a677772u /* "jgwr" */
+/* To tell fewer writes than this takes no longer than to wake another thread. */
+#define TOLD_APART_MIN 4
 
 struct jg_sqlite_writer {
   uint32_t magic;
   struct jg_sqlite_store *store;
-  struct jg_sqlite_conn *conn; /* owned; the thread's */
+  struct jg_sqlite_conn *conn;     /* owned; the thread's */
+  struct jg_sqlite_teller *teller; /* owned */
   struct jg_queue queue;
   pthread_t thread;
   size_t batch_max;
@@ -160,7 +163,29 @@ static struct jg_status run_transaction(struct jg_sqlite_writer *writer, size_t 
   return status;
 }
 
-/* Tells the members, then the listener. A write may be gone as soon as it was told. */
+/* Tells the members [first, first + count). A write may be gone as soon as it was told. */
+static void tell(struct jg_sqlite_writer *writer, size_t first, size_t count) {
+  for (size_t i = first; i < first + count; i++) {
+    struct jg_store_write *write = writer->writes[i];
+    writer->writes[i] = NULL;
+    write->done(writer->statuses[i], write->data);
+  }
+}
+
+/* The same on the teller's thread. */
+static void have_told(struct jg_sqlite_writer *writer, size_t first, size_t count) {
+  struct jg_queue_node *next = NULL;
+  for (size_t i = first + count; i-- > first;) {
+    struct jg_queue_node *node = &writer->writes[i]->node;
+    node->next = next;
+    next = node;
+    writer->writes[i] = NULL;
+  }
+  jg_sqlite_teller_give(writer->teller, next);
+}
+
+/* Has the members told, in the order of their commits, then tells the listener. A failure is told before any later write runs:
+ * whoever sent that one too can still refuse it. */
 static void finish(struct jg_sqlite_writer *writer, size_t first, size_t count) {
   struct jg_sqlite_metrics *metrics = &writer->store->metrics;
   int64_t failed = 0;
@@ -169,10 +194,13 @@ static void finish(struct jg_sqlite_writer *writer, size_t first, size_t count) 
   }
   jg_metric_add(metrics->writes, (int64_t)count);
   jg_metric_add(metrics->writes_failed, failed);
-  for (size_t i = first; i < first + count; i++) {
-    struct jg_store_write *write = writer->writes[i];
-    writer->writes[i] = NULL;
-    write->done(writer->statuses[i], write->data);
+  if (failed > 0) {
+    jg_sqlite_teller_settle(writer->teller);
+    tell(writer, first, count);
+  } else if (count < TOLD_APART_MIN && jg_sqlite_teller_is_idle(writer->teller)) {
+    tell(writer, first, count);
+  } else {
+    have_told(writer, first, count);
   }
   for (size_t i = 0; i < writer->counter_count && writer->committed != NULL; i++) {
     const struct jg_sqlite_counters *counters = &writer->counters[i];
@@ -261,6 +289,7 @@ struct jg_sqlite_writer *jg_sqlite_writer_start(struct jg_sqlite_store *store, s
   writer->record.marks = store->base.marks;
   jg_buf_init(&writer->record.bytes, JG_SQLITE_RECORD_BYTES_MAX);
   jg_queue_init(&writer->queue, JG_LIMIT_WRITE_QUEUE, NULL, NULL);
+  writer->teller = jg_sqlite_teller_start();
   JG_ASSERT(pthread_create(&writer->thread, NULL, writer_main, writer) == 0);
   return writer;
 }
@@ -272,6 +301,7 @@ void jg_sqlite_writer_stop(struct jg_sqlite_writer *writer) {
   JG_ASSERT(writer->magic == WRITER_MAGIC);
   jg_queue_close(&writer->queue);
   JG_ASSERT(pthread_join(writer->thread, NULL) == 0);
+  jg_sqlite_teller_stop(writer->teller);
   jg_queue_done(&writer->queue);
   jg_buf_done(&writer->record.bytes);
   jg_sqlite_conn_close(writer->conn);
