@@ -104,7 +104,7 @@ static int run_export(const struct jg_options *options, struct jg_arena *arena) 
 const struct jg_command jg_command_export = {
     .name = "export",
     .operands = "",
-    .help = "write all jobs as legacy JSON, one a line; entities that no job embeds, plannings and users are in a backup alone",
+    .help = "write all jobs as legacy JSON, one a line; a backup alone has what no job embeds, plannings, users",
     .options = export_options,
     .option_count = JG_COUNT(export_options),
     .run = run_export,
