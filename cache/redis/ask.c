@@ -200,8 +200,9 @@ static bool send_get(struct jg_redis_ask *ask) {
 
 /* "lease:" before the key's own text. */
 static size_t print_lease_key(const struct jg_redis_ask *ask, size_t index, char out[LEASE_KEY_BYTES]) {
-  memcpy(out, "lease:", 6);
-  return 6 + jg_redis_key_print(&ask->keys[index], ask->redis->options.form, out + 6);
+  const struct jg_str begin = JG_STR("lease:");
+  memcpy(out, begin.data, begin.len);
+  return begin.len + jg_redis_key_print(&ask->keys[index], ask->redis->options.form, out + begin.len);
 }
 
 /* Who asks first gets the lease; then who has them: perhaps another thread of this process. */
