@@ -13,6 +13,8 @@
 /* Calls kept for reuse, with one block of their arena each; the latest is the next one, as its memory is warm. */
 #define FREE_CALLS_MAX 128
 #define OPS_MAX 4
+/* Of the path of an unknown method in its refusal. */
+#define PATH_BYTES_MAX 200u
 
 _Static_assert(offsetof(struct jg_grpc_call, call) == 0, "a call is cast to its first member and back");
 
@@ -82,6 +84,12 @@ struct jg_grpc_call *jg_grpc_call_take(struct jg_grpc_slot *slot) {
                                 .takes_ready = true,
                                 .response_bytes_max = JG_LIMIT_RESPONSE_BYTES};
   return call;
+}
+
+void jg_grpc_call_name(struct jg_grpc_call *call, const grpc_slice *path) {
+  struct jg_str text = jg_grpc_slice_str(path);
+  call->path =
+      jg_arena_str(&call->call.arena, jg_str_sub(text, 0, text.len < PATH_BYTES_MAX ? text.len : PATH_BYTES_MAX));
 }
 
 void jg_grpc_calls_free(struct jg_grpc_queue *queue) {
@@ -173,11 +181,26 @@ static struct jg_status decode(struct jg_grpc_call *call) {
   return jg_message_unpack(base->method->request, bytes, &base->arena, &base->request);
 }
 
+/* A client of another version, or of another product, gets to see what it asked for. */
+static struct jg_status unknown_method(const struct jg_grpc_call *call, struct jg_arena *arena) {
+  const struct jg_grpc_server *server = call->queue->server;
+  for (size_t i = 0; i + 1 < server->method_count; i++) {
+    const char *known = server->methods[i].method->path;
+    size_t service_len = jg_grpc_service_of(known).len + 2;  // With the slashes.
+    if (jg_str_starts_with(call->path, jg_str_make(known, service_len))) {
+      return jg_status_printf(arena, JG_UNIMPLEMENTED, JG_REASON_NONE, "the service has no method '%.*s'",
+                              JG_STR_ARG(call->path));
+    }
+  }
+  return jg_status_printf(arena, JG_UNIMPLEMENTED, JG_REASON_NONE, "the server has no such service: '%.*s'",
+                          JG_STR_ARG(call->path));
+}
+
 /* What is decided before the handler once the caller is known: the limits, the request. */
 static struct jg_status prepare(struct jg_grpc_call *call) {
   struct jg_call *base = &call->call;
   if (call->method->registered == NULL) {
-    return jg_status_make(JG_UNIMPLEMENTED, JG_REASON_NONE, "the server has no such method");
+    return unknown_method(call, &base->arena);
   }
   if (!base->identity.loopback) {
     base->identity.loopback = peer_is_loopback(call->core);

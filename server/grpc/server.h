@@ -37,7 +37,7 @@ struct jg_grpc_server_options {
   /* Hard limit of one message: beyond it the core itself answers RESOURCE_EXHAUSTED. Between a method's own limit and this one
    * the answer is INVALID_ARGUMENT/LIMIT_EXCEEDED. 0: four times JG_LIMIT_BODY_BYTES. */
   size_t receive_bytes_max;
-  /* Metadata of a request (key, value and 32 bytes each): INVALID_ARGUMENT/LIMIT_EXCEEDED; the core's own hard limit is twice
+  /* Metadata of a request (key, value and 32 bytes each): INVALID_ARGUMENT/LIMIT_EXCEEDED; the core's own hard limit is 16 times
    * that. 0: JG_LIMIT_HEADER_BYTES. */
   size_t metadata_bytes_max;
   unsigned streams_max; /* concurrent calls of one connection, the client makes the others wait. 0: 1000 */

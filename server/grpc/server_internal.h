@@ -83,6 +83,7 @@ struct jg_grpc_call {
   bool asking;
   struct jg_identity_wait wait;
   struct jg_identity_verdict verdict;
+  struct jg_str path; /* of an unknown method alone, as sent; NULL: out of memory */
   struct jg_grpc_call *next_free;
   struct jg_grpc_call *next_held;
   /* Streams of health and reflection: on the list of those that set_serving and stop must reach. */
@@ -143,6 +144,8 @@ void jg_grpc_slot_filled(struct jg_grpc_slot *slot, bool ok);
 /* call.c. Thread: the call's queue's. */
 /* A call with what arrived in the slot, which is empty afterwards. */
 struct jg_grpc_call *jg_grpc_call_take(struct jg_grpc_slot *slot);
+/* Keeps what an unknown method is called; borrows. */
+void jg_grpc_call_name(struct jg_grpc_call *call, const grpc_slice *path);
 /* Checks the request and calls the handler. The call may be gone afterwards. */
 void jg_grpc_call_begin(struct jg_grpc_call *call);
 void jg_grpc_call_event(struct jg_grpc_call *call, enum jg_grpc_event event, bool ok);

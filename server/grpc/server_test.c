@@ -65,13 +65,27 @@ static void answers_messages_of_many_pieces(void **state) {
 }
 
 static void refuses_unknown_methods(void **state) {
-  static const char *const paths[] = {"/jobgate.test.Fake/Nothing", "/nowhere/Echo", "/x", "//"};
+  static const struct {
+    const char *path, *part;
+  } rows[] = {
+      {"/jobgate.test.Fake/Nothing", "the service has no method '/jobgate.test.Fake/Nothing'"},
+      {"/jobgate.test.Fake/echo", "the service has no method '/jobgate.test.Fake/echo'"},
+      {"/grpc.health.v1.Health/List", "the service has no method"},
+      {"/jobgate.test.Fak/Echo", "the server has no such service: '/jobgate.test.Fak/Echo'"},
+      {"/nowhere/Echo", "no such service: '/nowhere/Echo'"},
+      {"/x", "no such service: '/x'"},
+      {"//", "no such service: '//'"},
+  };
   struct fake_server *fake = *state;
   struct jg_str response = JG_STR_NONE;
-  for (size_t i = 0; i < JG_COUNT(paths); i++) {
-    struct jg_grpc_request request = {.path = paths[i], .timeout_ms = 30000};
-    check(jg_grpc_client_unary(fake->client, &request, JG_STR("abc"), &fake->arena, &response), JG_UNIMPLEMENTED,
-          JG_REASON_NONE, "no such method");
+  char path[2000] = "/long/";
+  memset(path + 6, 'p', sizeof(path) - 7);
+  for (size_t i = 0; i <= JG_COUNT(rows); i++) {
+    bool last = i == JG_COUNT(rows);
+    struct jg_grpc_request request = {.path = last ? path : rows[i].path, .timeout_ms = 30000};
+    struct jg_status status = jg_grpc_client_unary(fake->client, &request, JG_STR("abc"), &fake->arena, &response);
+    check(status, JG_UNIMPLEMENTED, JG_REASON_NONE, last ? "no such service: '/long/ppp" : rows[i].part);
+    assert_true(strlen(status.message) < 300);
   }
 }
 
@@ -131,6 +145,32 @@ static void refuses_large_metadata(void **state) {
   }
   header.value.len = FAKE_METADATA_BYTES_MAX / 2;
   check(jg_grpc_client_unary(fake->client, &request, JG_STR(""), &fake->arena, &response), JG_OK, JG_REASON_NONE, "");
+}
+
+/* Many fields, in many frames: the call alone is refused, the others on the connection go on. */
+static void refuses_many_large_fields(void **state) {
+  struct fake_server *fake = *state;
+  struct jg_grpc_stream *open = fake_open(fake, "Forever", fake_request(fake, "", 1), 30000);
+  enum jg_grpc_next next;
+  struct jg_str message, response = JG_STR_NONE;
+  check(jg_grpc_stream_next(open, -1, &fake->arena, &next, &message), JG_OK, JG_REASON_NONE, "");
+  struct jg_grpc_header headers[8];
+  size_t len = FAKE_METADATA_BYTES_MAX - 1000;
+  for (size_t i = 0; i < JG_COUNT(headers); i++) {
+    char *value = jg_arena_alloc(&fake->arena, len);
+    assert_non_null(value);
+    memset(value, 'a' + (int)i, len);
+    headers[i] = (struct jg_grpc_header){jg_str_from_cstr(jg_arena_printf(&fake->arena, "x-%zu", i)), {value, len}};
+  }
+  for (size_t count = 1; count <= JG_COUNT(headers); count++) {
+    struct jg_grpc_request request = {
+        .path = "/jobgate.test.Fake/Echo", .headers = headers, .header_count = count, .timeout_ms = 30000};
+    struct jg_status status = jg_grpc_client_unary(fake->client, &request, JG_STR(""), &fake->arena, &response);
+    check(status, count == 1 ? JG_OK : JG_INVALID_ARGUMENT, count == 1 ? JG_REASON_NONE : JG_REASON_LIMIT_EXCEEDED, "");
+  }
+  check(jg_grpc_stream_next(open, 0, &fake->arena, &next, &message), JG_OK, JG_REASON_NONE, "");
+  assert_int_equal(next, JG_GRPC_NEXT_TIMEOUT);
+  jg_grpc_stream_destroy(open);
 }
 
 static const Jobgate__V1__ListJobsRequest *context(struct fake_server *fake, const struct jg_grpc_request *request) {
@@ -417,6 +457,7 @@ int main(void) {
       CASE(refuses_large_messages),
       CASE(refuses_missing_messages),
       CASE(refuses_large_metadata),
+      CASE(refuses_many_large_fields),
       CASE(refuses_bad_headers),
       CASE(refuses_compression),
       CASE(refuses_bad_addresses),

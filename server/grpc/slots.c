@@ -84,12 +84,16 @@ void jg_grpc_slot_filled(struct jg_grpc_slot *slot, bool ok) {
     slot->queue->outstanding--;
     return;
   }
-  if (slot->method->registered == NULL) {
+  bool unknown = slot->method->registered == NULL;
+  if (unknown) {
     slot->deadline = slot->details.deadline;
-    grpc_call_details_destroy(&slot->details);
   }
   // First of all somebody must wait for the next call.
   struct jg_grpc_call *call = jg_grpc_call_take(slot);
+  if (unknown) {
+    jg_grpc_call_name(call, &slot->details.method);
+    grpc_call_details_destroy(&slot->details);
+  }
   arm(slot);
   if (!jg_grpc_hold(call)) {
     jg_grpc_call_begin(call);
