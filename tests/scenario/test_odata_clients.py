@@ -158,7 +158,7 @@ def test_pypi_errors(server):
 
     job = jobs()
     job.name = "No project"
-    with pytest.raises(ODataError, match="job_type_id or job_type_code or job_type is required"):
+    with pytest.raises(ODataError, match="job_type_id is required unless job_type_code or job_type is given"):
         service.save(job)
     with pytest.raises(ODataError, match="HTTP 501"):
         service.query(jobs).apply("aggregate(id with countdistinct as n)").all()
