@@ -26,6 +26,11 @@
 /* A hundred years: more than anybody means, and no clock overflows. */
 #define SECONDS_MAX INT64_C(3153600000)
 
+static struct jg_status check_virtual_statuses(struct jg_str text, struct jg_arena *arena) {
+  struct jg_virtual_statuses statuses;
+  return jg_virtual_statuses_parse(text, arena, &statuses);
+}
+
 static const struct jg_option serve_options[] = {
     {.name = "grpc",
      .type = JG_OPTION_ADDRESS,
@@ -122,7 +127,8 @@ static const struct jg_option serve_options[] = {
      .type = JG_OPTION_TEXT,
      .value = "",
      .metavar = "CODE|NAME|GUID,...",
-     .help = "statuses that a Completed job may get"},
+     .help = "statuses that a Completed job may get",
+     .check = check_virtual_statuses},
     {.name = "grpc-threads",
      .type = JG_OPTION_INTEGER,
      .value = "2",
@@ -218,19 +224,23 @@ static struct jg_status check_exposure(struct server *server) {
   server->authenticated = is_authenticated(server, open_door);
   if (!server->authenticated && open_door != NULL && jg_options_integer(server->options, "insecure") == 0) {
     return jg_status_printf(server->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                            "--%s is not loopback: without authentication it needs --insecure", open_door);
+                            "%s is not loopback: without authentication it needs --insecure",
+                            jg_options_label(server->options, open_door));
   }
   struct jg_str url = text(server, "public-url");
   if (url.len > 0 && !jg_rest_public_url_valid(url)) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                          "--public-url must be http[s]://host[:port][/path] without a slash at its end");
+    return jg_status_printf(server->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                            "%s must be http[s]://host[:port][/path] without a slash at its end",
+                            jg_options_label(server->options, "public-url"));
   }
-  JG_RETURN_IF_ERROR(jg_networks_parse("trusted-proxies", text(server, "trusted-proxies"), server->arena,
-                                       &server->trusted_proxies, &server->trusted_proxy_count));
+  JG_RETURN_IF_ERROR(jg_networks_parse(jg_options_label(server->options, "trusted-proxies"),
+                                       text(server, "trusted-proxies"), server->arena, &server->trusted_proxies,
+                                       &server->trusted_proxy_count));
   struct jg_str origins = text(server, "cors-origins");
   if (origins.len > 0 && !jg_rest_cors_origins_valid(origins)) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                          "--cors-origins must be * or a list of http[s]://host[:port], lower case");
+    return jg_status_printf(server->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                            "%s must be * or a list of http[s]://host[:port], lower case",
+                            jg_options_label(server->options, "cors-origins"));
   }
   return JG_STATUS_OK;
 }

@@ -154,17 +154,19 @@ static bool goes_to_server(const struct jg_options *options) {
   return jg_options_get(options, "server")->origin > jg_options_get(options, "store")->origin;
 }
 
-static struct jg_status check_options(const struct jg_options *options) {
+static struct jg_status check_options(const struct jg_options *options, struct jg_arena *arena) {
   enum jg_option_origin server = jg_options_get(options, "server")->origin;
   if (server != JG_ORIGIN_DEFAULT && server == jg_options_get(options, "store")->origin) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE, "give --store or --server, not both");
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_NONE, "give %s or %s, not both",
+                            jg_options_label(options, "store"), jg_options_label(options, "server"));
   }
   if (!goes_to_server(options)) {
     return JG_STATUS_OK;
   }
   if (jg_options_get(options, "tenant")->origin >= server) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE,
-                          "--tenant goes with --store: a server knows its caller's tenant");
+    return jg_status_printf(arena, JG_INVALID_ARGUMENT, JG_REASON_NONE,
+                            "%s goes with --store: a server knows its caller's tenant",
+                            jg_options_label(options, "tenant"));
   }
   const char *password_file = jg_options_text(options, "password-file");
   if (password_file != NULL && strcmp(password_file, "-") == 0 && strcmp(options->operands[0], "-") == 0) {
@@ -189,7 +191,7 @@ static int finish(struct jg_import_run *run, struct jg_status status, bool summa
 }
 
 static int run_import(const struct jg_options *options, struct jg_arena *arena) {
-  struct jg_status status = check_options(options);
+  struct jg_status status = check_options(options, arena);
   if (!jg_status_ok(status)) {
     return jg_command_usage(status);
   }

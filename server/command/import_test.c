@@ -321,7 +321,7 @@ static void a_flag_beats_the_environment(void **state) {
   fixture.environment = both;
   const char *const neither[] = {input, NULL};
   assert_int_equal(run(&fixture, neither), JG_EXIT_USAGE);
-  assert_string_equal(fixture.text, "jobgate: give --store or --server, not both\n");
+  assert_string_equal(fixture.text, "jobgate: give JOBGATE_STORE or JOBGATE_SERVER, not both\n");
   fixture_done(&fixture);
 }
 

@@ -29,7 +29,7 @@ static void lists(void **state) {
     const struct jg_ip_net *nets = NULL;
     size_t count = 0;
     struct jg_status status =
-        jg_networks_parse("trusted-proxies", jg_str_from_cstr(rows[i].text), &arena, &nets, &count);
+        jg_networks_parse("--trusted-proxies", jg_str_from_cstr(rows[i].text), &arena, &nets, &count);
     if (rows[i].wrong == NULL) {
       assert_true(jg_status_ok(status));
       assert_int_equal(count, rows[i].count);

@@ -60,7 +60,7 @@ static bool choice_known(const char *choices, struct jg_str value) {
 static struct jg_status set_value(const struct jg_option *option, const char *text, struct place place,
                                   struct jg_arena *arena, struct jg_option_value *value) {
   struct jg_str s = jg_str_from_cstr(text);
-  struct jg_option_value result = {.text = text, .origin = place.origin};
+  struct jg_option_value result = {.text = text, .origin = place.origin, .label = place.label};
   struct jg_str host;
   uint16_t port;
   switch (option->type) {
@@ -332,9 +332,12 @@ static struct jg_status apply_arguments(struct jg_options *options, int argc, ch
 
 static struct jg_status apply_defaults(struct jg_options *options, struct jg_arena *arena) {
   for (size_t i = 0; i < options->count; i++) {
-    options->values[i] = (struct jg_option_value){0};
+    const struct place place = {JG_ORIGIN_DEFAULT, jg_arena_printf(arena, "--%s", options->table[i].name)};
+    if (place.label == NULL) {
+      return out_of_arena();
+    }
+    options->values[i] = (struct jg_option_value){.label = place.label};
     if (options->table[i].value != NULL) {
-      const struct place place = {JG_ORIGIN_DEFAULT, options->table[i].name};
       struct jg_status status =
           set_value(&options->table[i], options->table[i].value, place, arena, &options->values[i]);
       JG_ASSERT(jg_status_ok(status)); /* a default is ours */

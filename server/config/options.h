@@ -34,6 +34,8 @@ struct jg_option_value {
   const char *text; /* NULL: not set and no default */
   int64_t integer;  /* INTEGER, FLAG (0, 1) */
   enum jg_option_origin origin;
+  const char
+      *label; /* where it stands, for messages: "--name" (of a default too), "JOBGATE_NAME", "a.conf line 3: name" */
 };
 
 struct jg_options {
@@ -63,6 +65,9 @@ JG_MUST_CHECK struct jg_status jg_options_parse(const struct jg_option *table, s
 const struct jg_option_value *jg_options_get(const struct jg_options *options, const char *name);
 static inline const char *jg_options_text(const struct jg_options *options, const char *name) {
   return jg_options_get(options, name)->text;
+}
+static inline const char *jg_options_label(const struct jg_options *options, const char *name) {
+  return jg_options_get(options, name)->label;
 }
 /* By a flag, the environment or the file. */
 static inline bool jg_options_given(const struct jg_options *options, const char *name) {

@@ -93,6 +93,10 @@ static void flags_override_environment_overrides_file(void **state) {
   assert_int_equal(jg_options_get(&options, "log-format")->origin, JG_ORIGIN_ENVIRONMENT);
   assert_int_equal(jg_options_get(&options, "grpc")->origin, JG_ORIGIN_FILE);
   assert_int_equal(jg_options_get(&options, "insecure")->origin, JG_ORIGIN_DEFAULT);
+  assert_string_equal(jg_options_label(&options, "page-size"), "--page-size");
+  assert_string_equal(jg_options_label(&options, "log-format"), "JOBGATE_LOG_FORMAT");
+  assert_string_equal(jg_options_label(&options, "grpc"), jg_arena_printf(&arena, "%s line 6: grpc", file));
+  assert_string_equal(jg_options_label(&options, "password"), "--password");
   assert_string_equal(jg_options_text(&options, "grpc"), "[::1]:1");
   assert_int_equal(options.operand_count, 1);
 }

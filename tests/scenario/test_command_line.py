@@ -127,6 +127,11 @@ def test_environment_and_file_set_flags(tmp_path):
     result = subprocess.run([JOBGATE, "serve"], env={**os.environ, "JOBGATE_LOG_FORMAT": "xml"}, capture_output=True,
                             timeout=WAIT_SECONDS)
     assert result.returncode == 2 and b"JOBGATE_LOG_FORMAT" in result.stderr
+    for name, value in (("HTTP", "0.0.0.0:0"), ("PUBLIC_URL", "ftp://x"), ("TRUSTED_PROXIES", "x"), ("CORS_ORIGINS", "x"),
+                        ("STORE", "x"), ("VIRTUAL_STATUSES", ",")):
+        result = subprocess.run([JOBGATE, "serve", "--auth", "off"], env={**os.environ, f"JOBGATE_{name}": value},
+                                capture_output=True, timeout=WAIT_SECONDS)
+        assert result.returncode == 2 and f"jobgate: JOBGATE_{name}".encode() in result.stderr, result.stderr
 
 
 def test_one_file_serves_all_commands(tmp_path):
