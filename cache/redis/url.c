@@ -143,6 +143,25 @@ static struct jg_status take_sentinels(struct jg_str rest, struct jg_arena *aren
   return take_database(database, url);
 }
 
+/* What follows the scheme. */
+static struct jg_status take_rest(struct jg_str rest, bool sentinel, struct jg_arena *arena, struct jg_redis_url *url) {
+  JG_RETURN_IF_ERROR(take_credentials(&rest, arena, url));
+  if (sentinel) {
+    return take_sentinels(rest, arena, url);
+  }
+  struct jg_str database;
+  struct jg_str host = jg_str_cut(rest, '/', &database);
+  url->endpoint_count = 1;
+  JG_RETURN_IF_ERROR(take_endpoint(host, PORT, arena, &url->endpoints[0]));
+  return take_database(database, url);
+}
+
+/* An '@' behind the first '/': what is meant to be a password was taken for the host, and any other complaint would mislead. */
+static bool cuts_password(struct jg_str rest) {
+  size_t slash = jg_str_find(rest, '/', 0);
+  return slash != SIZE_MAX && jg_str_find(rest, '@', slash) != SIZE_MAX;
+}
+
 struct jg_status jg_redis_url_parse(struct jg_str text, struct jg_arena *arena, struct jg_redis_url *ret_url) {
   struct jg_redis_url url = {0};
   bool sentinel = jg_str_starts_with(text, SCHEME_SENTINEL);
@@ -157,16 +176,11 @@ struct jg_status jg_redis_url_parse(struct jg_str text, struct jg_arena *arena, 
     return invalid("the cache must be memory:, redis://... or redis+sentinel://...");
   }
   struct jg_str rest = jg_str_sub(text, sentinel ? SCHEME_SENTINEL.len : SCHEME_REDIS.len, text.len);
-  JG_RETURN_IF_ERROR(take_credentials(&rest, arena, &url));
-  if (sentinel) {
-    JG_RETURN_IF_ERROR(take_sentinels(rest, arena, &url));
-  } else {
-    struct jg_str database;
-    struct jg_str host = jg_str_cut(rest, '/', &database);
-    url.endpoint_count = 1;
-    JG_RETURN_IF_ERROR(take_endpoint(host, PORT, arena, &url.endpoints[0]));
-    JG_RETURN_IF_ERROR(take_database(database, &url));
+  struct jg_status status = take_rest(rest, sentinel, arena, &url);
+  if (status.code == JG_INVALID_ARGUMENT && cuts_password(rest)) {
+    return invalid("a '/' in the cache's user or password must be written %2F");
   }
+  JG_RETURN_IF_ERROR(status);
   *ret_url = url;
   return JG_STATUS_OK;
 }

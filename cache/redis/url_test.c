@@ -97,6 +97,19 @@ static void refused_addresses(void **state) {
   }
 }
 
+static void a_slash_in_a_password_is_told_of(void **state) {
+  (void)state;
+  static const struct jg_str addresses[] = {JG_STR("redis://:hunter2/x@h:6379"),
+                                            JG_STR("redis://user:hunter2/x@h:6379/1"), JG_STR("redis://hunter2/x@h"),
+                                            JG_STR("redis+sentinel://:hunter2/x@h:26379/main")};
+  for (size_t i = 0; i < JG_COUNT(addresses); i++) {
+    struct jg_redis_url url;
+    struct jg_status status = jg_redis_url_parse(addresses[i], &arena, &url);
+    assert_int_equal(status.code, JG_INVALID_ARGUMENT);
+    assert_string_equal(status.message, "a '/' in the cache's user or password must be written %2F");
+  }
+}
+
 /* An arena at any cap: a status, never half an address. */
 static void arena_caps(void **state) {
   (void)state;
@@ -118,6 +131,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(valid_addresses, setup, teardown),
       cmocka_unit_test_setup_teardown(refused_addresses, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_slash_in_a_password_is_told_of, setup, teardown),
       cmocka_unit_test_setup_teardown(arena_caps, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
