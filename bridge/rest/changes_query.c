@@ -8,6 +8,8 @@
 #define NS_PER_SECOND INT64_C(1000000000)
 /* Beyond any limit of the method's, and far from an overflow. */
 #define SECONDS_MAX 1000000
+/* Of a name that is quoted in an error. */
+#define NAME_BYTES_SHOWN 64
 
 /* One request on its way. */
 struct reader {
@@ -16,6 +18,7 @@ struct reader {
   struct jg_arena *arena;
   Jobgate__V1__WatchJobsRequest *request;
   const char *start; /* name of the option that says where to start; NULL: none so far */
+  uint32_t seen;     /* options by their numbers, as bits */
 };
 
 static struct jg_status out_of_memory(void) {
@@ -128,47 +131,98 @@ static struct jg_status start_at_token(struct reader *reader, const char *name, 
   return token.data != NULL ? JG_STATUS_OK : out_of_memory();
 }
 
-/* The option's handler; one that is unknown is the caller's own (contract statement 46). */
-static struct jg_status take_option(struct reader *reader, const struct jg_odata_option *option) {
-  struct jg_str name = option->name, value = option->value;
+enum option { NOW, SNAPSHOT, RESUME_TOKEN, SINCE, HEARTBEAT, COALESCE, ENTITY_CHANGES, ON_RESET, VIEW, OPTION_COUNT };
+static const char *const option_names[] = {
+    [NOW] = "now",
+    [SNAPSHOT] = "snapshot",
+    [RESUME_TOKEN] = "resume_token",
+    [SINCE] = "since",
+    [HEARTBEAT] = "heartbeat",
+    [COALESCE] = "coalesce",
+    [ENTITY_CHANGES] = "entity_changes",
+    [ON_RESET] = "snapshot_on_reset",
+    [VIEW] = "view",
+};
+_Static_assert(JG_COUNT(option_names) == OPTION_COUNT, "a name for each option");
+
+static struct jg_status take_seconds(struct reader *reader, const char *name, struct jg_str value,
+                                     Google__Protobuf__Duration **ret_duration) {
+  *ret_duration = read_seconds(reader, value);
+  return *ret_duration != NULL ? JG_STATUS_OK : refuse(reader, name, "must be seconds");
+}
+
+static struct jg_status take_view(struct reader *reader, struct jg_str value) {
+  bool full = jg_str_equal(value, JG_STR("full"));
+  reader->request->view = full ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL : JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC;
+  if (!full && !jg_str_equal(value, JG_STR("basic"))) {
+    return refuse(reader, "view", "must be basic or full");
+  }
+  return JG_STATUS_OK;
+}
+
+static struct jg_status take_value(struct reader *reader, enum option option, struct jg_str value) {
   Jobgate__V1__WatchJobsRequest *request = reader->request;
+  const char *name = option_names[option];
   bool flag = false;
   struct jg_status status = JG_STATUS_OK;
-  if (jg_str_equal(name, JG_STR("now"))) {
-    return start_empty(reader, "now", value, JOBGATE__V1__WATCH_JOBS_REQUEST__START_NOW);
+  switch (option) {
+    case NOW:
+      return start_empty(reader, name, value, JOBGATE__V1__WATCH_JOBS_REQUEST__START_NOW);
+    case SNAPSHOT:
+      return start_empty(reader, name, value, JOBGATE__V1__WATCH_JOBS_REQUEST__START_SNAPSHOT);
+    case RESUME_TOKEN:
+      return start_at_token(reader, name, value);
+    case SINCE:
+      JG_RETURN_IF_ERROR(start_with(reader, name, JOBGATE__V1__WATCH_JOBS_REQUEST__START_SINCE));
+      return read_since(reader, value);
+    case HEARTBEAT:
+      return take_seconds(reader, name, value, &request->heartbeat_interval);
+    case COALESCE:
+      return take_seconds(reader, name, value, &request->coalesce_window);
+    case ENTITY_CHANGES:
+      status = read_bool(reader, name, value, &flag);
+      request->entity_changes = flag;
+      return status;
+    case ON_RESET:
+      status = read_bool(reader, name, value, &flag);
+      request->snapshot_on_reset = flag;
+      return status;
+    case VIEW:
+      return take_view(reader, value);
+    case OPTION_COUNT:
+      break;
   }
-  if (jg_str_equal(name, JG_STR("snapshot"))) {
-    return start_empty(reader, "snapshot", value, JOBGATE__V1__WATCH_JOBS_REQUEST__START_SNAPSHOT);
-  }
-  if (jg_str_equal(name, JG_STR("resume_token"))) {
-    return start_at_token(reader, "resume_token", value);
-  }
-  if (jg_str_equal(name, JG_STR("since"))) {
-    JG_RETURN_IF_ERROR(start_with(reader, "since", JOBGATE__V1__WATCH_JOBS_REQUEST__START_SINCE));
-    return read_since(reader, value);
-  }
-  if (jg_str_equal(name, JG_STR("heartbeat"))) {
-    request->heartbeat_interval = read_seconds(reader, value);
-    return request->heartbeat_interval != NULL ? JG_STATUS_OK : refuse(reader, "heartbeat", "must be seconds");
-  }
-  if (jg_str_equal(name, JG_STR("coalesce"))) {
-    request->coalesce_window = read_seconds(reader, value);
-    return request->coalesce_window != NULL ? JG_STATUS_OK : refuse(reader, "coalesce", "must be seconds");
-  }
-  if (jg_str_equal(name, JG_STR("entity_changes"))) {
-    status = read_bool(reader, "entity_changes", value, &flag);
-    request->entity_changes = flag;
-  } else if (jg_str_equal(name, JG_STR("snapshot_on_reset"))) {
-    status = read_bool(reader, "snapshot_on_reset", value, &flag);
-    request->snapshot_on_reset = flag;
-  } else if (jg_str_equal(name, JG_STR("view"))) {
-    bool full = jg_str_equal(value, JG_STR("full"));
-    request->view = full ? JOBGATE__V1__JOB_VIEW__JOB_VIEW_FULL : JOBGATE__V1__JOB_VIEW__JOB_VIEW_BASIC;
-    if (!full && !jg_str_equal(value, JG_STR("basic"))) {
-      status = refuse(reader, "view", "must be basic or full");
-    }
-  }
+  JG_ASSERT(false);
   return status;
+}
+
+/* Elsewhere an option without `$` is the caller's own (contract statement 46). Here it may be a slip that would leave the snapshot or
+ * the filter out without a word. */
+static struct jg_status refuse_unknown(struct reader *reader, struct jg_str name) {
+  // What is quoted is printed as text, and short.
+  bool shown = name.len <= NAME_BYTES_SHOWN && jg_utf8_valid(name);
+  return jg_status_printf(reader->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
+                          "%.*s is not an option of a stream of changes: these are now, snapshot, resume_token, since, "
+                          "heartbeat, coalesce, entity_changes, snapshot_on_reset, view, $filter, $select and $expand",
+                          JG_STR_ARG(shown ? name : JG_STR("what the query names")));
+}
+
+static struct jg_status take_option(struct reader *reader, const struct jg_odata_option *option) {
+  struct jg_str name = option->name;
+  if (name.len == 0 || name.data[0] == '@') {
+    return JG_STATUS_OK;  // A parameter alias.
+  }
+  for (size_t i = 0; i < JG_COUNT(option_names); i++) {
+    if (!jg_str_equal(name, jg_str_from_cstr(option_names[i]))) {
+      continue;
+    }
+    if ((reader->seen & 1u << i) != 0) {
+      return refuse(reader, option_names[i], "stands in the query more than once");
+    }
+    reader->seen |= 1u << i;
+    return take_value(reader, (enum option)i, option->value);
+  }
+  return refuse_unknown(reader, name);
 }
 
 /* ---- what it shows ---- */
@@ -185,6 +239,9 @@ static struct jg_status set_shape(struct reader *reader, struct jg_rest_changes_
   }
   // What comes of an embedded entity comes whole. Streams go without those that are not asked for, whatever pages do.
   JG_RETURN_IF_ERROR(jg_rest_shape_of(job, odata, true, reader->arena, &shape));
+  if (shape.parent) {
+    return refuse(reader, "$expand", "cannot name _parent_job, which no stream brings: its changes are another job's");
+  }
   if (shape.cut) {
     return jg_status_field(reader->arena, JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, "$select",
                            "of what is in embedded entities is not built for streams");
