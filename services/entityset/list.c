@@ -95,6 +95,8 @@ static struct jg_status write_response(const struct jg_entityset_rows *rows, str
   }
   jg_buf_done(&bytes);
   response->n_entities = rows->count;
+  response->reduced_ids = rows->reduced_ids;
+  response->n_reduced_ids = rows->reduced_count;
   if (rows->next_page_token.len != 0) {
     response->next_page_token = (char *)rows->next_page_token.data;
   }

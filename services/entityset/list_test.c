@@ -10,6 +10,7 @@
 #include "base/compiler.h"
 #include "jobgate/v1/entity_service.pb-c.h"
 #include "services/entityset/entityset.h"
+#include "services/jobs/page_token.h"
 #include "services/testing/jobs.h"
 
 #define ROWS 250
@@ -55,6 +56,7 @@ struct ask {
   const char *filter, *order;
   int size, skip;
   bool count, parts, odata_names;
+  size_t bytes_max; /* of the response; 0: no such limit */
 };
 
 #define ASK(f, o, rows, passed, counted) \
@@ -71,6 +73,7 @@ static struct jg_test_call *list(const struct ask *ask, const char *token) {
   request.skip = ask->skip;
   request.count = ask->count;
   call->call.takes_parts = ask->parts;
+  call->call.response_bytes_max = ask->bytes_max;
   call->call.odata_names = ask->odata_names;
   jg_test_call_run(call, jg_entityset_list, &request.base);
   return call;
@@ -255,11 +258,42 @@ static void refusals_name_what_is_wrong(void **state) {
   }
 }
 
+/* One that is more than a response comes as its id, marked, and the list goes on. */
+static void large_ones_are_reduced(void **state) {
+  (void)state;
+  // Enough for a few skills with a short name, not for one with a long name.
+  const struct ask ask = {
+      .filter = "", .order = "code", .size = 1000, .bytes_max = JG_PAGE_TOKEN_LEN_MAX + LONG_NAME + 50};
+  char token[2000] = "";
+  int count = 0;
+  do {
+    struct jg_test_call *call = list(&ask, token);
+    assert_true(jg_status_ok(call->status));
+    const Jobgate__V1__ListEntitiesResponse *page = (const Jobgate__V1__ListEntitiesResponse *)call->answer.message;
+    assert_true(page->n_entities > 0);
+    assert_in_range(protobuf_c_message_get_packed_size(&page->base), 1, ask.bytes_max);
+    size_t told = 0;
+    for (size_t i = 0; i < page->n_entities; i++, count++) {
+      const Jobgate__V1__Skill *skill = page->entities[i]->skill;
+      bool large = count % 7 == 6;
+      assert_int_equal(skill->code[0] == '\0', large);
+      assert_int_equal(strlen(skill->name), large ? 0 : 3);
+      if (large) {
+        assert_string_equal(page->reduced_ids[told++], skill->id);
+      }
+    }
+    assert_int_equal(told, page->n_reduced_ids);
+    (void)snprintf(token, sizeof(token), "%s", page->next_page_token);
+    jg_test_call_destroy(call);
+  } while (token[0] != '\0');
+  assert_int_equal(count, ROWS);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_row_comes_once_and_in_order), cmocka_unit_test(skips_and_counts_go_with_filters),
       cmocka_unit_test(one_row_is_found_by_its_id_or_key), cmocka_unit_test(a_page_of_parts_is_the_same_page),
-      cmocka_unit_test(refusals_name_what_is_wrong),
+      cmocka_unit_test(refusals_name_what_is_wrong),       cmocka_unit_test(large_ones_are_reduced),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "proto/codec/proto_encode.h"
+#include "proto/codec/proto_fit.h"
 #include "services/entityset/scan.h"
 #include "services/entityset/top.h"
 #include "services/expand/expand.h"
@@ -12,8 +13,9 @@
 #define PAGE_ROWS_MAX 20000
 /* Entities of one page, where the response has no limit of its own. */
 #define PAGE_BYTES_MAX ((size_t)16 << 20)
-/* An entity's tags and lengths, and those of the token. */
+/* An entity's tags and lengths, its id among the reduced ones, and those of the token. */
 #define ENTITY_FRAME_BYTES 16
+#define ID_FIELD_BYTES (JG_UUID_TEXT_LEN + 2)
 #define TOKEN_FIELD_BYTES (JG_PAGE_TOKEN_LEN_MAX + 3)
 
 struct page {
@@ -38,6 +40,8 @@ struct taking {
   struct jg_txn *txn;
   struct jg_parts *parts;
   struct jg_entityset_top_row *rows; /* what tokens need of each */
+  char **reduced;                    /* ids */
+  size_t reduced_count;
   size_t count;
   size_t bytes; /* of payloads */
   bool full, more;
@@ -282,17 +286,44 @@ static struct jg_status expand(struct taking *taking) {
   return JG_STATUS_OK;
 }
 
-/* Drops what a response cannot hold; one entity always goes. */
-static void fit(struct taking *taking) {
-  size_t bytes = 0;
+/* False: out of the call's memory. */
+static bool reduce(struct taking *taking, size_t index, enum jg_proto_fit fit) {
+  struct jg_arena *arena = &taking->page->call->arena;
+  struct jg_uuid id = taking->rows[index].id;
+  char *text = jg_arena_alloc(arena, JG_UUID_TEXT_LEN + 1);
+  if (text == NULL || !jg_proto_reduce(&taking->parts[index], id, fit, arena)) {
+    return false;
+  }
+  jg_uuid_format(id, text);
+  text[JG_UUID_TEXT_LEN] = '\0';
+  taking->reduced[taking->reduced_count++] = text;
+  return true;
+}
+
+/* Drops what a response cannot hold. One entity always goes: one that is larger alone is reduced, as jobs are (services/jobs),
+ * unless the transport takes any size. */
+static struct jg_status fit(struct taking *taking) {
+  const struct page *page = taking->page;
+  const size_t frame = ENTITY_FRAME_BYTES + ID_FIELD_BYTES;
+  size_t bytes = 0, entity_bytes_max = page->bytes_max > frame ? page->bytes_max - frame : 0;
   for (size_t i = 0; i < taking->count; i++) {
+    enum jg_proto_fit form =
+        page->call->takes_parts ? JG_PROTO_FIT_WHOLE : jg_proto_fit(&taking->parts[i], true, entity_bytes_max);
+    if (form != JG_PROTO_FIT_WHOLE) {
+      bytes += ID_FIELD_BYTES;
+      if (!reduce(taking, i, form)) {
+        return out_of_arena();
+      }
+    }
     bytes += jg_proto_encode_size(&taking->parts[i], true) + ENTITY_FRAME_BYTES;
-    if (i > 0 && bytes > taking->page->bytes_max) {
+    if (i > 0 && bytes > page->bytes_max) {
+      taking->reduced_count -= form != JG_PROTO_FIT_WHOLE ? 1 : 0;
       taking->count = i;
       taking->more = true;
       taking->has_last = false;
     }
   }
+  return JG_STATUS_OK;
 }
 
 static struct jg_status make_token(const struct taking *taking, struct jg_str *ret_text) {
@@ -323,12 +354,16 @@ static struct jg_status make_token(const struct taking *taking, struct jg_str *r
 static struct jg_status complete(struct taking *taking, struct jg_entityset_rows *ret_rows) {
   struct jg_str token = JG_STR_NONE;
   JG_RETURN_IF_ERROR(expand(taking));
-  fit(taking);
+  JG_RETURN_IF_ERROR(fit(taking));
   if (taking->more) {
     JG_RETURN_IF_ERROR(make_token(taking, &token));
   }
-  *ret_rows = (struct jg_entityset_rows){
-      .parts = taking->parts, .count = taking->count, .next_page_token = token, .total = taking->total};
+  *ret_rows = (struct jg_entityset_rows){.parts = taking->parts,
+                                         .count = taking->count,
+                                         .reduced_ids = taking->reduced,
+                                         .reduced_count = taking->reduced_count,
+                                         .next_page_token = token,
+                                         .total = taking->total};
   return JG_STATUS_OK;
 }
 
@@ -337,8 +372,9 @@ static struct jg_status read_rows(struct page *page, struct jg_txn *txn, struct 
   struct taking taking = {.page = page,
                           .txn = txn,
                           .parts = jg_arena_alloc(arena, page->limit * sizeof(taking.parts[0])),
-                          .rows = jg_arena_alloc(arena, page->limit * sizeof(taking.rows[0]))};
-  if (taking.parts == NULL || taking.rows == NULL) {
+                          .rows = jg_arena_alloc(arena, page->limit * sizeof(taking.rows[0])),
+                          .reduced = jg_arena_alloc(arena, page->limit * sizeof(taking.reduced[0]))};
+  if (taking.parts == NULL || taking.rows == NULL || taking.reduced == NULL) {
     return out_of_arena();
   }
   struct jg_entityset_scan scan = {

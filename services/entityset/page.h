@@ -27,6 +27,8 @@ typedef void (*jg_entityset_equal)(const struct jg_member *member, const struct 
 struct jg_entityset_rows {
   struct jg_parts *parts; /* with all relations */
   size_t count;
+  char **reduced_ids; /* of those that show less than was asked, as they are more than a message */
+  size_t reduced_count;
   struct jg_str next_page_token; /* empty: nothing is left */
   int64_t total;                 /* with count: all that match */
 };

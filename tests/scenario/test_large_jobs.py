@@ -6,7 +6,7 @@ import uuid
 import grpc
 import pytest
 from conftest import WAIT_SECONDS, run
-from jobgate.v1 import job_service_pb2 as api
+from jobgate.v1 import options_pb2 as kinds, entity_service_pb2 as entity_api, entity_service_pb2_grpc, job_service_pb2 as api
 
 LARGE = 4_500_000
 
@@ -73,6 +73,22 @@ def test_batches_go_on_behind_a_large_job(stub, ids):
         wanted = answer.unread
     assert [job.id for job in jobs] == [ids[1], ids[2], ids[0]] and reduced == [ids[1], ids[2]] and len(missing) == 1
     assert [job.name for job in jobs] == ["", "embeds", "small"]
+
+
+def test_entities_go_on_behind_a_large_one(server, ids):
+    entities, reduced, token = [], [], ""
+    with server.channel() as channel:
+        stub = entity_service_pb2_grpc.EntityServiceStub(channel)
+        while True:
+            page = stub.ListEntities(entity_api.ListEntitiesRequest(kind=kinds.ENTITY_KIND_PROJECT, page_token=token,
+                                                                   order_by="reference_back_office"), timeout=WAIT_SECONDS)
+            entities += [entity.project for entity in page.entities]
+            reduced += page.reduced_ids
+            token = page.next_page_token
+            if not token:
+                break
+    assert [project.reference_back_office for project in entities] == ["P", ""] and reduced == [entities[1].id]
+    assert sorted(len(project["description"]) for project in server.get("/api/Project").json()["value"]) == [0, LARGE]
 
 
 def test_changes_go_on_behind_a_large_job(stub, server):
