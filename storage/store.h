@@ -4,8 +4,8 @@
  * Rules (numbers are cited by the code):
  * R1 One dense revision counter per tenant, assigned inside the writing transaction, in commit order.
  * R2 Row and log record commit together or not at all.
- * R3 Group commit: queued writes share a transaction, each in a savepoint; one that fails gives its revisions back and fails
- *    alone. When the whole batch was rolled back by an error, each member is run once more alone, or fails UNAVAILABLE.
+ * R3 Group commit: queued writes share a transaction; one that fails gives its revisions back and fails alone. When the whole
+ *    batch was rolled back by an error, each member is run once more alone, or fails UNAVAILABLE.
  * R4 Checkpoints are bounded.
  * R5 A tenant's epoch is made with the tenant, and made anew by a restore: no token of before fits.
  * R6 The log is kept as long as the retention says: jg_txn_log_excess tells what may go, jg_txn_log_trim lets it go in short
@@ -77,7 +77,7 @@ struct jg_store_write {
   struct jg_queue_node node; /* the store's */
   int64_t tenant;
   int64_t deadline_ns; /* monotonic; 0: none */
-  /* On the writer thread, inside a savepoint. May run twice (R3), so it sets its outputs anew. An error undoes its part. */
+  /* On the writer thread. May run again (R3), so it sets its outputs anew. An error undoes its part, and no other's. */
   struct jg_status (*run)(struct jg_txn *txn, void *data);
   /* On a thread of the store's, one at a time and in the order of the commits, after the commit is durable (or failed); must not
    * block. Later writes may run meanwhile, but of a batch in which one failed all are told before the next runs. The status'

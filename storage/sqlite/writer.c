@@ -1,5 +1,7 @@
-/* The writer thread: group commit (R3). It takes what is queued, runs each write in a savepoint of one transaction, commits,
- * and only then tells anybody, or has them told by the teller. */
+/* The writer thread: group commit (R3). It takes what is queued, runs all of it in one transaction, commits, and only then tells
+ * anybody, or has them told by the teller.
+ * A savepoint around each write would let one be undone alone, but SQLite then copies every page that a write changes first. So
+ * there are none until a write fails that has changed rows: that batch is undone whole, and it and some more run in savepoints. */
 #include <pthread.h>
 
 #include "storage/sqlite/sqlite_internal.h"
@@ -7,6 +9,8 @@
 #define WRITER_MAGIC 0x6a677772u /* "jgwr" */
 /* To tell fewer writes than this takes no longer than to wake another thread. */
 #define TOLD_APART_MIN 4
+/* Batches in savepoints from such a failure on: whoever fails all the time makes one batch in so many run twice. */
+#define GUARDED_BATCHES 64
 
 struct jg_sqlite_writer {
   uint32_t magic;
@@ -16,6 +20,8 @@ struct jg_sqlite_writer {
   struct jg_queue queue;
   pthread_t thread;
   size_t batch_max;
+  size_t guarded;               /* batches that still run in savepoints */
+  bool spoilt;                  /* the transaction holds changes of a write that failed, outside a savepoint */
   jg_store_committed committed; /* NULL: nobody listens */
   void *committed_data;
   /* The batch under way; the thread's. */
@@ -45,8 +51,8 @@ static struct jg_status find_counters(struct jg_sqlite_writer *writer, struct jg
   return JG_STATUS_OK;
 }
 
-static struct jg_status run_in_savepoint(struct jg_sqlite_writer *writer, struct jg_sqlite_txn *txn,
-                                         struct jg_store_write *write) {
+static struct jg_status run_and_log(struct jg_sqlite_writer *writer, struct jg_sqlite_txn *txn,
+                                    struct jg_store_write *write) {
   // Tenant 0: the store's own writes, which belong to none.
   if (write->tenant != 0) {
     JG_RETURN_IF_ERROR(find_counters(writer, txn, &txn->counters));
@@ -68,21 +74,24 @@ static struct jg_status run_in_savepoint(struct jg_sqlite_writer *writer, struct
   return status;
 }
 
-/* Runs one write of the open transaction. False if the transaction is gone or unusable: then no status was set. */
-static bool run_write(struct jg_sqlite_writer *writer, size_t index) {
+/* Runs one write of the open transaction. False if the transaction is gone or unusable: then no status was set. alone: it is the
+ * only one of its transaction, which ends with it. */
+static bool run_write(struct jg_sqlite_writer *writer, size_t index, bool alone) {
   struct jg_store_write *write = writer->writes[index];
   if (write->deadline_ns != 0 && jg_clock_mono_ns(writer->store->clock) >= write->deadline_ns) {
     writer->statuses[index] =
         jg_status_make(JG_DEADLINE_EXCEEDED, JG_REASON_NONE, "the deadline passed before the write began");
     return true;
   }
-  if (jg_sqlite_conn_exec(writer->conn, JG_SQLITE_SAVEPOINT) != SQLITE_OK) {
+  bool guarded = writer->guarded > 0 && !alone;
+  if (guarded && jg_sqlite_conn_exec(writer->conn, JG_SQLITE_SAVEPOINT) != SQLITE_OK) {
     return false;
   }
+  int changes = sqlite3_total_changes(writer->conn->db);
   struct jg_sqlite_txn txn;
   jg_sqlite_txn_init(&txn, writer->conn, write->tenant);
   txn.record = &writer->record;
-  struct jg_status status = run_in_savepoint(writer, &txn, write);
+  struct jg_status status = run_and_log(writer, &txn, write);
   txn.base.magic = 0;
   // Some errors (disk full, I/O) roll everything back at once.
   if (sqlite3_get_autocommit(writer->conn->db)) {
@@ -90,11 +99,16 @@ static bool run_write(struct jg_sqlite_writer *writer, size_t index) {
   }
   if (!jg_status_ok(status)) {
     writer->conn->undone++;
-    if (jg_sqlite_conn_exec(writer->conn, JG_SQLITE_ROLLBACK_TO) != SQLITE_OK) {
+    bool changed = sqlite3_total_changes(writer->conn->db) != changes || !jg_status_ok(txn.failure);
+    if (!guarded && !alone && changed) {
+      writer->spoilt = true;
+      return false;
+    }
+    if (guarded && jg_sqlite_conn_exec(writer->conn, JG_SQLITE_ROLLBACK_TO) != SQLITE_OK) {
       return false;
     }
   }
-  if (jg_sqlite_conn_exec(writer->conn, JG_SQLITE_RELEASE) != SQLITE_OK) {
+  if (guarded && jg_sqlite_conn_exec(writer->conn, JG_SQLITE_RELEASE) != SQLITE_OK) {
     return false;
   }
   writer->statuses[index] = status;
@@ -142,7 +156,7 @@ static struct jg_status run_transaction(struct jg_sqlite_writer *writer, size_t 
   struct jg_status status = JG_STATUS_OK;
   bool any = false;
   for (size_t i = first; i < first + count && jg_status_ok(status); i++) {
-    if (run_write(writer, i)) {
+    if (run_write(writer, i, count == 1)) {
       any = any || jg_status_ok(writer->statuses[i]);
     } else {
       status = lost_transaction(writer);
@@ -212,7 +226,13 @@ static void finish(struct jg_sqlite_writer *writer, size_t first, size_t count) 
 
 static void run_batch(struct jg_sqlite_writer *writer, size_t count) {
   bool begun = false;
+  writer->guarded -= writer->guarded > 0;
   struct jg_status status = run_transaction(writer, 0, count, &begun);
+  if (writer->spoilt) {
+    writer->spoilt = false;
+    writer->guarded = GUARDED_BATCHES;
+    status = run_transaction(writer, 0, count, &begun);
+  }
   if (jg_status_ok(status)) {
     finish(writer, 0, count);
     return;
