@@ -219,12 +219,74 @@ static void batches_go_on_too(void **state) {
   jg_test_call_destroy(call);
 }
 
+static struct jg_test_call *rename_job(const char *id, size_t bytes_max) {
+  struct jg_test_call *call = jg_test_call_create(app);
+  call->call.response_bytes_max = bytes_max;
+  Jobgate__V1__UpdateJobRequest request = JOBGATE__V1__UPDATE_JOB_REQUEST__INIT;
+  Jobgate__V1__Job job = JOBGATE__V1__JOB__INIT;
+  job.id = (char *)id;
+  job.name = (char *)"renamed";
+  request.job = &job;
+  jg_test_call_run(call, jg_jobs_update, &request.base);
+  assert_true(jg_status_ok(call->status));
+  return call;
+}
+
+static void a_write_that_is_done_says_so(void **state) {
+  (void)state;
+  struct jg_test_call *call = rename_job(LARGE, PAGE_BYTES);
+  const Jobgate__V1__Job *job = (const Jobgate__V1__Job *)jg_test_call_proto(call, 0);
+  assert_string_equal(job->id, LARGE);
+  assert_string_equal(job->name, "");
+  assert_true(job->revision > 0);
+  assert_string_not_equal(job->etag, "");
+  jg_test_call_destroy(call);
+  call = rename_job(LAST, PAGE_BYTES);
+  assert_non_null(((const Jobgate__V1__Job *)jg_test_call_proto(call, 0))->project);
+  jg_test_call_destroy(call);
+  call = rename_job(LARGE, 0);
+  job = (const Jobgate__V1__Job *)jg_test_call_proto(call, 0);
+  assert_string_equal(job->name, "renamed");
+  assert_int_equal(strlen(job->internal_memo), LARGE_BYTES);
+  jg_test_call_destroy(call);
+}
+
+/* Also when it is given again. */
+static void a_new_job_comes_without_what_it_embeds(void **state) {
+  (void)state;
+  for (int again = 0; again <= 1; again++) {
+    struct jg_test_call *call = jg_test_call_create(app);
+    call->call.response_bytes_max = PAGE_BYTES;
+    Jobgate__V1__CreateJobRequest request = JOBGATE__V1__CREATE_JOB_REQUEST__INIT;
+    Jobgate__V1__Job job = JOBGATE__V1__JOB__INIT;
+    job.name = (char *)"new";
+    job.project_reference_back_office = (char *)"Q";
+    job.job_type_code = (char *)"T1";
+    job.job_status_code = (char *)"Open";
+    request.job = &job;
+    request.request_id = (char *)"00000000-0000-4000-8000-0000000000ff";
+    jg_test_call_run(call, jg_jobs_create, &request.base);
+    assert_true(jg_status_ok(call->status));
+    const Jobgate__V1__Job *answer = (const Jobgate__V1__Job *)jg_test_call_proto(call, 0);
+    assert_string_equal(answer->name, "new");
+    assert_null(answer->project);
+    assert_string_equal(answer->project_reference_back_office, "Q");
+    jg_test_call_destroy(call);
+  }
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
-      CASE(a_large_job_is_its_id),  CASE(what_it_embeds_goes_first), CASE(a_large_parent_goes_too),
-      CASE(a_mask_may_make_it_fit), CASE(any_limit_holds),           CASE(who_takes_any_size_gets_it),
+      CASE(a_large_job_is_its_id),
+      CASE(what_it_embeds_goes_first),
+      CASE(a_large_parent_goes_too),
+      CASE(a_mask_may_make_it_fit),
+      CASE(any_limit_holds),
+      CASE(who_takes_any_size_gets_it),
       CASE(batches_go_on_too),
+      CASE(a_write_that_is_done_says_so),
+      CASE(a_new_job_comes_without_what_it_embeds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

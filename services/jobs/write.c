@@ -1,5 +1,6 @@
 #include "base/compiler.h"
 #include "proto/codec/message.h"
+#include "proto/codec/proto_fit.h"
 #include "proto/schema/members.h"
 #include "services/jobs/apply.h"
 #include "services/jobs/given.h"
@@ -87,6 +88,18 @@ static struct jg_status read_row(struct write *write, struct jg_txn *txn, struct
              : jg_status_make(JG_ABORTED, JG_REASON_ETAG_MISMATCH, "the job has changed: its etag is another one");
 }
 
+/* A client that refuses the answer takes the write for failed. So one that is more than a message is reduced, as in lists. */
+static bool reduce_answer(struct write *write, bool nodes) {
+  struct jg_call *call = write->call;
+  if (call->takes_parts || call->response_bytes_max == 0) {
+    return true;
+  }
+  enum jg_proto_fit fit = jg_proto_fit(&write->parts, nodes, call->response_bytes_max);
+  // The first answer given again: what a request created is as small as the request, only what it embeds may be large.
+  fit = fit == JG_PROTO_FIT_ID && jg_uuid_is_zero(write->id) ? JG_PROTO_FIT_BASIC : fit;
+  return jg_proto_reduce(&write->parts, write->id, fit, &call->arena);
+}
+
 static struct jg_status set_answer(struct write *write, bool created) {
   struct jg_arena *arena = &write->call->arena;
   if (write->validate_only) {  // They would name a version that never is.
@@ -94,6 +107,9 @@ static struct jg_status set_answer(struct write *write, bool created) {
     write->parts.etag = JG_STR_NONE;
   }
   JG_RETURN_IF_ERROR(jg_read_mask_apply(&write->mask, &write->parts, 1, arena));
+  if (!reduce_answer(write, jg_read_mask_has_nodes(&write->mask))) {
+    return jg_jobs_out_of_arena();
+  }
   write->answer = (struct jg_answer){.kind = JG_ANSWER_JOB,
                                      .jobs = &write->parts,
                                      .job_count = 1,
@@ -107,6 +123,7 @@ static struct jg_status set_answer(struct write *write, bool created) {
 static struct jg_status answer_job(struct write *write, struct jg_txn *txn, const struct jg_job_applied *applied) {
   struct jg_call *call = write->call;
   const struct jg_expand_options options = {.tenant = call->identity.tenant, .in_write = true};
+  write->id = applied->row.id;
   JG_RETURN_IF_ERROR(jg_expand_jobs(call->app->expander, txn, &options, &applied->row, 1, &call->arena, &write->parts));
   if (write->request.given) {
     JG_RETURN_IF_ERROR(jg_jobs_request_keep(call, txn, &write->request, &write->parts));

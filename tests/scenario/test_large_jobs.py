@@ -6,7 +6,7 @@ import uuid
 import grpc
 import pytest
 from conftest import WAIT_SECONDS, run
-from jobgate.v1 import options_pb2 as kinds, entity_service_pb2 as entity_api, entity_service_pb2_grpc, job_service_pb2 as api
+from jobgate.v1 import entity_service_pb2 as entity_api, entity_service_pb2_grpc, job_pb2, job_service_pb2 as api, options_pb2 as kinds
 
 LARGE = 4_500_000
 
@@ -20,10 +20,11 @@ def ids(server):
     """Three jobs in the order of their ids: the middle one is large by itself, the last one by what it embeds."""
     ids = sorted(str(uuid.uuid4()) for _ in range(3))
     project = {"id": str(uuid.uuid4()), "reference_back_office": "P"}
+    rest = {"job_type": {"id": str(uuid.uuid4()), "code": "T"}, "job_status_code": "Open"}
     import_jobs(server,
-                {"id": ids[0], "name": "small", "project": project},
-                {"id": ids[1], "name": "large", "internal_memo": "x" * LARGE, "project": project},
-                {"id": ids[2], "name": "embeds", "project": {"id": str(uuid.uuid4()), "reference_back_office": "Q",
+                {"id": ids[0], "name": "small", "project": project, **rest},
+                {"id": ids[1], "name": "large", "internal_memo": "x" * LARGE, "project": project, **rest},
+                {"id": ids[2], "name": "embeds", **rest, "project": {"id": str(uuid.uuid4()), "reference_back_office": "Q",
                                                               "description": "y" * LARGE}})
     return ids
 
@@ -101,6 +102,15 @@ def test_changes_go_on_behind_a_large_job(stub, server):
         names.update((job.id, job.name) for job in answer.jobs)
         token, more = answer.resume_token, answer.more
     assert names == {ids[0]: "", ids[1]: "small"}
+
+
+def test_a_write_of_a_large_job_is_answered(stub, ids):
+    for index, (name, project) in ((1, ("", "")), (2, ("renamed", "Q"))):
+        job = job_pb2.Job(id=ids[index], name="renamed")
+        answer = stub.UpdateJob(api.UpdateJobRequest(job=job), timeout=WAIT_SECONDS)
+        assert (answer.id, answer.name, answer.project_reference_back_office) == (ids[index], name, project)
+        assert answer.etag and not answer.HasField("project")
+        assert stub.GetJob(api.GetJobRequest(id=ids[index], read_mask={"paths": ["name"]})).name == "renamed"
 
 
 def test_get_returns_all_of_it_to_who_takes_it(server, stub, ids):
