@@ -83,7 +83,7 @@ static bool has_entities(const struct jg_entity *entity) {
 }
 
 static void add_parameters(const struct jg_meta_operation *operation, struct jg_buf *out) {
-  static const char *const page[] = {"top", "skip", "skiptoken", "filter", "orderby", "count"};
+  static const char *const page[] = {"top", "skip", "skiptoken", "filter", "orderby", "count", "page_size"};
   jg_meta_json_raw("parameters", "[", out);
   for (size_t i = 0; operation->answer == JG_META_ANSWER_MANY && i < JG_COUNT(page); i++) {
     add_parameter(page[i], out);

@@ -265,7 +265,12 @@ static void add_parameters(struct jg_buf *out) {
       "way.\",\"schema\":{\"type\":\"string\"}},"
       "\"prefer\":{\"name\":\"Prefer\",\"in\":\"header\","
       "\"description\":\"return=minimal: the answer holds the id alone.\","
-      "\"schema\":{\"type\":\"string\",\"enum\":[\"return=minimal\",\"return=representation\"]}}}",
+      "\"schema\":{\"type\":\"string\",\"enum\":[\"return=minimal\",\"return=representation\"]}},"
+      "\"page_size\":{\"name\":\"Prefer\",\"in\":\"header\","
+      "\"description\":\"odata.maxpagesize=N: pages of N at most, where that is less than the server's; to be sent "
+      "with "
+      "every page. odata.track-changes (Jobs): the last page has an @odata.deltaLink.\","
+      "\"schema\":{\"type\":\"string\"},\"example\":\"odata.maxpagesize=50\"}}",
       out);
 }
 

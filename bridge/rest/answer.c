@@ -121,6 +121,19 @@ static void end_call(struct jg_rest_call *call) {
   jg_arena_done(&call->call.arena);
 }
 
+/* In one field, since clients read the first one. False at the cap of the request's arena. */
+static bool set_page_preferences(struct jg_rest_call *call, struct jg_rest_headers *headers) {
+  struct jg_str applied = jg_str_from_cstr(call->tracking != NULL ? call->tracking : "");
+  if (call->page_preference != NULL) {
+    applied = jg_str_from_cstr(jg_arena_printf(&call->http->arena, "%.*s%s%s=%zu", JG_STR_ARG(applied),
+                                               applied.len != 0 ? ", " : "", call->page_preference, call->page_size));
+  }
+  if (applied.len != 0) {
+    jg_rest_add_header(headers, JG_STR("Preference-Applied"), applied);
+  }
+  return applied.data != NULL;
+}
+
 /* The answer's fields; texts that are made go to the request's arena. False at its cap. */
 static bool set_headers(struct jg_rest_call *call, const struct jg_answer *answer, int status,
                         struct jg_rest_headers *headers) {
@@ -130,8 +143,8 @@ static bool set_headers(struct jg_rest_call *call, const struct jg_answer *answe
   } else if (status != 204) {
     jg_rest_add_content_type(headers, call->wishes.text_json);
   }
-  if (call->tracking != NULL) {
-    jg_rest_add_header(headers, JG_STR("Preference-Applied"), jg_str_from_cstr(call->tracking));
+  if (!set_page_preferences(call, headers)) {
+    return false;
   }
   if (answer->kind != JG_ANSWER_JOB) {
     return true;

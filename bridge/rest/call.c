@@ -70,6 +70,11 @@ static struct jg_rest_call *make_call(struct jg_rest *rest, struct jg_http_reque
   call->raw = plan->route == JG_REST_VALUE;
   call->count = plan->route == JG_REST_COUNT;
   call->base = base;
+  call->page_size = rest->page_size;
+  bool reads = request->method == JG_HTTP_GET || request->method == JG_HTTP_HEAD;
+  if (reads && (plan->route == JG_REST_JOBS || plan->route == JG_REST_ENTITIES)) {
+    call->page_preference = jg_rest_wants_page(request, rest->page_size, &call->page_size);
+  }
   request->context = call;
   request->on_gone = client_gone;
   return call;
@@ -142,7 +147,7 @@ ProtobufCMessage *jg_rest_new_list(struct jg_rest_call *call) {
   if (list == NULL || token.data == NULL || filter.data == NULL || order.data == NULL || call->call.aliases == NULL) {
     return NULL;
   }
-  int64_t page_size = (int64_t)call->rest->page_size;
+  int64_t page_size = (int64_t)call->page_size;
   if (query->has_top && query->top < page_size) {
     // For $top=0 one row is read and not shown: its other options are checked all the same (0 would mean the default).
     page_size = query->top > 0 ? query->top : 1;
@@ -312,7 +317,9 @@ static struct jg_status set_request(struct jg_rest_call *call, enum jg_method_in
     case JG_METHOD_LIST_JOBS:
       return set_list_request(call);
     case JG_METHOD_LIST_JOB_CHANGES:
-      return jg_rest_set_delta_request(call);
+      JG_RETURN_IF_ERROR(jg_rest_set_delta_request(call));
+      *(int32_t *)jg_rest_field(call->call.request, "page_size", PROTOBUF_C_TYPE_INT32) = (int32_t)call->page_size;
+      return JG_STATUS_OK;
     default:
       return set_get_request(call, plan->target.key);
   }

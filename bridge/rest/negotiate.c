@@ -270,35 +270,73 @@ bool jg_rest_reads_40_alone(const struct jg_http_request *request) {
   return max.data != NULL && parse_version(max, &major, &minor) && major == 4 && minor == 0;
 }
 
-const char *jg_rest_wants_tracking(const struct jg_http_request *request) {
-  static const char *const names[] = {"odata.track-changes", "track-changes"};
-  struct jg_str header = JG_STR("prefer");
-  for (size_t i = 0; (i = jg_http_header_next(request, header, i)) < request->header_count; i++) {
-    struct jg_str rest = request->headers[i].value;
-    for (struct jg_str preference; (preference = next_piece(&rest, ',')).data != NULL;) {
-      struct jg_str value, name = parameter(next_piece(&preference, ';'), &value);
-      for (size_t n = 0; n < JG_COUNT(names); n++) {
-        if (jg_str_equal_nocase(name, jg_str_from_cstr(names[n]))) {
-          return names[n];
-        }
-      }
+/* Walks over the fields Prefer. Zero, but for the request, before the first one. */
+struct preferences {
+  const struct jg_http_request *request;
+  size_t next;
+  struct jg_str rest;
+};
+
+/* False at the end. value: data NULL of one that has none. */
+static bool next_preference(struct preferences *preferences, struct jg_str *ret_name, struct jg_str *ret_value) {
+  const struct jg_http_request *request = preferences->request;
+  struct jg_str piece;
+  while ((piece = next_piece(&preferences->rest, ',')).data == NULL) {
+    size_t at = jg_http_header_next(request, JG_STR("prefer"), preferences->next);
+    if (at >= request->header_count) {
+      return false;
+    }
+    preferences->rest = request->headers[at].value;
+    preferences->next = at + 1;
+  }
+  *ret_name = parameter(next_piece(&piece, ';'), ret_value);
+  return true;
+}
+
+/* That one of the names, spelled so; NULL: none of them. */
+static const char *spelled(struct jg_str name, const char *const names[2]) {
+  for (size_t n = 0; n < 2; n++) {
+    if (jg_str_equal_nocase(name, jg_str_from_cstr(names[n]))) {
+      return names[n];
     }
   }
   return NULL;
 }
 
+const char *jg_rest_wants_tracking(const struct jg_http_request *request) {
+  static const char *const names[] = {"odata.track-changes", "track-changes"};
+  struct preferences preferences = {.request = request};
+  const char *found = NULL;
+  struct jg_str name, value;
+  while (found == NULL && next_preference(&preferences, &name, &value)) {
+    found = spelled(name, names);
+  }
+  return found;
+}
+
+const char *jg_rest_wants_page(const struct jg_http_request *request, size_t most, size_t *ret_size) {
+  static const char *const names[] = {"odata.maxpagesize", "maxpagesize"};
+  struct preferences preferences = {.request = request};
+  const char *found = NULL;
+  struct jg_str name, value;
+  while (found == NULL && next_preference(&preferences, &name, &value)) {
+    found = spelled(name, names);
+  }
+  uint64_t size = 0;
+  if (found == NULL || !jg_parse_u64(value, &size) || size == 0 || size > most) {
+    return NULL;
+  }
+  *ret_size = (size_t)size;
+  return found;
+}
+
 void jg_rest_read_prefer(const struct jg_http_request *request, struct jg_rest_wishes *wishes) {
-  struct jg_str header = JG_STR("prefer");
-  for (size_t i = 0; (i = jg_http_header_next(request, header, i)) < request->header_count; i++) {
-    struct jg_str rest = request->headers[i].value;
-    for (struct jg_str preference; (preference = next_piece(&rest, ',')).data != NULL;) {
-      struct jg_str value, first = next_piece(&preference, ';');
-      if (!jg_str_equal_nocase(parameter(first, &value), JG_STR("return")) || wishes->minimal ||
-          wishes->representation) {
-        continue;  // Of a repeated one the first counts (RFC 7240 section 2).
-      }
-      wishes->minimal = jg_str_equal_nocase(value, JG_STR("minimal"));
-      wishes->representation = jg_str_equal_nocase(value, JG_STR("representation"));
-    }
+  struct preferences preferences = {.request = request};
+  struct jg_str name, value;
+  // Of a repeated one the first counts (RFC 7240 section 2).
+  while (!wishes->minimal && !wishes->representation && next_preference(&preferences, &name, &value)) {
+    bool answers = jg_str_equal_nocase(name, JG_STR("return"));
+    wishes->minimal = answers && jg_str_equal_nocase(value, JG_STR("minimal"));
+    wishes->representation = answers && jg_str_equal_nocase(value, JG_STR("representation"));
   }
 }

@@ -267,11 +267,45 @@ static void preferences_are_read(void **state) {
   }
 }
 
+static const struct {
+  const char *fields, *preference;
+  size_t size;
+} page_sizes[] = {
+    {"", NULL, 0},
+    {"Prefer: odata.maxpagesize=10", "odata.maxpagesize", 10},
+    {"prefer: OData.MaxPageSize = \"7\"; x=y", "odata.maxpagesize", 7},
+    {"Prefer: return=minimal\nPrefer: maxpagesize=1", "maxpagesize", 1},
+    {"Prefer: odata.maxpagesize=100", "odata.maxpagesize", 100},
+    {"Prefer: odata.maxpagesize=2, odata.maxpagesize=3", "odata.maxpagesize", 2},
+    {"Prefer: odata.maxpagesize=101", NULL, 0},
+    {"Prefer: odata.maxpagesize=99999999999999999999", NULL, 0},
+    {"Prefer: odata.maxpagesize=0", NULL, 0},
+    {"Prefer: odata.maxpagesize=-1", NULL, 0},
+    {"Prefer: odata.maxpagesize", NULL, 0},
+    {"Prefer: x=\"maxpagesize=3, maxpagesize=3\"", NULL, 0},
+};
+
+static void page_sizes_are_read(void **state) {
+  (void)state;
+  for (size_t i = 0; i < JG_COUNT(page_sizes); i++) {
+    struct jg_http_header storage[FIELDS_MAX];
+    struct jg_http_request request = request_of(page_sizes[i].fields, storage);
+    size_t size = 0;
+    const char *preference = jg_rest_wants_page(&request, 100, &size);
+    const char *wanted = page_sizes[i].preference;
+    bool same = wanted == NULL ? preference == NULL : preference != NULL && strcmp(preference, wanted) == 0;
+    if (!same || size != page_sizes[i].size) {
+      fail_msg("%s: %zu", page_sizes[i].fields, size);
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(accept_is_read),        cmocka_unit_test(codings_are_chosen),
       cmocka_unit_test(body_codings_are_read), cmocka_unit_test(body_types_are_checked),
       cmocka_unit_test(versions_are_checked),  cmocka_unit_test(preferences_are_read),
+      cmocka_unit_test(page_sizes_are_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

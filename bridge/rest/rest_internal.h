@@ -126,6 +126,8 @@ int jg_rest_check_body_type(const struct jg_http_request *request, const char **
 void jg_rest_read_prefer(const struct jg_http_request *request, struct jg_rest_wishes *wishes);
 /* The preference by which the client asks for a deltaLink, as it spells it (OData 4.0 or 4.01); static; NULL: it does not. */
 const char *jg_rest_wants_tracking(const struct jg_http_request *request);
+/* The preference for small pages, likewise (OData 4.0 part 1, 8.2.8.5), if it asks for 1 to `most` entities. */
+const char *jg_rest_wants_page(const struct jg_http_request *request, size_t most, size_t *ret_size);
 
 /* link.c: texts in the arena, NUL-terminated; data NULL at its cap. Thread: any. */
 struct jg_str jg_rest_base(const struct jg_rest *rest, const struct jg_http_request *request,
@@ -280,6 +282,8 @@ struct jg_rest_call {
   bool raw;                         /* and that as bare text */
   bool count;                       /* the answer is the number of jobs, as bare text */
   bool delta;                       /* the answer is of ListJobChanges */
+  size_t page_size;                 /* of a list; at most the server's */
+  const char *page_preference;      /* by which it is smaller; NULL: none */
   const char *tracking;             /* the preference that was met; NULL: none. delta_token then */
   struct jg_str delta_token;        /* stands before what the pages show; data NULL: nobody wants it */
 };

@@ -447,6 +447,29 @@ static void escapes_do_not_break_a_page(void **state) {
   jg_test_answer_done(&answer);
 }
 
+static void a_page_is_as_small_as_preferred(void **state) {
+  (void)state;
+  static const struct {
+    const char *target, *fields, *applied, *link;
+    int page_size;
+  } rows[] = {
+      {"/api/Jobs", "odata.maxpagesize=3", "odata.maxpagesize=3", "/api/Jobs?$skip=3&$skiptoken=", 3},
+      {"/api/Jobs?$top=2", "maxpagesize=3", "maxpagesize=3", "]}", 2},
+      {"/api/Jobs?$top=5", "odata.maxpagesize=3", "odata.maxpagesize=3", "/api/Jobs?$top=2&$skip=3&$skiptoken=", 3},
+      {"/api/Jobs", "odata.maxpagesize=1000000", NULL, "$skip=100&", JG_LIMIT_PAGE_SIZE_DEFAULT},
+      {"/api/Jobs/$count", "odata.maxpagesize=3", NULL, "251", 1},
+  };
+  for (size_t i = 0; i < JG_COUNT(rows); i++) {
+    char fields[64];
+    (void)snprintf(fields, sizeof(fields), "Prefer: %s\r\n", rows[i].fields);  // They fit.
+    struct jg_test_answer answer = test_door_call("GET", rows[i].target, fields, NULL);
+    assert_int_equal(fake_seen().page_size, rows[i].page_size);
+    test_door_assert_header(&answer, "preference-applied", rows[i].applied);
+    assert_non_null(strstr(answer.body.data, rows[i].link));
+    jg_test_answer_done(&answer);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(refusals_are_odata_errors, set_up, tear_down),
@@ -455,6 +478,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(statuses_are_mapped, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_list_is_wrapped, set_up, tear_down),
       cmocka_unit_test_setup_teardown(next_links_visit_all, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_page_is_as_small_as_preferred, set_up, tear_down),
       cmocka_unit_test_setup_teardown(one_job_stands_alone, set_up, tear_down),
       cmocka_unit_test_setup_teardown(post_creates, set_up, tear_down),
       cmocka_unit_test_setup_teardown(put_and_patch_change, set_up, tear_down),

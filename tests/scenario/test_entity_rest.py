@@ -183,6 +183,31 @@ def test_20_to_45_lists(server):
         assert server.get(unbuilt).status == 501, unbuilt
 
 
+def test_pages_are_as_small_as_preferred(server):
+    """OData 4.0 part 1, 8.2.8.5."""
+    for number in range(7):
+        created(server, "Skill", {"code": f"S{number}", "name": "n"})
+    url, sizes, codes = "/api/Skill?$orderby=code&$top=6", [], []
+    while url:
+        answer = server.request("GET", url, headers={"Prefer": "odata.maxpagesize=4"})
+        assert answer.headers["Preference-Applied"] == "odata.maxpagesize=4"
+        sizes.append(len(answer.json()["value"]))
+        codes += [row["code"] for row in answer.json()["value"]]
+        url = answer.json().get("@odata.nextLink")
+    assert sizes == [4, 2] and codes == [f"S{number}" for number in range(6)]
+    for ignored in ("odata.maxpagesize=0", "odata.maxpagesize=x", "odata.maxpagesize=101"):
+        answer = server.request("GET", "/api/Skill", headers={"Prefer": ignored})
+        assert len(answer.json()["value"]) == 7 and "Preference-Applied" not in answer.headers
+    both = server.request("GET", "/api/Jobs", headers={"Prefer": "odata.track-changes,odata.maxpagesize=4"})
+    assert both.headers["Preference-Applied"] == "odata.track-changes, odata.maxpagesize=4"
+    for number in range(3):
+        assert server.request("POST", "/api/Jobs", {"name": "job", "project": {"reference_back_office": "P"}, "job_type": {"code": "T"},
+                                                    "job_status_code": "Open"}).status == 201
+    delta = server.request("GET", both.json()["@odata.deltaLink"], headers={"Prefer": "odata.maxpagesize=2"})
+    assert delta.headers["Preference-Applied"] == "odata.maxpagesize=2" and len(delta.json()["value"]) == 2
+    assert "@odata.nextLink" in delta.json()
+
+
 def test_44_expand_and_embed(server):
     created(server, "Skill", {"code": "K", "name": "n", "sales_organization": {"code": "S", "name": "s"}})
     assert server.get("/api/Skill").json()["value"][0]["sales_organization"]["name"] == "s"
