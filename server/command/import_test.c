@@ -211,6 +211,27 @@ static void what_is_refused_is_said(void **state) {
   }
 }
 
+static void a_page_that_is_not_the_last_is_warned_of(void **state) {
+  (void)state;
+  struct jg_str page = JG_STR(
+      "{\"@odata.context\":\"http://a.example/api/$metadata#Jobs\",\"value\":[{\"name\":\"a\"}],"
+      "\"@odata.nextLink\":\"http://a.example/api/Jobs?$skip=1\"}");
+  for (int served = 0; served < 2; served++) {
+    struct fixture fixture;
+    fixture_init(&fixture);
+    if (served == 1) {
+      start_server(&fixture);
+    }
+    assert_int_equal(import_text(&fixture, page, "stop"), JG_EXIT_OK);
+    assert_said(&fixture, "jobgate: warning: the last page has an @odata.nextLink: there are more jobs than these\n",
+                "imported 1 jobs: 1 created");
+    assert_int_equal(import_text(&fixture, JG_STR("{\"error\":{\"message\":\"Unauthorized\"}}"), "stop"),
+                     JG_EXIT_FAILURE);
+    assert_said(&fixture, "jobgate: job 1 (line 1): is no job: it holds none of a job's members\n", "imported 0 jobs");
+    fixture_done(&fixture);
+  }
+}
+
 static void unreadable_input_is_an_error(void **state) {
   (void)state;
   struct fixture fixture;
@@ -415,11 +436,17 @@ int main(void) {
     return 1;
   }
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_file_becomes_jobs),          cmocka_unit_test(what_is_refused_is_said),
-      cmocka_unit_test(unreadable_input_is_an_error), cmocka_unit_test(only_the_first_warnings_are_shown),
-      cmocka_unit_test(a_long_text_stops_early),      cmocka_unit_test(usage_is_checked),
-      cmocka_unit_test(a_flag_beats_the_environment), cmocka_unit_test(what_cannot_be_opened_is_named),
-      cmocka_unit_test(standard_input_is_a_file_too), cmocka_unit_test(a_signal_ends_it_cleanly),
+      cmocka_unit_test(a_file_becomes_jobs),
+      cmocka_unit_test(what_is_refused_is_said),
+      cmocka_unit_test(a_page_that_is_not_the_last_is_warned_of),
+      cmocka_unit_test(unreadable_input_is_an_error),
+      cmocka_unit_test(only_the_first_warnings_are_shown),
+      cmocka_unit_test(a_long_text_stops_early),
+      cmocka_unit_test(usage_is_checked),
+      cmocka_unit_test(a_flag_beats_the_environment),
+      cmocka_unit_test(what_cannot_be_opened_is_named),
+      cmocka_unit_test(standard_input_is_a_file_too),
+      cmocka_unit_test(a_signal_ends_it_cleanly),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
