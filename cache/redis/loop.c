@@ -15,6 +15,7 @@ static void wake(void *data);
 static void wake_done(uv_async_t *async);
 static void timer_done(uv_timer_t *timer);
 static void step(struct jg_redis *redis);
+static void arm(struct jg_redis *redis, int64_t now_ns);
 static void master_found(const struct jg_redis_endpoint *master, void *data);
 static void master_missing(enum jg_redis_reason reason, void *data);
 static void link_up(void *data);
@@ -260,6 +261,8 @@ void jg_redis_outcome(struct jg_redis *redis, enum jg_redis_side side, enum jg_r
   redis->reads_failed = side == JG_REDIS_READS && breaker->state == JG_BREAKER_OPEN;
   if (demoted || redis->breakers[JG_REDIS_READS].state == JG_BREAKER_OPEN) {
     jg_redis_hang_up(redis, reason);
+  } else if (breaker->state == JG_BREAKER_OPEN && !atomic_load(&redis->stopping)) {
+    arm(redis, now_ns);  // its probe may be due before anything that the timer was set for
   }
 }
 
@@ -280,6 +283,21 @@ static int64_t least(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
+/* The timer for what comes next. */
+static void arm(struct jg_redis *redis, int64_t now_ns) {
+  int64_t next_ns = redis->first != NULL ? redis->first->deadline_ns : INT64_MAX;
+  for (size_t side = 0; side < JG_REDIS_SIDES; side++) {
+    const struct jg_breaker *breaker = &redis->breakers[side];
+    bool waits = breaker->state == JG_BREAKER_OPEN && (side == JG_REDIS_READS || redis->link_is_up);
+    next_ns = waits ? least(next_ns, breaker->probe_at_ns) : next_ns;
+  }
+  uv_update_time(&redis->loop);
+  int64_t wait_ms = next_ns > now_ns ? (next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+  int error = next_ns == INT64_MAX ? uv_timer_stop(&redis->timer)
+                                   : uv_timer_start(&redis->timer, timer_done, (uint64_t)wait_ms, 0);
+  JG_ASSERT(error == 0);
+}
+
 /* What is due now, and the timer for what comes next. */
 static void step(struct jg_redis *redis) {
   int64_t now_ns = jg_clock_mono_ns(redis->options.clock);
@@ -296,15 +314,5 @@ static void step(struct jg_redis *redis) {
     jg_redis_show(redis, JG_REDIS_WRITES, JG_REDIS_NONE);
     probe(redis, JG_REDIS_PROBE_WRITE);
   }
-  int64_t next_ns = redis->first != NULL ? redis->first->deadline_ns : INT64_MAX;
-  for (size_t side = 0; side < JG_REDIS_SIDES; side++) {
-    const struct jg_breaker *breaker = &redis->breakers[side];
-    bool waits = breaker->state == JG_BREAKER_OPEN && (side == JG_REDIS_READS || redis->link_is_up);
-    next_ns = waits ? least(next_ns, breaker->probe_at_ns) : next_ns;
-  }
-  uv_update_time(&redis->loop);
-  int64_t wait_ms = next_ns > now_ns ? (next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
-  int error = next_ns == INT64_MAX ? uv_timer_stop(&redis->timer)
-                                   : uv_timer_start(&redis->timer, timer_done, (uint64_t)wait_ms, 0);
-  JG_ASSERT(error == 0);
+  arm(redis, now_ns);
 }
