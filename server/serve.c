@@ -1,4 +1,6 @@
-/* `jobgate serve`: wires the parts, opens the doors, says ready, drains on SIGTERM or SIGINT. */
+/* `jobgate serve`: wires the parts, opens the doors, says ready, drains on SIGTERM, SIGINT or SIGHUP. */
+#include "server/serve.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
@@ -9,7 +11,6 @@
 #include "server/admin.h"
 #include "server/app.h"
 #include "server/command/command.h"
-#include "server/command/record.h"
 #include "server/config/networks.h"
 #include "server/grpc/server.h"
 #include "server/version.h"
@@ -23,162 +24,6 @@
 #define HASH_THREADS 2
 #define NS_PER_SECOND INT64_C(1000000000)
 #define MS_PER_SECOND 1000
-/* A hundred years: more than anybody means, and no clock overflows. */
-#define SECONDS_MAX INT64_C(3153600000)
-
-static struct jg_status check_virtual_statuses(struct jg_str text, struct jg_arena *arena) {
-  struct jg_virtual_statuses statuses;
-  return jg_virtual_statuses_parse(text, arena, &statuses);
-}
-
-static const struct jg_option serve_options[] = {
-    {.name = "grpc",
-     .type = JG_OPTION_ADDRESS,
-     .value = "127.0.0.1:9090",
-     .metavar = "H:P",
-     .help = "gRPC address",
-     .check = jg_option_check_listen},
-    {.name = "http",
-     .type = JG_OPTION_ADDRESS,
-     .value = "127.0.0.1:8080",
-     .metavar = "H:P",
-     .help = "REST address",
-     .check = jg_option_check_listen},
-    {.name = "admin",
-     .type = JG_OPTION_ADDRESS,
-     .value = "127.0.0.1:9091",
-     .metavar = "H:P",
-     .help = "health and metrics address",
-     .check = jg_option_check_listen},
-    JG_OPTION_STORE,
-    {.name = "cache",
-     .type = JG_OPTION_TEXT,
-     .value = "memory:",
-     .metavar = "URL",
-     .help =
-         "the entity cache: memory:, redis://[user:pass@]H:P[/db], redis+sentinel://[user:pass@]H:P,.../master[/db]",
-     .secret = true,
-     .check = jg_cache_check_url},
-    {.name = "cache-budget-ms",
-     .type = JG_OPTION_INTEGER,
-     .value = "50",
-     .min = 1,
-     .max = 10000,
-     .metavar = "N",
-     .help = "longest wait of a read for a shared cache"},
-    {.name = "cache-ttl-seconds",
-     .type = JG_OPTION_INTEGER,
-     .value = "86400",
-     .min = 1,
-     .max = 31536000,
-     .metavar = "N",
-     .help = "time that a shared cache keeps a value"},
-    {.name = "cache-bytes",
-     .type = JG_OPTION_INTEGER,
-     .value = "268435456",
-     .min = 1 << 20,
-     .max = INT64_C(1) << 40,
-     .metavar = "N",
-     .help = "memory of the in-process cache, bytes"},
-    {.name = "auth",
-     .type = JG_OPTION_CHOICE,
-     .choices = "on|off",
-     .help = "authentication; default: off if the grpc and http addresses are loopback, else on"},
-    {.name = "insecure",
-     .type = JG_OPTION_FLAG,
-     .value = "false",
-     .help = "with --auth off: serve beyond loopback without authentication"},
-    {.name = "log-format", .type = JG_OPTION_CHOICE, .value = "text", .choices = "text|json", .help = "log lines"},
-    {.name = "log-level",
-     .type = JG_OPTION_CHOICE,
-     .value = "info",
-     .choices = "debug|info|warn|error",
-     .help = "least level that is logged"},
-    {.name = "embed",
-     .type = JG_OPTION_CHOICE,
-     .value = "all",
-     .choices = "all|none",
-     .help = "entities in REST answers"},
-    {.name = "escape", .type = JG_OPTION_CHOICE, .value = "json", .choices = "json|odata", .help = "JSON escaping"},
-    {.name = "date-style", .type = JG_OPTION_CHOICE, .value = "offset", .choices = "offset|z", .help = "JSON dates"},
-    {.name = "cors-origins",
-     .type = JG_OPTION_TEXT,
-     .value = "",
-     .metavar = "ORIGIN,...",
-     .help = "origins whose pages may call REST in a browser; \"*\": all"},
-    {.name = "page-size",
-     .type = JG_OPTION_INTEGER,
-     .value = "100",
-     .min = 1,
-     .max = JG_LIMIT_PAGE_SIZE,
-     .metavar = "N",
-     .help = "jobs a REST page"},
-    {.name = "public-url", .type = JG_OPTION_TEXT, .metavar = "URL", .help = "base of the links in REST answers"},
-    {.name = "trusted-proxies",
-     .type = JG_OPTION_TEXT,
-     .metavar = "CIDR,...",
-     .help = "peers whose X-Forwarded-Proto, -Host and -Prefix count in these links"},
-    {.name = "string-case",
-     .type = JG_OPTION_CHOICE,
-     .value = "sensitive",
-     .choices = "sensitive|insensitive",
-     .help = "strings in filters and orders"},
-    {.name = "virtual-statuses",
-     .type = JG_OPTION_TEXT,
-     .value = "",
-     .metavar = "CODE|NAME|GUID,...",
-     .help = "statuses that a Completed job may get",
-     .check = check_virtual_statuses},
-    {.name = "grpc-threads",
-     .type = JG_OPTION_INTEGER,
-     .value = "2",
-     .min = 1,
-     .max = JG_GRPC_THREADS_MAX,
-     .metavar = "N",
-     .help = "threads that serve gRPC"},
-    {.name = "readers",
-     .type = JG_OPTION_INTEGER,
-     .value = "4",
-     .min = 1,
-     .max = 64,
-     .metavar = "N",
-     .help = "store reader threads"},
-    {.name = "drain-seconds",
-     .type = JG_OPTION_INTEGER,
-     .value = "20",
-     .min = 0,
-     .max = 3600,
-     .metavar = "N",
-     .help = "time that open calls get at the end"},
-    {.name = "retention-age",
-     .type = JG_OPTION_INTEGER,
-     .value = "604800",
-     .min = 0,
-     .max = SECONDS_MAX,
-     .metavar = "SECONDS",
-     .help = "changes older than this leave the log; 0: none for their age"},
-    {.name = "retention-bytes",
-     .type = JG_OPTION_INTEGER,
-     .value = "1073741824",
-     .min = 0,
-     .max = INT64_MAX,
-     .metavar = "N",
-     .help = "of a log larger than this the oldest changes leave, for each tenant; 0: none for its size"},
-    {.name = "stream-max-age",
-     .type = JG_OPTION_INTEGER,
-     .value = "3600",
-     .min = 0,
-     .max = SECONDS_MAX,
-     .metavar = "SECONDS",
-     .help = "a stream of changes so old, give or take a tenth, is drained; 0: none"},
-    {.name = "stream-stall",
-     .type = JG_OPTION_INTEGER,
-     .value = "60",
-     .min = 1,
-     .max = SECONDS_MAX,
-     .metavar = "SECONDS",
-     .help = "a stream that takes nothing, or stays behind what the log keeps, for so long is ended"},
-};
 
 struct server {
   const struct jg_options *options;
@@ -452,7 +297,7 @@ static void close_all(struct server *server) {
   jg_server_app_close(&server->app);
 }
 
-static int run_serve(const struct jg_options *options, struct jg_arena *arena) {
+int jg_serve_run(const struct jg_options *options, struct jg_arena *arena) {
   struct server server = {.options = options, .arena = arena};
   struct jg_status status = check_exposure(&server);
   if (jg_status_ok(status)) {
@@ -488,12 +333,3 @@ static int run_serve(const struct jg_options *options, struct jg_arena *arena) {
   jg_log(&server.log, JG_LOG_INFO, "stopped", JG_LOG_I("code", JG_EXIT_OK));
   return JG_EXIT_OK;
 }
-
-const struct jg_command jg_command_serve = {
-    .name = "serve",
-    .operands = "",
-    .help = "serve gRPC, REST and the admin port until SIGTERM",
-    .options = serve_options,
-    .option_count = JG_COUNT(serve_options),
-    .run = run_serve,
-};
