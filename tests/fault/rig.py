@@ -214,10 +214,11 @@ class Proxy:
 
 
 class Teller:
-    """Answers as an empty Redis would, and says something more behind each MGET."""
+    """Answers as an empty Redis would, and says something more behind each MGET; or says what `nonsense()` returns, whatever it is
+    asked, once `mad` is set."""
 
-    def __init__(self, surplus):
-        self.surplus, self.said = surplus, 0
+    def __init__(self, surplus=b"", nonsense=None):
+        self.surplus, self.said, self.nonsense, self.mad = surplus, 0, nonsense, False
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -239,7 +240,10 @@ class Teller:
                 words = []
                 for _ in range(int(line[1:])):
                     words.append(file.read(int(file.readline()[1:]) + 2)[:-2])
-                if words[0] == b"MGET":
+                if self.mad:
+                    self.said += 1
+                    near.sendall(self.nonsense())
+                elif words[0] == b"MGET":
                     self.said += 1
                     near.sendall(b"*%d\r\n" % (len(words) - 1) + b"$-1\r\n" * (len(words) - 1) + self.surplus)
                 else:

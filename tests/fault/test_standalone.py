@@ -1,11 +1,12 @@
 """One Redis that is killed, paused, cut off, flushed and spoiled while jobgate reads and writes."""
 
 import itertools
+import random
 import time
 
 import pytest
 
-from rig import PATIENT, Load, Redis, Server, breaker, breaker_lines, metrics, total, wait_for_breaker, wait_until
+from rig import PATIENT, Load, Redis, Server, Teller, breaker, breaker_lines, metrics, total, wait_for_breaker, wait_until
 
 # The process' own level is smaller than what is read, so that Redis is asked all the time.
 SMALL = ("--cache-bytes", str(1 << 20))
@@ -120,7 +121,7 @@ def test_full_for_long(world, serve, redis, one_line_each):
         assert world.read_page() is None
         if time.monotonic() > deadline:
             break
-    assert reasons(server, "write")[0] == "oom" and len(reasons(server, "write")) <= 2 and reasons(server, "read") == []
+    assert reasons(server, "write")[0] == "oom" and len(reasons(server, "write")) <= 3 and reasons(server, "read") == []
     redis.do("CONFIG", "SET", "maxmemory", "0")
     wait_for_breaker(server, read="closed", write="closed")
 
@@ -231,6 +232,28 @@ def test_another_protocol(world, server_that_is_not_redis):
     server = world.serve("--cache", f"redis://127.0.0.1:{server_that_is_not_redis}")
     assert world.read_all_doors() is None
     wait_for_breaker(server, read="open", write="open")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nonsense(world, seed):
+    """Any reply to any command, none or several: no wrong answer, and no end of the process."""
+    numbers = random.Random(seed)
+    pieces = [b"+OK\r\n", b"-ERR x\r\n", b"-OOM x\r\n", b"-READONLY x\r\n", b":7\r\n", b"$-1\r\n", b"$3\r\nabc\r\n", b"*-1\r\n", b"*0\r\n",
+              b"*1\r\n$-1\r\n", b"*2\r\n$1\r\nx\r\n*1\r\n:1\r\n", b"*100\r\n" + b"$-1\r\n" * 100, b"*100\r\n" + b"$1\r\nx\r\n" * 100,
+              b"*7\r\n", b"$10\r\nab", b"\r\n", b">2\r\n+a\r\n+b\r\n", b"*2147483647\r\n", b"*99999999999\r\n", b"$-7\r\n", b"*-9\r\n", b":x\r\n"]
+    teller = Teller(nonsense=lambda: b"".join(numbers.choices(pieces, k=numbers.choice((0, 1, 1, 1, 2, 3)))))
+    try:
+        server = world.serve("--cache", f"redis://127.0.0.1:{teller.port}", *SMALL)
+        for entity in world.entities("project")[:60]:
+            teller.mad = numbers.random() < 0.7  # else it recovers
+            world.update(entity)
+            assert world.read_page() is None
+            assert world.read_one() is None
+        teller.mad = False
+        wait_for_breaker(server, read="closed", write="closed")
+        assert teller.said > 3
+    finally:
+        teller.stop()
 
 
 @pytest.fixture
