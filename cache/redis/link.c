@@ -259,7 +259,9 @@ static void connect_done(struct jg_redis_link *link, int status) {
     return;
   }
   link->is_connected = true;
-  (void)redisEnableKeepAlive(link->context);  // lest something on the way forgets an idle connection; it works without
+  if (redisEnableKeepAlive(link->context) != REDIS_OK) {
+    link->context->err = 0;  // It is there lest something on the way forgets an idle connection; all works without.
+  }
   want(link, UV_READABLE);
   greet(link);
 }
