@@ -82,6 +82,7 @@ enum jg_filter_kind {
   JG_FILTER_DIV,
   JG_FILTER_MOD,
   JG_FILTER_NEGATE,
+  JG_FILTER_IN,  /* args[0]: a MEMBER, or TOLOWER of one; true if it equals one of `items`, false if it is null */
   JG_FILTER_ANY, /* args[0]: a MEMBER of type COLLECTION; args[1]: the body, or arg_count 1: not empty */
   JG_FILTER_ALL, /* args[0], args[1] */
 #define JG_FILTER_ENUM(name, text, least, most) JG_FILTER_##name,
@@ -94,7 +95,8 @@ enum jg_filter_kind {
 #define JG_FILTER_PATH_MAX 6
 #define JG_FILTER_NODES_MAX 200 /* of one filter */
 #define JG_FILTER_DEPTH_MAX 100
-#define JG_FILTER_ORDER_MAX 8 /* keys of one order */
+#define JG_FILTER_ITEMS_MAX 1000 /* literals in the lists of one filter; they are no nodes of it */
+#define JG_FILTER_ORDER_MAX 8    /* keys of one order */
 
 /* A chain of members: every step but the last is a relation's node (or, inside any and all, the first step is a member of
  * Translation: `variable`). A last step that is a relation's key (x_code) is the key of the related entity. A job's first step may
@@ -117,6 +119,9 @@ struct jg_filter {
   struct jg_str string;
   struct jg_uuid uuid;
   struct jg_filter_path path; /* MEMBER */
+  /* IN: literals of args[0]'s type, ascending, each once, at least two; none is null or now(). */
+  const struct jg_filter *const *items;
+  size_t item_count;
 };
 
 /* One key of $orderby: nulls first when ascending (OData 4.0 part 1, 11.2.5.2). */

@@ -7,7 +7,8 @@
 #define BUCKETS_FIRST 64u
 /* Of one key's program. */
 #define KEY_BYTES_MAX ((size_t)64 << 10)
-/* Values of one view: as many as a filter can name. */
+/* Values of one view: as many as a filter can name outside of lists. One with a longer list is not filed: each value is memory of
+ * the server. */
 #define VALUES_MAX (JG_FILTER_NODES_MAX / 2)
 
 /* One value that a view is filed under. */
@@ -77,17 +78,7 @@ static bool is_value(enum jg_filter_type type) {
          type == JG_VALUE_BOOL;
 }
 
-/* Takes "member eq literal" or "tolower(member) eq literal", either way round; false if it is anything else, or of another member. */
-static bool take_equality(const struct jg_filter *node, struct demand *demand) {
-  if (node->kind != JG_FILTER_EQ) {
-    return false;
-  }
-  const struct jg_filter *member = node->args[0];
-  const struct jg_filter *literal = node->args[1];
-  if (member->kind == JG_FILTER_LITERAL) {
-    member = node->args[1];
-    literal = node->args[0];
-  }
+static bool take_value(const struct jg_filter *member, const struct jg_filter *literal, struct demand *demand) {
   bool lower = member->kind == JG_FILTER_TOLOWER;
   member = lower ? member->args[0] : member;
   // Equal types compare by value; where they differ something is converted, which is left to the filter.
@@ -107,6 +98,28 @@ static bool take_equality(const struct jg_filter *node, struct demand *demand) {
   demand->lower = lower;
   demand->literals[demand->count++] = literal;
   return true;
+}
+
+/* Takes "member eq literal" or "tolower(member) eq literal", either way round, or a list; false if it is anything else, or of
+ * another member. */
+static bool take_equality(const struct jg_filter *node, struct demand *demand) {
+  if (node->kind == JG_FILTER_IN) {
+    bool taken = true;
+    for (size_t i = 0; i < node->item_count && taken; i++) {
+      taken = take_value(node->args[0], node->items[i], demand);
+    }
+    return taken;
+  }
+  if (node->kind != JG_FILTER_EQ) {
+    return false;
+  }
+  const struct jg_filter *member = node->args[0];
+  const struct jg_filter *literal = node->args[1];
+  if (member->kind == JG_FILTER_LITERAL) {
+    member = node->args[1];
+    literal = node->args[0];
+  }
+  return take_value(member, literal, demand);
 }
 
 /* A condition that is one equality, or several of one member with "or" between them. */

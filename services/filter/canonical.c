@@ -123,6 +123,14 @@ static bool is_function(const struct jg_filter *node) {
   return node->kind > JG_FILTER_ALL;
 }
 
+static void put_items(struct jg_buf *out, const struct jg_filter *node) {
+  for (size_t i = 0; i < node->item_count; i++) {
+    put(out, i == 0 ? " in (" : ",");
+    put_literal(out, node->items[i]);
+  }
+  jg_buf_append_char(out, ')');
+}
+
 /* What stands before operand `next`, or at the end when all are written. */
 static void put_between(struct jg_buf *out, const struct frame *frame) {
   const struct jg_filter *node = frame->node;
@@ -138,6 +146,10 @@ static void put_between(struct jg_buf *out, const struct frame *frame) {
       put(out, end ? "" : VARIABLE ":");
     }
     put(out, end ? ")" : "");
+  } else if (node->kind == JG_FILTER_IN) {
+    if (end) {
+      put_items(out, node);
+    }
   } else if (node->kind == JG_FILTER_NOT || node->kind == JG_FILTER_NEGATE) {
     put(out, end ? "" : node->kind == JG_FILTER_NOT ? "not " : "-");
   } else if (frame->next == 1) {

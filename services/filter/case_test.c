@@ -54,6 +54,8 @@ static void strings_stand_in_tolower(void **state) {
       {"job_type_code eq 'T' or project/name eq 'P'", "tolower(job_type_code) eq 't' or tolower(project/name) eq 'p'"},
       {"project/equipment_model/translations/any(t:t/language_code eq 'FR')",
        "project/equipment_model/translations/any(x:tolower(x/language_code) eq 'fr')"},
+      {"name in ('B','A','a')", "tolower(name) in ('a','b')"},
+      {"name in ('B',description,'a')", "tolower(name) in ('a','b') or tolower(name) eq tolower(description)"},
       // No strings: nothing to fold.
       {"length(name) eq 3", "length(name) eq 3"},
       {"id2 eq 1 and due_date gt 2020-01-01", "id2 eq 1 and due_date gt 2020-01-01T00:00:00Z"},

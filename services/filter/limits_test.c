@@ -80,13 +80,29 @@ static void nodes(void **state) {
   expect(repeated(&out, "", "(id2 eq 1) or ", "(not (id2 eq 1))", "", 49), true, "");
   expect(repeated(&out, "", "(id2 eq 1) or ", "(not not (id2 eq 1))", "", 49), false, "more than 200 members");
   expect(repeated(&out, "", "id2 eq 1 or ", "true", "", 300), false, "more than 200 members");
-  // Each item of a list makes four nodes, the first three.
-  expect(repeated(&out, "id2 in (1", ",1", ")", "", 49), true, "");
-  expect(repeated(&out, "id2 in (1", ",1", ")", "", 50), false, "more than 200 members");
-  expect(repeated(&out, "id2 in (1", ",1", ")", "", 2000), false, "more than 200 members");
+  // What is no literal of the member's type makes four nodes of each item of a list, the first three.
+  expect(repeated(&out, "id2 in (null", ",null", ")", "", 49), true, "");
+  expect(repeated(&out, "id2 in (null", ",null", ")", "", 50), false, "more than 200 members");
   // Many operators that wait at once.
   expect(repeated(&out, "", "- ", "1 eq 1", "", 4000), false, "more than 200 members");
   expect(repeated(&out, "", "not ", "true", "", 2400), false, "more than 200 members");
+  jg_buf_done(&out);
+}
+
+/* A list holds more literals than an expression has nodes, and all lists of it as many together. */
+static void lists(void **state) {
+  (void)state;
+  static const char guid[] = ",2044b92d-0000-4000-8000-00000000000a";
+  struct jg_buf out;
+  jg_buf_init(&out, TEXT_BYTES_MAX);
+  expect(repeated(&out, "id in (00000000-0000-4000-8000-000000000001", guid, ")", "", 260), true, "");
+  expect(repeated(&out, "id2 in (1", ",1", ")", "", 999), true, "");
+  expect(repeated(&out, "id2 in (1", ",1", ")", "", 1000), false, "more than 1000 literals at position 2009");
+  expect(repeated(&out, "id2 in (1,2,3) or id2 in (4", ",1", ")", "", 996), true, "");
+  expect(repeated(&out, "id2 in (1,2,3) or id2 in (4", ",1", ")", "", 997), false, "more than 1000 literals");
+  expect(repeated(&out, "project/is_mobile_installation in (id2 in (1", ",1", "),true)", "", 998), true, "");
+  expect(repeated(&out, "", "id2 in (1,2) or ", "true", "", 49), true, "");
+  expect(repeated(&out, "", "id2 in (1,2) or ", "true", "", 67), false, "");
   jg_buf_done(&out);
 }
 
@@ -181,7 +197,7 @@ static void memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(characters), cmocka_unit_test(nodes),   cmocka_unit_test(depth),
+      cmocka_unit_test(characters), cmocka_unit_test(nodes),   cmocka_unit_test(lists),  cmocka_unit_test(depth),
       cmocka_unit_test(lambdas),    cmocka_unit_test(aliases), cmocka_unit_test(memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,6 +209,7 @@ static struct jg_status close_entry(struct jg_parser *parser, const struct jg_le
     return JG_STATUS_OK;
   }
   if (entry.type == JG_PARSE_LIST) {
+    JG_RETURN_IF_ERROR(jg_parse_take_item(parser, &entry));
     return jg_parse_make_list(parser, &entry);
   }
   struct jg_parse_operand operands[3];
@@ -234,7 +235,7 @@ static struct jg_status take_comma(struct jg_parser *parser, const struct jg_lex
   JG_RETURN_IF_ERROR(jg_parse_reduce_to(parser, 0));
   const struct jg_parse_entry *open = jg_parse_open_entry(parser);
   if (open != NULL && open->type == JG_PARSE_LIST) {
-    return JG_STATUS_OK;
+    return jg_parse_take_item(parser, open);
   }
   if (open == NULL || open->type != JG_PARSE_FUNCTION) {
     return unexpected(parser, token, "an operator");
@@ -260,10 +261,14 @@ static struct jg_status open_list(struct jg_parser *parser, const struct jg_lex_
   }
   JG_ASSERT(parser->operand_count > 0);
   size_t base = parser->operand_count - 1;
-  if (parser->operands[base].node->kind != JG_FILTER_MEMBER) {
+  if (!jg_parse_may_be_listed(parser->operands[base].node)) {
     return jg_parse_fail(parser, place, JG_UNIMPLEMENTED, "'in' behind what is no member is not implemented");
   }
-  struct jg_parse_entry entry = {.type = JG_PARSE_LIST, .kind = JG_FILTER_EQ, .place = place, .operand_base = base};
+  struct jg_parse_entry entry = {.type = JG_PARSE_LIST,
+                                 .kind = JG_FILTER_EQ,
+                                 .place = place,
+                                 .item_base = parser->item_count,
+                                 .operand_base = base};
   return jg_parse_push_entry(parser, &entry);
 }
 

@@ -39,6 +39,7 @@ struct jg_parse_entry {
   enum jg_parse_entry_type type;
   enum jg_filter_kind kind; /* BINARY, UNARY, FUNCTION, LAMBDA */
   struct jg_parse_place place;
+  size_t item_base;    /* LIST: items below its own */
   size_t operand_base; /* FUNCTION, LIST, LAMBDA: operands below its own; a lambda's first is its collection, a list's
                         * the member that is looked for */
   /* LAMBDA */
@@ -58,9 +59,11 @@ struct jg_parser {
   size_t characters; /* read so far, and to be read */
   size_t nodes;
   size_t nesting; /* entries that have an end */
-  size_t operand_count, entry_count;
+  size_t listed;  /* items of all lists */
+  size_t operand_count, entry_count, item_count;
   struct jg_parse_operand operands[JG_PARSE_OPERANDS_MAX];
   struct jg_parse_entry entries[JG_PARSE_ENTRIES_MAX];
+  const struct jg_filter *items[JG_FILTER_ITEMS_MAX]; /* literals of the lists that are open */
 };
 
 /* Of a user's text that a message quotes. */
@@ -100,8 +103,6 @@ JG_MUST_CHECK struct jg_status jg_parse_make_unary(struct jg_parser *parser, con
                                                    struct jg_parse_operand *operand);
 JG_MUST_CHECK struct jg_status jg_parse_make_function(struct jg_parser *parser, const struct jg_parse_entry *entry,
                                                       struct jg_parse_operand *operands, size_t count);
-/* "a in (x,y)" of the operands from the entry's on: "a eq x or a eq y". */
-JG_MUST_CHECK struct jg_status jg_parse_make_list(struct jg_parser *parser, const struct jg_parse_entry *entry);
 /* operands: the collection and the body; the body is missing in any(). */
 JG_MUST_CHECK struct jg_status jg_parse_make_lambda(struct jg_parser *parser, const struct jg_parse_entry *entry,
                                                     struct jg_parse_operand *operands, size_t count);
@@ -120,6 +121,14 @@ JG_MUST_CHECK struct jg_status jg_parse_push_literal(struct jg_parser *parser, s
                                                      const struct jg_filter *value);
 /* Gives a literal the type that the other side has, where its text allows it; false: it does not. */
 bool jg_parse_coerce(struct jg_filter *literal, enum jg_filter_type type);
+
+/* parse_list.c */
+/* What may stand in front of "in". */
+bool jg_parse_may_be_listed(const struct jg_filter *node);
+/* The operand on top is an item of that list: it leaves the operands if it is a literal of the member's type. */
+JG_MUST_CHECK struct jg_status jg_parse_take_item(struct jg_parser *parser, const struct jg_parse_entry *list);
+/* "a in (x,y)" of the items and of the operands from the entry's on, which are compared by "a eq z", joined by "or". */
+JG_MUST_CHECK struct jg_status jg_parse_make_list(struct jg_parser *parser, const struct jg_parse_entry *entry);
 
 /* parse_path.c: a word where an operand is expected and no other rule knows it. */
 JG_MUST_CHECK struct jg_status jg_parse_path(struct jg_parser *parser, const struct jg_lex_token *token);

@@ -250,36 +250,6 @@ struct jg_status jg_parse_make_binary(struct jg_parser *parser, const struct jg_
   return make_arithmetic(parser, entry, sides);
 }
 
-struct jg_status jg_parse_make_list(struct jg_parser *parser, const struct jg_parse_entry *entry) {
-  const struct jg_parse_entry either = {.kind = JG_FILTER_OR, .place = entry->place};
-  size_t base = entry->operand_base;
-  size_t end = parser->operand_count;
-  const struct jg_parse_operand wanted = parser->operands[base];
-  const struct jg_filter member = *wanted.node;
-  JG_ASSERT(end > base + 1 && member.kind == JG_FILTER_MEMBER);
-  // What is made takes the places of operands that were used: of the member and the first item.
-  for (size_t i = base + 1; i < end; i++) {
-    struct jg_parse_operand item = parser->operands[i];
-    struct jg_parse_operand left = wanted;
-    parser->operand_count = i == base + 1 ? base : base + 1;
-    if (i > base + 1) {
-      struct jg_status status = JG_STATUS_OK;
-      left.node = jg_parse_node(parser, wanted.place, member.kind, member.type, &status);
-      if (left.node == NULL) {
-        return status;
-      }
-      *left.node = member;  // A tree has each node once.
-    }
-    JG_RETURN_IF_ERROR(jg_parse_make_binary(parser, entry, &left, &item));
-    if (i > base + 1) {
-      struct jg_parse_operand second = parser->operands[--parser->operand_count];
-      struct jg_parse_operand first = parser->operands[--parser->operand_count];
-      JG_RETURN_IF_ERROR(jg_parse_make_binary(parser, &either, &first, &second));
-    }
-  }
-  return JG_STATUS_OK;
-}
-
 /* "-5" of a literal is one; only the least integer has no opposite. */
 static bool fold_minus(struct jg_filter *node) {
   if (node->kind != JG_FILTER_LITERAL) {

@@ -301,6 +301,9 @@ static bool step(struct run *run, const struct jg_program_instruction *instructi
       return true;
     case JG_PROGRAM_APPLY:
       return apply(run, instruction);
+    case JG_PROGRAM_IN:
+      *top_of(run) = jg_filter_bool(jg_filter_is_listed(instruction->list, top_of(run)));
+      return true;
     case JG_PROGRAM_AND:
     case JG_PROGRAM_OR:
       branch(run, instruction);

@@ -206,6 +206,10 @@ static void leave(struct compiler *compiler, const struct frame *frame) {
     compiler->code[frame->jump].target = (uint16_t)compiler->program->code_count;
     return;
   }
+  if (node->kind == JG_FILTER_IN) {
+    emit(compiler, JG_PROGRAM_IN)->list = node;
+    return;
+  }
   struct jg_program_instruction *apply = emit(compiler, JG_PROGRAM_APPLY);
   apply->kind = node->kind;
   apply->arg_count = node->arg_count;

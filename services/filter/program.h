@@ -44,6 +44,7 @@ enum jg_program_op {
   JG_PROGRAM_LOAD,   /* slot of source */
   JG_PROGRAM_KEY,    /* of the root's relation */
   JG_PROGRAM_APPLY,  /* kind on arg_count values */
+  JG_PROGRAM_IN,     /* whether the value is in `list` */
   JG_PROGRAM_AND,    /* false: stays, on to target; true: drops it */
   JG_PROGRAM_OR,     /* true: stays, on to target; false: drops it */
   JG_PROGRAM_TRUTH,  /* null becomes false */
@@ -60,7 +61,10 @@ struct jg_program_instruction {
   uint16_t source, slot, target;
   uint16_t item;  /* BEGIN, REPEAT: the source of the items */
   uint16_t level; /* BEGIN, REPEAT: of nesting */
-  struct jg_filter_value literal;
+  union {
+    struct jg_filter_value literal; /* LITERAL */
+    const struct jg_filter *list;   /* IN: a node of the tree, as literals' strings are of it */
+  };
 };
 
 struct jg_filter_program {

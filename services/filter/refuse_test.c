@@ -50,7 +50,7 @@ static void statement_42_what_we_lack_is_unimplemented(void **state) {
   (void)state;
   static const struct row rows[] = {
       {"id2 has 4", "the operator 'has' is not implemented at position 5"},
-      {"tolower(name) in ('a')", "'in' behind what is no member is not implemented at position 15"},
+      {"toupper(name) in ('a')", "'in' behind what is no member is not implemented at position 15"},
       {"id2 add 1 in (2)", "'in' behind what is no member"},
       {"id2 divby 2 eq 1", "the operator 'divby'"},
       {"isof(project,'a')", "the function 'isof'"},

@@ -43,6 +43,25 @@ int jg_filter_compare_values(const struct jg_filter_value *a, const struct jg_fi
   return (a->integer > b->integer) - (a->integer < b->integer);
 }
 
+bool jg_filter_is_listed(const struct jg_filter *list, const struct jg_filter_value *value) {
+  JG_ASSERT(list->kind == JG_FILTER_IN);
+  size_t from = 0, to = value->type != JG_VALUE_NULL ? list->item_count : 0;
+  while (from < to) {
+    size_t middle = from + (to - from) / 2;
+    const struct jg_filter_value item = jg_filter_literal_value(list->items[middle]);
+    int order = jg_filter_compare_values(value, &item);
+    if (order == 0) {
+      return true;
+    }
+    if (order < 0) {
+      to = middle;
+    } else {
+      from = middle + 1;
+    }
+  }
+  return false;
+}
+
 int jg_filter_compare_keys(const struct jg_filter_order *orders, size_t count, const struct jg_filter_value *a,
                            const struct jg_filter_value *b) {
   for (size_t i = 0; i < count; i++) {

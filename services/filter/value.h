@@ -21,6 +21,8 @@ struct jg_filter_value jg_filter_literal_value(const struct jg_filter *literal);
 
 /* <0, 0, >0. Null comes first; numbers of both types compare as numbers; else both are of one type. */
 int jg_filter_compare_values(const struct jg_filter_value *a, const struct jg_filter_value *b);
+/* Whether the value is one of the items of an IN; a null is none. */
+bool jg_filter_is_listed(const struct jg_filter *list, const struct jg_filter_value *value);
 /* Two rows of keys in the order's sense: a descending key is turned around, nulls included. */
 int jg_filter_compare_keys(const struct jg_filter_order *orders, size_t count, const struct jg_filter_value *a,
                            const struct jg_filter_value *b);

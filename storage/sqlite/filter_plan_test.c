@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <sqlite3.h>
+#include <stdio.h>
 
 #include "base/buf.h"
 #include "storage/schema/migrations.h"
@@ -100,6 +101,23 @@ static struct jg_filter *is(const char *path) {
              member->type == JG_VALUE_GUID ? jg_filter_guid(&arena, jg_fixture_id(7)) : jg_filter_text(&arena, "x"));
 }
 
+/* It is one of 200. */
+static struct jg_filter *is_listed(const char *path) {
+  static char texts[200][8];
+  struct jg_filter *member = jg_filter_member(&arena, path);
+  const struct jg_filter **items = jg_arena_alloc(&arena, JG_COUNT(texts) * sizeof(*items));
+  assert_non_null(items);
+  for (size_t i = 0; i < JG_COUNT(texts); i++) {
+    (void)snprintf(texts[i], sizeof(texts[i]), "x%03zu", i);  // They fit.
+    items[i] = member->type == JG_VALUE_GUID ? jg_filter_guid(&arena, jg_fixture_id((int)i + 1))
+                                             : jg_filter_text(&arena, texts[i]);
+  }
+  struct jg_filter *node = jg_filter_node(&arena, JG_FILTER_IN, JG_VALUE_BOOL, member, NULL, NULL);
+  node->items = items;
+  node->item_count = JG_COUNT(texts);
+  return node;
+}
+
 static struct jg_filter *slow(void) {
   return two(JG_FILTER_CONTAINS, jg_filter_member(&arena, "description"), jg_filter_text(&arena, "x"));
 }
@@ -146,6 +164,16 @@ static void test_filters(void **state JG_UNUSED) {
        true,
        {"jobs_by_reference (tenant=? AND reference_back_office>? AND reference_back_office<?)"}},
       {is("_parent_id"), JG_ORDER_ID, true, {"jobs_by_parent (tenant=? AND parent_id=?)"}},
+      {is_listed("id"), JG_ORDER_ID, false, {"jobs_by_id (tenant=? AND id=?)"}},
+      {is_listed("project_id"), JG_ORDER_ID, true, {"COVERING INDEX jobs_by_project (tenant=? AND project_id=?)"}},
+      {is_listed("reference_back_office"),
+       JG_ORDER_ID,
+       true,
+       {"jobs_by_reference (tenant=? AND reference_back_office=?)"}},
+      {is_listed("project_reference_back_office"),
+       JG_ORDER_ID,
+       true,
+       {"jobs_by_project (tenant=? AND project_id=?)", "entities_by_key (tenant=? AND kind=? AND key=?)"}},
       // Nothing to enter an index by: in order, so that a page ends the search.
       {slow(), JG_ORDER_ID, false, {"jobs_by_id (tenant=?)"}},
       {is("project/equipment_model_code"),
@@ -285,6 +313,9 @@ static void test_matches(void **state JG_UNUSED) {
       {two(JG_FILTER_AND, slow(), is("project_reference_back_office")), "jobs_by_project (tenant=? AND project_id=?)"},
       {two(JG_FILTER_AND, is("job_status_id"), is("_parent_id")), "jobs_by_parent (tenant=? AND parent_id=?)"},
       {two(JG_FILTER_OR, is("id"), is("id")), "jobs_by_id (tenant=? AND id=?)"},
+      {is_listed("id"), "jobs_by_id (tenant=? AND id=?)"},
+      {is_listed("reference_back_office"), "jobs_by_reference (tenant=? AND reference_back_office=?)"},
+      {is_listed("project_reference_back_office"), "jobs_by_project (tenant=? AND project_id=?)"},
   };
   for (size_t i = 0; i < JG_COUNT(rows); i++) {
     assert_true(jg_sqlite_filter_is_selective(rows[i].filter));

@@ -106,6 +106,21 @@ size_t jg_sqlite_filter_nodes(const struct jg_filter *filter) {
   return nodes;
 }
 
+size_t jg_sqlite_filter_items(const struct jg_filter *filter) {
+  const struct jg_filter *stack[JG_FILTER_NODES_MAX];
+  size_t depth = 0, items = 0;
+  stack[depth++] = filter;
+  while (depth > 0) {
+    const struct jg_filter *node = stack[--depth];
+    items += node->item_count;
+    JG_ASSERT(depth + node->arg_count <= JG_FILTER_NODES_MAX);
+    for (size_t i = 0; i < node->arg_count; i++) {
+      stack[depth++] = node->args[i];
+    }
+  }
+  return items;
+}
+
 static uint8_t ref_index(struct jg_sqlite_program *program, const struct jg_sqlite_ref *ref) {
   for (size_t i = 0; i < program->ref_count; i++) {
     const struct jg_sqlite_ref *known = &program->refs[i];

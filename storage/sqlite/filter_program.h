@@ -37,6 +37,8 @@ struct jg_sqlite_ref {
 /* SQLite's functions take 127 arguments. The job has fewer columns and the schema fewer paths than that. */
 #define JG_SQLITE_REFS_MAX 120
 
+/* Items of all lists of a tree that has no more nodes than that. */
+size_t jg_sqlite_filter_items(const struct jg_filter *filter);
 /* Nodes of a tree, or 0 if there are more than JG_FILTER_NODES_MAX. */
 size_t jg_sqlite_filter_nodes(const struct jg_filter *filter);
 

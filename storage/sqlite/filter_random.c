@@ -1,6 +1,9 @@
 /* Random trees. */
 #include "proto/schema/members.h"
 #include "storage/sqlite/filter_fixture.h"
+#include "storage/sqlite/filter_reference.h"
+
+#define LIST_ITEMS_MAX 12
 
 /* A tree in the making. */
 struct making {
@@ -121,8 +124,52 @@ static struct jg_filter *make_comparison(struct making *making, unsigned depth) 
   return call(making, kind, JG_VALUE_BOOL, a, b, depth);
 }
 
+static struct jg_job_key key_of(const struct jg_filter *literal) {
+  return (struct jg_job_key){literal->type, literal->integer, literal->decimal, literal->string, literal->uuid};
+}
+
+/* Some literals of the member's type, as the parser keeps them: ascending, each once. NULL: fewer than two came. */
+static struct jg_filter *make_list(struct making *making) {
+  static const enum jg_filter_type types[] = {JG_VALUE_INTEGER, JG_VALUE_DECIMAL, JG_VALUE_STRING,
+                                              JG_VALUE_STRING,  JG_VALUE_GUID,    JG_VALUE_DATETIME};
+  enum jg_filter_type type = types[chance(making, JG_COUNT(types))];
+  struct jg_filter *member = random_member(making, type);
+  const struct jg_filter **items = jg_arena_alloc(making->arena, LIST_ITEMS_MAX * sizeof(*items));
+  JG_ASSERT(items != NULL);
+  size_t count = 0;
+  for (uint64_t tries = 2 + chance(making, LIST_ITEMS_MAX - 1); tries > 0; tries--) {
+    const struct jg_filter *item = jg_filter_fixture_literal(making->fixture, making->arena, type);
+    const struct jg_job_key key = key_of(item);
+    size_t at = count;
+    int order = 1;
+    while (at > 0 && order > 0) {
+      const struct jg_job_key before = key_of(items[at - 1]);
+      order = jg_filter_reference_compare(&before, &key);
+      at -= order > 0;
+    }
+    if (at == 0 || order != 0) {
+      memmove((void *)(items + at + 1), (const void *)(items + at), (count++ - at) * sizeof(*items));
+      items[at] = item;
+    }
+  }
+  if (member == NULL || count < 2) {
+    return NULL;
+  }
+  if (type == JG_VALUE_STRING && chance(making, 4) == 0) {
+    member = jg_filter_node(making->arena, JG_FILTER_TOLOWER, type, member, NULL, NULL);
+  }
+  struct jg_filter *node = jg_filter_node(making->arena, JG_FILTER_IN, JG_VALUE_BOOL, member, NULL, NULL);
+  node->items = items;
+  node->item_count = count;
+  return node;
+}
+
 static struct jg_filter *make_bool(struct making *making, unsigned depth) {
-  uint64_t which = chance(making, 14);
+  uint64_t which = chance(making, 16);
+  struct jg_filter *list = which >= 14 ? make_list(making) : NULL;
+  if (list != NULL) {
+    return list;
+  }
   if (which < 5) {
     enum jg_filter_kind kind = which < 2 ? JG_FILTER_AND : which < 4 ? JG_FILTER_OR : JG_FILTER_NOT;
     struct jg_filter *first = condition(making, depth - 1);

@@ -311,6 +311,14 @@ struct jg_job_key jg_filter_reference(const struct jg_filter *node, const Protob
   if (node->kind >= JG_FILTER_ADD && node->kind <= JG_FILTER_MOD) {
     return arithmetic(node->kind, &args[0], &args[1]);
   }
+  if (node->kind == JG_FILTER_IN) {
+    bool found = false;
+    for (size_t i = 0; i < node->item_count; i++) {
+      const struct jg_job_key one = jg_filter_reference(node->items[i], job, NULL, arena);
+      found = found || jg_filter_reference_compare(&args[0], &one) == 0;
+    }
+    return of_integer(JG_VALUE_BOOL, found);
+  }
   if (has_null) {
     return null_key;
   }

@@ -291,6 +291,7 @@ static struct jg_status make(struct jg_sqlite_builder *builder, const struct jg_
     if (builder->bind_max == 1 + 2 * JG_FILTER_ORDER_MAX) {
       return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_LIMIT_EXCEEDED, "a filter has too many nodes");
     }
+    builder->bind_max += jg_sqlite_filter_items(query->filter);
   }
   builder->binds = jg_arena_alloc(builder->arena, builder->bind_max * sizeof(*builder->binds));
   if (builder->binds == NULL) {

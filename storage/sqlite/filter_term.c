@@ -98,13 +98,16 @@ enum term_type {
   TERM_COMPARE,    /* a column and a literal of its type */
   TERM_KEY,        /* a key equals a text that is not empty */
   TERM_STARTSWITH, /* a column and a text that is not empty */
+  TERM_IN,         /* a column is one of a list */
+  TERM_KEY_IN,     /* a key is one of a list of texts that are not empty */
 };
 
 struct term {
   enum term_type type;
   enum jg_filter_kind kind; /* of COMPARE, as if the column stood first */
   const struct jg_filter *member;
-  const struct jg_filter *literal;
+  const struct jg_filter *literal; /* of IN and KEY_IN: the least of `list` */
+  const struct jg_filter *list;    /* of IN and KEY_IN: the node */
 };
 
 static enum jg_filter_kind mirrored(enum jg_filter_kind kind) {
@@ -128,8 +131,25 @@ static bool is_comparable(enum jg_filter_type a, enum jg_filter_type b) {
   return a != JG_VALUE_NULL && (a == b || dates);
 }
 
+/* A list is a term as the comparison by eq of its member is one. */
+static struct term list_term(const struct jg_filter *node) {
+  struct term term = {.type = TERM_NONE, .kind = JG_FILTER_EQ, .list = node};
+  term.member = node->args[0];
+  term.literal = node->items[0];
+  if (jg_sqlite_node_column(term.member) != NULL) {
+    term.type = TERM_IN;
+  } else if (term.literal->type == JG_VALUE_STRING && term.literal->string.len != 0 &&
+             key_relation(term.member) != NULL) {
+    term.type = TERM_KEY_IN;  // Items ascend: the empty text, which entities without a key have, would stand first.
+  }
+  return term;
+}
+
 static struct term term_of(const struct jg_filter *node) {
   struct term term = {.type = TERM_NONE, .kind = node->kind};
+  if (node->kind == JG_FILTER_IN) {
+    return list_term(node);
+  }
   bool is_comparison = node->kind >= JG_FILTER_EQ && node->kind <= JG_FILTER_LE;
   if (!is_comparison && node->kind != JG_FILTER_STARTSWITH) {
     return term;
@@ -174,6 +194,24 @@ static const char *operator_text(enum jg_filter_kind kind) {
   return texts[kind - JG_FILTER_EQ];
 }
 
+static bool is_filled(const struct jg_filter *literal) {
+  return literal->string.len != 0 || (literal->type == JG_VALUE_GUID && !jg_uuid_is_zero(literal->uuid));
+}
+
+static void put_items(struct jg_sqlite_builder *builder, const struct jg_filter *list) {
+  for (size_t i = 0; i < list->item_count; i++) {
+    jg_buf_printf(&builder->where, "%s?%d", i == 0 ? " IN (" : ",", jg_sqlite_bind_literal(builder, list->items[i]));
+  }
+  jg_buf_append_char(&builder->where, ')');
+}
+
+static void put_in(struct jg_sqlite_builder *builder, const struct term *term) {
+  const struct jg_member *column = jg_sqlite_node_column(term->member);
+  jg_buf_printf(&builder->where, "(j.%.*s", JG_STR_ARG(column->proto_name));
+  put_items(builder, term->list);
+  jg_buf_printf(&builder->where, "%s)", is_filled(term->literal) ? partial_index(column) : "");
+}
+
 static void put_compare(struct jg_sqlite_builder *builder, const struct term *term) {
   struct jg_buf *out = &builder->where;
   const struct jg_member *column = jg_sqlite_node_column(term->member);
@@ -182,11 +220,9 @@ static void put_compare(struct jg_sqlite_builder *builder, const struct term *te
       column == builder->keyset_column && (builder->keyset_descending ? kind == JG_FILTER_LT || kind == JG_FILTER_LE
                                                                       : kind == JG_FILTER_GT || kind == JG_FILTER_GE);
   passed = passed || (builder->dates == JG_SQLITE_DATES_MANY && column->index == JG_JOB_MODIFIED_DATEUTC);
-  bool is_filled =
-      term->literal->string.len != 0 || (term->literal->type == JG_VALUE_GUID && !jg_uuid_is_zero(term->literal->uuid));
   jg_buf_printf(out, "(%sj.%.*s%s?%d%s)", passed ? "+" : "", JG_STR_ARG(column->proto_name), operator_text(kind),
                 jg_sqlite_bind_literal(builder, term->literal),
-                kind == JG_FILTER_EQ && is_filled ? partial_index(column) : "");
+                kind == JG_FILTER_EQ && is_filled(term->literal) ? partial_index(column) : "");
 }
 
 static void put_key(struct jg_sqlite_builder *builder, const struct term *term) {
@@ -196,6 +232,15 @@ static void put_key(struct jg_sqlite_builder *builder, const struct term *term) 
                 "j.%.*s=(SELECT id FROM entities WHERE tenant=?%d AND kind=%d AND key=?%d AND key<>'')",
                 JG_STR_ARG(id->proto_name), JG_SQLITE_BIND_TENANT, relation->target,
                 jg_sqlite_bind_literal(builder, term->literal));
+}
+
+static void put_key_in(struct jg_sqlite_builder *builder, const struct term *term) {
+  const struct jg_relation *relation = key_relation(term->member);
+  const struct jg_member *id = &jg_entity(JG_KIND_JOB)->members[relation->id_member];
+  jg_buf_printf(&builder->where, "j.%.*s IN (SELECT id FROM entities WHERE tenant=?%d AND kind=%d AND key",
+                JG_STR_ARG(id->proto_name), JG_SQLITE_BIND_TENANT, relation->target);
+  put_items(builder, term->list);
+  jg_buf_append_str(&builder->where, JG_STR(" AND key<>'')"));
 }
 
 /* Texts that begin so are those from the prefix on, before the prefix whose last byte is one more: UTF-8 has no byte 0xff. */
@@ -254,6 +299,12 @@ static struct jg_status put_term(struct jg_sqlite_builder *builder, const struct
       break;
     case TERM_STARTSWITH:
       return put_startswith(builder, &term);
+    case TERM_IN:
+      put_in(builder, &term);
+      break;
+    case TERM_KEY_IN:
+      put_key_in(builder, &term);
+      break;
     case TERM_NONE:
       return jg_sqlite_put_program(builder, "jg_test", node, &builder->where);
   }
@@ -306,7 +357,7 @@ static bool is_date_bound(const struct term *term) {
 static bool is_entrance(const struct term *term) {
   bool compared = term->type == TERM_COMPARE &&
                   (term->kind == JG_FILTER_EQ || jg_sqlite_node_column(term->member)->index == JG_JOB_ID);
-  return compared || term->type == TERM_KEY || term->type == TERM_STARTSWITH;
+  return compared || (term->type != TERM_COMPARE && term->type != TERM_NONE);
 }
 
 bool jg_sqlite_put_dates(struct jg_sqlite_builder *builder, const struct jg_filter *filter, bool *ret_alone) {
@@ -338,10 +389,10 @@ bool jg_sqlite_put_dates(struct jg_sqlite_builder *builder, const struct jg_filt
 /* An index has few rows of one value. */
 static bool is_selective(const struct jg_filter *node) {
   struct term term = term_of(node);
-  if (term.type == TERM_KEY) {
+  if (term.type == TERM_KEY || term.type == TERM_KEY_IN) {
     return key_relation(term.member)->id_member == JG_JOB_PROJECT_ID;
   }
-  if (term.type != TERM_COMPARE || term.kind != JG_FILTER_EQ) {
+  if ((term.type != TERM_COMPARE && term.type != TERM_IN) || term.kind != JG_FILTER_EQ) {
     return false;
   }
   switch (jg_sqlite_node_column(term.member)->index) {

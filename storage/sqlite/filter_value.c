@@ -59,6 +59,33 @@ static bool equal(const struct jg_job_key *a, const struct jg_job_key *b) {
   return jg_sqlite_value_compare(a, b) == 0;
 }
 
+static struct jg_job_key literal_key(const struct jg_filter *literal) {
+  return (struct jg_job_key){.type = literal->type,
+                             .integer = literal->integer,
+                             .decimal = literal->decimal,
+                             .string = literal->string,
+                             .uuid = literal->uuid};
+}
+
+/* Items ascend. */
+static bool is_listed(const struct jg_filter *list, const struct jg_job_key *value) {
+  size_t from = 0, to = is_null(value) ? 0 : list->item_count;
+  while (from < to) {
+    size_t middle = from + (to - from) / 2;
+    const struct jg_job_key item = literal_key(list->items[middle]);
+    int order = jg_sqlite_value_compare(value, &item);
+    if (order == 0) {
+      return true;
+    }
+    if (order < 0) {
+      to = middle;
+    } else {
+      from = middle + 1;
+    }
+  }
+  return false;
+}
+
 static bool holds(enum jg_filter_kind kind, const struct jg_job_key *a, const struct jg_job_key *b) {
   if (kind == JG_FILTER_EQ || kind == JG_FILTER_NE) {
     return equal(a, b) == (kind == JG_FILTER_EQ);
@@ -305,6 +332,9 @@ bool jg_sqlite_value_apply(const struct jg_filter *node, const struct jg_job_key
       return true;
     case JG_FILTER_NOT:
       *ret_value = boolean(!jg_sqlite_value_is_true(&args[0]));
+      return true;
+    case JG_FILTER_IN:
+      *ret_value = boolean(is_listed(node, &args[0]));
       return true;
     case JG_FILTER_EQ:
     case JG_FILTER_NE:

@@ -89,6 +89,36 @@ def test_39_guids_bare_and_quoted_in_any_case(data):
         assert ids(follow(server, filter=f"id eq {literal}")) == [one]
 
 
+def test_a_pages_ids_are_looked_up_at_once(data):
+    """More ids than an expression has nodes, in one list, on every door."""
+    server, jobs = data
+    some = ids(jobs)[::2]
+    wanted = sorted(some)
+    assert len(some) == JOBS / 2
+    text = f"id in ({','.join(reversed(some))})"
+    assert ids(follow(server, filter=text)) == wanted
+    assert server.get("/api/Jobs/$count?" + urllib.parse.urlencode({"$filter": f"not {text}"})).body == b"%d" % (JOBS / 2)
+    codes = sorted({job["project"]["reference_back_office"] for job in jobs})[1:]
+    listed = ",".join(f"'{code}'" for code in codes)
+    expected = [job["id"] for job in jobs if job["project"]["reference_back_office"] in codes]
+    assert 0 < len(expected) < JOBS
+    assert ids(follow(server, filter=f"project_reference_back_office in ({listed}) and id2 ge 0")) == expected
+    # A stream's snapshot goes through the same filter.
+    with server.channel() as channel:
+        stub = job_service_pb2_grpc.JobServiceStub(channel)
+        request = api.WatchJobsRequest(filter=text)
+        request.snapshot.SetInParent()
+        stream, found = stub.WatchJobs(request, timeout=60), []
+        for message in stream:
+            found += [job.id for job in message.snapshot.jobs]
+            if message.HasField("synced"):
+                break
+        stream.cancel()
+    assert sorted(found) == wanted
+    refused = server.get("/api/Jobs?" + urllib.parse.urlencode({"$filter": f"id2 in ({','.join('1' * 1001)})"}))
+    assert refused.status == 400 and "more than 1000 literals" in refused.json()["error"]["message"]
+
+
 def test_40_several_keys_with_id_last(data):
     server, jobs = data
     rows = follow(server, orderby="job_status_code desc,estimated_time")
