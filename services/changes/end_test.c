@@ -225,11 +225,24 @@ static void many_streams_and_writers(void **state) {
   fixture_destroy(fixture);
 }
 
+/* A client hears of its end while the thread that ended it is still about to let go of the hub. */
+static void stop_right_behind_the_last_end(void **state) {
+  (void)state;
+  for (int i = 0; i < 50; i++) {
+    struct fixture *fixture = fixture_create(&defaults);
+    struct client *client = watch_now(fixture);
+    jg_hub_drain(fixture->hub);
+    wait_for_finish(client);
+    client_close(client);
+    jg_hub_stop(fixture->hub);
+    fixture_destroy(fixture);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(drain),
-      cmocka_unit_test(drain_inside_a_request),
-      cmocka_unit_test(cancel_in_every_state),
+      cmocka_unit_test(stop_right_behind_the_last_end), cmocka_unit_test(drain),
+      cmocka_unit_test(drain_inside_a_request),         cmocka_unit_test(cancel_in_every_state),
       cmocka_unit_test(many_streams_and_writers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

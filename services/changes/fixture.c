@@ -105,10 +105,6 @@ struct fixture *fixture_create(const struct fixture_options *options) {
 }
 
 void fixture_destroy(struct fixture *fixture) {
-  // A stream counts until after its finish has returned.
-  while (jg_hub_stream_count(fixture->hub) > 0) {
-    JG_ASSERT(sched_yield() == 0);
-  }
   fixture_lock(fixture);
   fixture->stopping = true;
   for (size_t i = 0; i < TRANSPORT_COUNT; i++) {

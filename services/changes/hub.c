@@ -67,6 +67,7 @@ struct jg_hub *jg_hub_create(const struct jg_hub_options *options) {
   atomic_init(&hub->draining, false);
 
   JG_ASSERT(pthread_mutex_init(&hub->mutex, NULL) == 0);
+  JG_ASSERT(pthread_cond_init(&hub->deserted, NULL) == 0);
   JG_ASSERT(pthread_mutex_init(&hub->wake_mutex, NULL) == 0);
   pthread_condattr_t attributes;
   JG_ASSERT(pthread_condattr_init(&attributes) == 0);
@@ -96,7 +97,10 @@ void jg_hub_stop(struct jg_hub *hub) {
     return;
   }
   jg_hub_lock(&hub->mutex);
-  JG_ASSERT(hub->stream_count == 0);
+  // A stream counts until after its call's finish has returned.
+  while (hub->stream_count > 0) {
+    JG_ASSERT(pthread_cond_wait(&hub->deserted, &hub->mutex) == 0);
+  }
   bool stopped = hub->stopping;
   hub->stopping = true;
   jg_hub_unlock(&hub->mutex);
@@ -120,6 +124,7 @@ void jg_hub_destroy(struct jg_hub *hub) {
   jg_penalties_destroy(hub->penalties);
   JG_ASSERT(pthread_cond_destroy(&hub->wake) == 0);
   JG_ASSERT(pthread_mutex_destroy(&hub->wake_mutex) == 0);
+  JG_ASSERT(pthread_cond_destroy(&hub->deserted) == 0);
   JG_ASSERT(pthread_mutex_destroy(&hub->mutex) == 0);
   jg_free(hub);
 }
@@ -172,6 +177,9 @@ void jg_hub_dismiss(struct jg_hub *hub) {
   jg_hub_lock(&hub->mutex);
   hub->stream_count--;
   jg_metric_set(hub->metrics.streams, (int64_t)hub->stream_count);
+  if (hub->stream_count == 0) {
+    JG_ASSERT(pthread_cond_signal(&hub->deserted) == 0);
+  }
   jg_hub_unlock(&hub->mutex);  // The hub may be gone now.
 }
 

@@ -38,8 +38,9 @@ struct jg_hub *jg_hub_create(const struct jg_hub_options *options);
  * Returns at once; jg_hub_stream_count tells when they are gone. Thread: any. */
 void jg_hub_drain(struct jg_hub *hub);
 size_t jg_hub_stream_count(struct jg_hub *hub);
-/* Stops the thread, which reads the store: before jg_store_close. No stream may be left or come; hints may still come, and
- * the store's writer gives them until it is closed. NULL is allowed. Thread: main. */
+/* Stops the thread, which reads the store: before jg_store_close. No call of a stream may be left or come, but the thread that
+ * ended the last one may still be on its way out of the hub: waited for. Hints may still come, as the store's writer gives them
+ * until it is closed. NULL is allowed. Thread: main. */
 void jg_hub_stop(struct jg_hub *hub);
 /* Stops it if that was not done; no hint may come any more. */
 void jg_hub_destroy(struct jg_hub *hub); /* NULL is allowed */

@@ -128,6 +128,7 @@ struct jg_hub {
   pthread_mutex_t mutex; /* guards what follows */
   struct jg_hub_tail *tails;
   size_t stream_count;
+  pthread_cond_t deserted; /* it became 0 */
   struct jg_timers timers;
   /* Streams whose refusal is held back, and why. */
   struct jg_timers refused;
