@@ -133,18 +133,6 @@ static struct jg_status take_count(struct parser *parser, struct jg_str value) {
   return JG_STATUS_OK;
 }
 
-/* JSON, by its short name or as a media type, which is what is answered anyway (OData 4.0 part 1 section 11.2.11). */
-static struct jg_status take_format(struct parser *parser, struct jg_str value) {
-  JG_RETURN_IF_ERROR(take_expression(parser, "$format", value, &parser->query->format));
-  struct jg_str parameters;
-  struct jg_str type = jg_str_trim(jg_str_cut(value, ';', &parameters));
-  if (!jg_str_equal_nocase(value, JG_STR("json")) && !jg_str_equal_nocase(type, JG_STR("application/json"))) {
-    return jg_status_field(parser->arena, JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, "$format",
-                           "is not built but for json");
-  }
-  return JG_STATUS_OK;
-}
-
 static struct jg_status take_option(struct parser *parser, struct jg_str name, struct jg_str value) {
   if (name.len == 0 || name.data[0] != '$') {
     parser->custom[parser->custom_count++] = (struct jg_odata_option){name, value};
@@ -175,7 +163,7 @@ static struct jg_status take_option(struct parser *parser, struct jg_str name, s
     return take_expression(parser, "$expand", value, &parser->query->expand);
   }
   if (jg_str_equal(name, JG_STR("$format"))) {
-    return take_format(parser, value);
+    return take_expression(parser, "$format", value, &parser->query->format);
   }
   if (jg_str_equal(name, JG_STR("$count"))) {
     return take_count(parser, value);

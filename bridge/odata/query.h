@@ -15,7 +15,7 @@ struct jg_odata_query {
   bool has_top, has_skip;
   int64_t top;  /* 0 and up */
   int64_t skip; /* 0 to INT32_MAX */
-  /* Valid UTF-8 without NUL; data NULL if it is not given. */
+  /* Valid UTF-8 without NUL; data NULL if it is not given. What a format may be depends on the resource. */
   struct jg_str skiptoken, deltatoken, filter, orderby, select, expand, format;
   bool count;     /* $count=true */
   bool has_count; /* $count was given */

@@ -32,6 +32,7 @@ static int tear_down(void **state) {
 }
 
 #define JSON_TYPE "application/json; odata.metadata=minimal; charset=utf-8"
+#define TEXT_JSON_TYPE "text/json; odata.metadata=minimal; charset=utf-8"
 
 static const struct {
   const char *target, *type, *odata, *piece;
@@ -89,7 +90,6 @@ static const struct {
     {"GET", "/Help/Api/GET-api-Nothing", "", 404, "allow", NULL},
     {"GET", "/Help/Api", "", 404, "allow", NULL},
     {"GET", "/api?$top=1", "", 400, "odata-version", "4.0"},
-    {"GET", "/api/$metadata?$format=json", "", 501, "odata-version", "4.0"},
     {"GET", "/api/?$format=json", "", 200, "odata-version", "4.0"},
     {"GET", "/api/$metadata", "OData-MaxVersion: 3.0\r\n", 400, "odata-version", "4.0"},
     {"GET", "/api", "Accept: application/xml\r\n", 406, "odata-version", "4.0"},
@@ -116,6 +116,38 @@ static void refusals_tell_why(void **state) {
     jg_test_answer_done(&answer);
   }
   assert_int_equal(fake_seen().calls, 0);
+}
+
+/* OData 4.0 part 1, 11.2.11. */
+static const struct {
+  const char *target, *accept;
+  int status;
+  const char *type; /* of the answer, unless it is refused */
+} formats[] = {
+    {"/api/$metadata?$format=json", "", 406, JSON_TYPE},
+    {"/api/$metadata?$format=xml", "", 200, "application/xml; charset=utf-8"},
+    {"/api/$metadata?$format=application/xml", "", 200, "application/xml; charset=utf-8"},
+    {"/api/Jobs?$format=text/json", "", 200, TEXT_JSON_TYPE},
+    {"/api/Jobs?$format=TEXT/JSON", "Accept: application/json\r\n", 200, TEXT_JSON_TYPE},
+    {"/api/Jobs?$format=application/json;odata.metadata=none", "", 200, JSON_TYPE},
+    {"/api/Jobs?$format=application/xml", "", 406, JSON_TYPE},
+    {"/api/Jobs?$format=atom", "", 406, JSON_TYPE},
+    {"/api/Jobs?$format=json;odata.metadata=none", "", 406, JSON_TYPE},
+    {"/api/Jobs/$count?$format=text/plain", "", 200, "text/plain; charset=utf-8"},
+    {"/api/Jobs/$count?$format=json", "", 406, JSON_TYPE},
+};
+
+static void formats_are_chosen(void **state) {
+  (void)state;
+  for (size_t i = 0; i < JG_COUNT(formats); i++) {
+    struct jg_test_answer answer = test_door_call("GET", formats[i].target, formats[i].accept, NULL);
+    if (answer.status != formats[i].status) {
+      fail_msg("%s: %d", formats[i].target, answer.status);
+    }
+    test_door_assert_header(&answer, "content-type", formats[i].type);
+    assert_true(answer.status == 200 || strstr(answer.body.data, "\"$format must be ") != NULL);
+    jg_test_answer_done(&answer);
+  }
 }
 
 /* The body of an answer, decoded, with a NUL. */
@@ -392,6 +424,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(documents_are_served, set_up, tear_down),
       cmocka_unit_test_setup_teardown(the_service_document_lists_the_sets, set_up, tear_down),
       cmocka_unit_test_setup_teardown(refusals_tell_why, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(formats_are_chosen, set_up, tear_down),
       cmocka_unit_test_setup_teardown(answers_are_coded, set_up, tear_down),
       cmocka_unit_test_setup_teardown(small_answers_stay_as_they_are, set_up, tear_down),
       cmocka_unit_test_setup_teardown(bodies_are_decoded, set_up, tear_down),

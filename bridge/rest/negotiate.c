@@ -118,6 +118,28 @@ int jg_rest_check_accept(const struct jg_http_request *request, struct jg_rest_w
   return 406;
 }
 
+int jg_rest_check_format(struct jg_str format, enum jg_rest_route route, struct jg_rest_wishes *wishes,
+                         const char **ret_message) {
+  struct jg_str parameters = format;
+  struct jg_str type = next_piece(&parameters, ';');
+  bool bare = parameters.data == NULL;  // Short names have no parameters.
+  if (route == JG_REST_METADATA) {
+    *ret_message = "$format must be xml or application/xml: there is no other form of the metadata";
+    return (bare && jg_str_equal_nocase(type, JG_STR("xml"))) || jg_str_equal_nocase(type, JG_STR("application/xml"))
+               ? 0
+               : 406;
+  }
+  if (route == JG_REST_VALUE || route == JG_REST_COUNT) {
+    *ret_message = "$format must be text/plain: this is bare text";
+    return jg_str_equal_nocase(type, JG_STR("text/plain")) ? 0 : 406;
+  }
+  wishes->text_json = jg_str_equal_nocase(type, JG_STR("text/json"));
+  *ret_message = "$format must be json, application/json or text/json: only JSON is served";
+  bool json = (bare && jg_str_equal_nocase(type, JG_STR("json"))) ||
+              jg_str_equal_nocase(type, JG_STR("application/json")) || wishes->text_json;
+  return json ? 0 : 406;
+}
+
 int jg_rest_quality(const struct jg_http_request *request, struct jg_str type, struct jg_str subtype) {
   int best = -1;
   size_t best_exactness = 0;

@@ -214,8 +214,11 @@ static int check_types(const struct jg_http_request *request, struct jg_rest_pla
   // A DELETE answers without a body: there is no type to disagree about.
   if (request->method != JG_HTTP_DELETE) {
     // $format is stronger than Accept (OData 4.0 part 1, 11.2.10).
-    bool asks = !jg_rest_has_one_type(plan->route) && plan->query.format.data == NULL;
-    status = asks ? jg_rest_check_accept(request, &plan->wishes, ret_message) : 0;
+    if (plan->query.format.data != NULL && plan->route != JG_REST_CHANGES) {
+      status = jg_rest_check_format(plan->query.format, plan->route, &plan->wishes, ret_message);
+    } else if (!jg_rest_has_one_type(plan->route)) {
+      status = jg_rest_check_accept(request, &plan->wishes, ret_message);
+    }
     // A stream is never coded: its pieces are small, and a coder holds them back.
     bool coded = status == 0 && plan->route != JG_REST_CHANGES;
     status = coded ? jg_rest_check_coding(request, &plan->wishes, ret_message) : status;
@@ -275,7 +278,7 @@ static struct jg_status check_query(struct jg_http_request *request, const struc
   const enum jg_rest_route route = plan->route;
   const struct jg_odata_query *query = &plan->query;
   bool entity = is_one(route) || (route == JG_REST_PROPERTY && plan->target.property->type == JG_TYPE_ENTITY);
-  if (query->format.data != NULL && (jg_rest_has_one_type(route) || route == JG_REST_CHANGES)) {
+  if (query->format.data != NULL && route == JG_REST_CHANGES) {
     return jg_status_make(JG_UNIMPLEMENTED, JG_REASON_NOT_BUILT, "$format is not built for this resource");
   }
   if (query->deltatoken.data != NULL && route != JG_REST_JOBS && is_set(route)) {

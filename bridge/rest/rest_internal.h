@@ -117,6 +117,9 @@ bool jg_rest_reads_40_alone(const struct jg_http_request *request);
 int jg_rest_quality(const struct jg_http_request *request, struct jg_str type, struct jg_str subtype);
 int jg_rest_check_accept(const struct jg_http_request *request, struct jg_rest_wishes *wishes,
                          const char **ret_message);
+/* $format, which overrules Accept (OData 4.0 part 1, 11.2.11): a short name or a media type that the route answers with. */
+int jg_rest_check_format(struct jg_str format, enum jg_rest_route route, struct jg_rest_wishes *wishes,
+                         const char **ret_message);
 /* Sets the coding (RFC 9110 section 12.5.3): the best quality of gzip, deflate and none; gzip, then deflate, of equals. */
 int jg_rest_check_coding(const struct jg_http_request *request, struct jg_rest_wishes *wishes,
                          const char **ret_message);

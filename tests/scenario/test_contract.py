@@ -199,6 +199,12 @@ def test_negotiation(loaded):
     assert loaded.get("/api/Jobs?$top=1", **net).status == 200
     assert loaded.get("/api/Jobs?$top=1", Accept="application/xml").status == 406
     assert loaded.get("/api/Jobs?$top=1&$format=json", Accept="application/atom+xml,application/xml").status == 200
+    assert loaded.get("/api/Jobs?$top=1&$format=text/json").headers["Content-Type"].startswith("text/json;")
+    assert loaded.get("/api/$metadata?$format=xml").headers["Content-Type"].startswith("application/xml;")
+    assert loaded.get("/api/Jobs/$count?$format=text/plain").status == 200
+    for path in ("/api/Jobs?$format=application/xml", "/api/Jobs?$format=atom", "/api/$metadata?$format=json", "/api/Jobs/$count?$format=json"):
+        answer = loaded.get(path)
+        assert answer.status == 406 and "$format must be" in answer.json()["error"]["message"], path
 
 
 def test_head_has_no_body(loaded):
