@@ -140,6 +140,8 @@ static bool set_headers(struct jg_rest_call *call, const struct jg_answer *answe
   jg_rest_add_header(headers, JG_STR("OData-Version"), JG_STR("4.0"));
   if (status != 204 && (call->raw || call->count)) {
     jg_rest_add_header(headers, JG_STR("Content-Type"), JG_STR("text/plain; charset=utf-8"));
+  } else if (status != 204 && call->wishes.ieee754) {
+    jg_rest_add_compatible_type(headers, call->wishes.text_json);
   } else if (status != 204) {
     jg_rest_add_content_type(headers, call->wishes.text_json);
   }
@@ -189,6 +191,9 @@ static void finish(struct jg_call *base, struct jg_status status, const struct j
       response.status = answer->created ? 201 : 200;
     } else {
       response.status = 204;
+    }
+    if (call->wishes.ieee754 && !call->raw && !call->count) {
+      jg_rest_quote_numbers(call, &response.buf);
     }
     if (response.buf.failed || !set_headers(call, answer, response.status, &headers)) {
       status = jg_status_make(JG_INTERNAL, JG_REASON_LIMIT_EXCEEDED, "the answer is too large");

@@ -28,6 +28,13 @@ void jg_rest_add_content_type(struct jg_rest_headers *headers, bool text_json) {
                                : JG_STR("application/json; odata.metadata=minimal; charset=utf-8"));
 }
 
+void jg_rest_add_compatible_type(struct jg_rest_headers *headers, bool text_json) {
+  jg_rest_add_header(headers, JG_STR("Content-Type"),
+                     text_json
+                         ? JG_STR("text/json; odata.metadata=minimal; IEEE754Compatible=true; charset=utf-8")
+                         : JG_STR("application/json; odata.metadata=minimal; IEEE754Compatible=true; charset=utf-8"));
+}
+
 static void append_message(const struct jg_rest *rest, const char *message, struct jg_buf *out) {
   struct jg_str text = jg_str_from_cstr(message);
   if (jg_utf8_valid(text)) {

@@ -55,11 +55,24 @@ static int quality(struct jg_str text) {
 /* The best quality of each kind of range; -1: not there. */
 struct accepted {
   int json, text_json, wildcard, xml, unknown;
-  bool text_json_first; /* it stands before application/json */
+  bool json_ieee754, text_ieee754; /* of the best ranges of these */
+  bool text_json_first;            /* it stands before application/json */
 };
 
 static void raise(int *best, int q) {
   *best = *best > q ? *best : q;
+}
+
+/* The parameter is there, and true. */
+static bool is_ieee754(struct jg_str parameters) {
+  bool wanted = false;
+  for (struct jg_str piece; (piece = next_piece(&parameters, ';')).data != NULL;) {
+    struct jg_str value;
+    if (jg_str_equal_nocase(parameter(piece, &value), JG_STR("IEEE754Compatible"))) {
+      wanted = jg_str_equal_nocase(value, JG_STR("true"));
+    }
+  }
+  return wanted;
 }
 
 static int range_quality(struct jg_str parameters) {
@@ -78,9 +91,11 @@ static void take_range(struct jg_str range, struct accepted *accepted) {
   struct jg_str type = next_piece(&parameters, ';');
   int q = range_quality(parameters);
   if (jg_str_equal_nocase(type, JG_STR("application/json"))) {
+    accepted->json_ieee754 = q > accepted->json ? is_ieee754(parameters) : accepted->json_ieee754;
     raise(&accepted->json, q);
   } else if (jg_str_equal_nocase(type, JG_STR("text/json"))) {
     accepted->text_json_first = accepted->text_json_first || accepted->json < 0;
+    accepted->text_ieee754 = q > accepted->text_json ? is_ieee754(parameters) : accepted->text_ieee754;
     raise(&accepted->text_json, q);
   } else if (jg_str_equal(type, JG_STR("*/*")) || jg_str_equal_nocase(type, JG_STR("application/*"))) {
     raise(&accepted->wildcard, q);
@@ -94,7 +109,7 @@ static void take_range(struct jg_str range, struct accepted *accepted) {
 
 int jg_rest_check_accept(const struct jg_http_request *request, struct jg_rest_wishes *wishes,
                          const char **ret_message) {
-  struct accepted accepted = {-1, -1, -1, -1, -1, false};
+  struct accepted accepted = {-1, -1, -1, -1, -1, false, false, false};
   struct jg_str name = JG_STR("accept");
   for (size_t i = 0; (i = jg_http_header_next(request, name, i)) < request->header_count; i++) {
     struct jg_str rest = request->headers[i].value;
@@ -106,6 +121,7 @@ int jg_rest_check_accept(const struct jg_http_request *request, struct jg_rest_w
   int json = accepted.json >= 0 ? accepted.json : accepted.wildcard;
   wishes->text_json =
       accepted.text_json > 0 && (accepted.text_json > json || (accepted.text_json == json && accepted.text_json_first));
+  wishes->ieee754 = wishes->text_json ? accepted.text_ieee754 : accepted.json > 0 && accepted.json_ieee754;
   if (json > 0 || accepted.text_json > 0) {
     return 0;
   }
@@ -134,6 +150,7 @@ int jg_rest_check_format(struct jg_str format, enum jg_rest_route route, struct 
     return jg_str_equal_nocase(type, JG_STR("text/plain")) ? 0 : 406;
   }
   wishes->text_json = jg_str_equal_nocase(type, JG_STR("text/json"));
+  wishes->ieee754 = is_ieee754(parameters);
   *ret_message = "$format must be json, application/json or text/json: only JSON is served";
   bool json = (bare && jg_str_equal_nocase(type, JG_STR("json"))) ||
               jg_str_equal_nocase(type, JG_STR("application/json")) || wishes->text_json;

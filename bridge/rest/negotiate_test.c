@@ -84,6 +84,35 @@ static void accept_is_read(void **state) {
 }
 
 static const struct {
+  const char *fields;
+  bool ieee754;
+} numbers[] = {
+    {"", false},
+    {"Accept: application/json;IEEE754Compatible=true", true},
+    {"Accept: application/json;odata.metadata=minimal;ieee754compatible=\"true\";q=0.5, application/xml", true},
+    {"Accept: application/json;IEEE754Compatible=false", false},
+    {"Accept: application/json;IEEE754Compatible", false},
+    {"Accept: application/json;q=0.5, application/json;IEEE754Compatible=true", true},
+    {"Accept: application/json, application/json;IEEE754Compatible=true;q=0.5", false},
+    {"Accept: text/json, application/json;IEEE754Compatible=true;q=0.5", false},
+    {"Accept: text/json;IEEE754Compatible=true, application/json;q=0.5", true},
+};
+
+static void number_forms_are_read(void **state) {
+  (void)state;
+  for (size_t i = 0; i < JG_COUNT(numbers); i++) {
+    struct jg_http_header storage[FIELDS_MAX];
+    struct jg_http_request request = request_of(numbers[i].fields, storage);
+    struct jg_rest_wishes wishes = {.minimal = false};
+    const char *message = NULL;
+    assert_int_equal(jg_rest_check_accept(&request, &wishes, &message), 0);
+    if (wishes.ieee754 != numbers[i].ieee754) {
+      fail_msg("%s", numbers[i].fields);
+    }
+  }
+}
+
+static const struct {
   const char *fields, *body;
   int status;
 } types[] = {
@@ -302,10 +331,10 @@ static void page_sizes_are_read(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(accept_is_read),        cmocka_unit_test(codings_are_chosen),
-      cmocka_unit_test(body_codings_are_read), cmocka_unit_test(body_types_are_checked),
-      cmocka_unit_test(versions_are_checked),  cmocka_unit_test(preferences_are_read),
-      cmocka_unit_test(page_sizes_are_read),
+      cmocka_unit_test(accept_is_read),         cmocka_unit_test(number_forms_are_read),
+      cmocka_unit_test(codings_are_chosen),     cmocka_unit_test(body_codings_are_read),
+      cmocka_unit_test(body_types_are_checked), cmocka_unit_test(versions_are_checked),
+      cmocka_unit_test(preferences_are_read),   cmocka_unit_test(page_sizes_are_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

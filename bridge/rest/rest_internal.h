@@ -36,6 +36,7 @@ enum jg_rest_route {
 /* What a request wants of its answer. */
 struct jg_rest_wishes {
   bool text_json;        /* media type text/json instead of application/json */
+  bool ieee754;          /* IEEE754Compatible=true: decimals and counts as strings */
   bool minimal;          /* Prefer: return=minimal */
   bool representation;   /* Prefer: return=representation */
   bool coded;            /* an answer that is not coded will not do: identity;q=0 */
@@ -163,6 +164,8 @@ struct jg_rest_headers {
 /* error.c: OData errors (contract section 2.7). Thread: any. */
 void jg_rest_add_header(struct jg_rest_headers *headers, struct jg_str name, struct jg_str value);
 void jg_rest_add_content_type(struct jg_rest_headers *headers, bool text_json);
+/* The same, of an answer whose numbers jg_rest_quote_numbers went through. */
+void jg_rest_add_compatible_type(struct jg_rest_headers *headers, bool text_json);
 
 /* respond.c: the answer's way out. Codes response->buf as the wishes say, if it has 1 KiB or must be coded, adds the fields
  * that tell (Content-Encoding, Vary), and responds with the headers. Thread: any; large answers not on the loop. */
@@ -297,6 +300,9 @@ static inline const struct jg_entity *jg_rest_shown(const struct jg_rest_target 
   bool related = target->property != NULL && target->property->type == JG_TYPE_ENTITY;
   return related ? jg_entity((enum jg_kind)target->property->target) : target->entity;
 }
+
+/* number.c: puts the numbers of an answer, which is JSON, into quotes as IEEE754Compatible=true wants it. Thread: any. */
+void jg_rest_quote_numbers(const struct jg_rest_call *call, struct jg_buf *body);
 
 /* property.c: appends the member as its own answer. id: the job's. False: it, or what should hold it, is an embedded entity that
  * is not there. Thread: any. */

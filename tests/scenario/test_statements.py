@@ -43,6 +43,37 @@ def test_9_10_coordinates_keep_their_digits(server, given, shown):
     assert literal(server, job, "db_address_latitude_decimal") == literal(server, job, "db_address_longitude_decimal") == shown
 
 
+def test_10_decimals_are_strings_where_numbers_are_doubles(server):
+    """2.8: "never quoted (unless IEEE754Compatible=true)"; OData JSON format 4.0, 3.2: counts too, and Content-Type says so."""
+    parent = post(server, body()).json()["id"]
+    job = post(server, body(_parent_id=parent, name='"db_address_latitude_decimal":7', db_address_latitude_decimal=49.1)).json()["id"]
+    accept = {"Accept": "application/json;IEEE754Compatible=true"}
+
+    def get(path, method="GET", content=None, headers=accept):
+        answer = server.request(method, path, content, headers)
+        assert answer.status in (200, 201), answer.body
+        compatible = "IEEE754Compatible=true" in answer.headers["Content-Type"]
+        assert compatible == ("$value" not in path and headers is not None), answer.headers
+        return answer.body.decode()
+
+    plain, one = get(f"/api/Jobs({job})", headers=None), get(f"/api/Jobs({job})")
+    assert '"db_address_latitude_decimal":49.1,"db_address_longitude_decimal":0.0,' in plain
+    assert one == plain.replace(":49.1,", ':"49.1",').replace("longitude_decimal\":0.0,", "longitude_decimal\":\"0.0\",")
+    assert json.loads(one)["name"] == '"db_address_latitude_decimal":7'
+    page = json.loads(get(f"/api/Jobs?$filter=id%20in%20({job},{parent})&$count=true&$expand=_parent_job&$orderby=db_address_latitude_decimal%20desc"))
+    assert page["@odata.count"] == "2" and page["value"][0]["db_address_latitude_decimal"] == "49.1"
+    assert page["value"][0]["_parent_job"]["db_address_longitude_decimal"] == "0.0"
+    assert isinstance(page["value"][0]["working_sequence"], int)  # Edm.Int32
+    assert json.loads(get(f"/api/Jobs({job})/db_address_latitude_decimal"))["value"] == "49.1"
+    assert json.loads(get(f"/api/Jobs({job})/_parent_job/db_address_latitude_decimal"))["value"] == "0.0"
+    assert get(f"/api/Jobs({job})/db_address_latitude_decimal/$value") == "49.1"
+    assert json.loads(get("/api/Jobs?$format=application/json;IEEE754Compatible=true&$top=1", headers={}))["value"]
+    changed = get(f"/api/Jobs({job})", "PATCH", {"db_address_latitude_decimal": "50.25"})
+    assert json.loads(changed)["db_address_latitude_decimal"] == "50.25"
+    # The next reader gets what it always got.
+    assert '"db_address_latitude_decimal":50.25,' in get(f"/api/Jobs({job})", headers=None)
+
+
 def test_12_guids_are_lower_case(server):
     upper = "2044B92D-AAAA-4BBB-8CCC-DDDDEEEEFFFF"
     job = post(server, body(id=upper, contact_id=upper)).json()
