@@ -38,7 +38,7 @@ static const struct jg_option verify_options[] = {
      .min = 1,
      .max = 3600,
      .metavar = "SECONDS",
-     .help = "how long a write is sent again while the server is away"},
+     .help = "how long to wait for a server that is away: until a write is answered, and until all streams are open"},
     {.name = "seed", .type = JG_OPTION_INTEGER, .value = "1", .min = 0, .max = INT64_MAX, .help = "of the choices"},
     {.name = "plant",
      .type = JG_OPTION_CHOICE,

@@ -21,11 +21,13 @@ struct walk {
   bool positioned;  /* `covered` means something */
 };
 
-static void skip_missing(struct walk *walk, int64_t through, enum jg_verify_promise promise, const char *where) {
+/* Of what was expected up to `through` nothing came; where, at: what shows it. */
+static void skip_missing(struct walk *walk, int64_t through, enum jg_verify_promise promise, const char *where,
+                         int64_t at) {
   const struct jg_verify_expectation *expectation = walk->expectation;
   for (; walk->next < expectation->count && expectation->items[walk->next].revision <= through; walk->next++) {
-    jg_verify_fail(walk->verdict, promise, "revision %" PRId64 " is missing %s revision %" PRId64,
-                   expectation->items[walk->next].revision, where, through);
+    jg_verify_fail(walk->verdict, promise, "revision %" PRId64 " is missing %s %" PRId64,
+                   expectation->items[walk->next].revision, where, at);
   }
 }
 
@@ -62,7 +64,8 @@ static void take_opened(struct walk *walk, size_t at) {
         jg_verify_hold(walk->verdict, JG_VERIFY_RESUMABLE);
       }
       walk->next = jg_verify_expect_behind(walk->expectation, walk->covered);
-      skip_missing(walk, event->revision, JG_VERIFY_RELIABLE, "between a token and its stream at");
+      skip_missing(walk, event->revision, JG_VERIFY_RELIABLE, "between a token and its stream at revision",
+                   event->revision);
     }
   } else if (event->kind == JG_VERIFY_SNAPSHOT) {
     forget(walk);
@@ -106,7 +109,7 @@ static void keep(struct walk *walk, const struct jg_verify_event *event) {
 /* Live: exactly what the log has for this view comes, one after the other. */
 static void check_expected(struct walk *walk, const struct jg_verify_event *event) {
   struct jg_verify_verdict *verdict = walk->verdict;
-  skip_missing(walk, event->revision - 1, JG_VERIFY_RELIABLE, "before");
+  skip_missing(walk, event->revision - 1, JG_VERIFY_RELIABLE, "before revision", event->revision);
   const struct jg_verify_expectation *expectation = walk->expectation;
   const struct jg_verify_expected *expected = walk->next < expectation->count ? &expectation->items[walk->next] : NULL;
   if (expected == NULL || expected->revision != event->revision) {
@@ -193,7 +196,8 @@ static void take_bookmark(struct walk *walk, const struct jg_verify_event *event
   }
   jg_verify_hold(walk->verdict, JG_VERIFY_BOOKMARKABLE);
   if (walk->live) {
-    skip_missing(walk, event->revision, JG_VERIFY_BOOKMARKABLE, "although a bookmark stands at");
+    skip_missing(walk, event->revision, JG_VERIFY_BOOKMARKABLE, "although a bookmark stands at revision",
+                 event->revision);
     walk->covered = walk->previous = event->revision;
   }
 }

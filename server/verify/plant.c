@@ -2,7 +2,11 @@
 
 #include <string.h>
 
-static const char *const names[] = {"none", "drop", "repeat", "reorder", "tear", "spoil", "leak"};
+/* Revisions. */
+#define REWIND_BY 3
+
+static const char *const names[] = {"none",  "drop", "repeat", "reorder", "tear",
+                                    "spoil", "leak", "rewind", "boast",   "relabel"};
 _Static_assert(JG_COUNT(names) == JG_VERIFY_FAULT_COUNT, "a name for each fault");
 
 enum jg_verify_fault jg_verify_fault_parse(const char *name) {
@@ -34,6 +38,14 @@ static void damage(struct jg_verify_plant *plant, struct jg_verify_watcher *watc
     case JG_VERIFY_FAULT_LEAK:
       event.stranger = true;
       break;
+    case JG_VERIFY_FAULT_BOAST:
+      event =
+          (struct jg_verify_event){.type = JG_VERIFY_BOOKMARK, .revision = event.revision, .job = JG_VERIFY_FOREIGN};
+      break;
+    case JG_VERIFY_FAULT_RELABEL:
+      event.kind = event.kind == JG_VERIFY_UPDATED ? JG_VERIFY_ENTERED : JG_VERIFY_UPDATED;
+      break;
+    case JG_VERIFY_FAULT_REWIND:
     case JG_VERIFY_FAULT_NONE:
     case JG_VERIFY_FAULT_COUNT:
       break;
@@ -44,6 +56,13 @@ static void damage(struct jg_verify_plant *plant, struct jg_verify_watcher *watc
 void jg_verify_plant_record(struct jg_verify_plant *plant, struct jg_verify_watcher *watcher,
                             const struct jg_verify_event *event) {
   bool own_change = event->type == JG_VERIFY_CHANGE && event->job != JG_VERIFY_FOREIGN;
+  bool resumes = event->type == JG_VERIFY_OPENED && event->kind == JG_VERIFY_TOKEN;
+  if (plant->fault == JG_VERIFY_FAULT_REWIND && resumes && event->revision > REWIND_BY) {
+    struct jg_verify_event earlier = *event;
+    earlier.revision -= REWIND_BY;
+    jg_verify_record(watcher, &earlier);
+    return;
+  }
   if (plant->held) {
     jg_verify_record(watcher, event);
     jg_verify_record(watcher, &plant->waiting);

@@ -12,16 +12,19 @@ enum jg_verify_fault {
   JG_VERIFY_FAULT_TEAR,    /* its request ends in another place */
   JG_VERIFY_FAULT_SPOIL,   /* it holds another write's content */
   JG_VERIFY_FAULT_LEAK,    /* it is another tenant's */
+  JG_VERIFY_FAULT_REWIND,  /* a stream opens before its token */
+  JG_VERIFY_FAULT_BOAST,   /* a bookmark comes instead of it */
+  JG_VERIFY_FAULT_RELABEL, /* it is of another kind than its view shows */
   JG_VERIFY_FAULT_COUNT
 };
-#define JG_VERIFY_FAULT_CHOICES "none|drop|repeat|reorder|tear|spoil|leak"
+#define JG_VERIFY_FAULT_CHOICES "none|drop|repeat|reorder|tear|spoil|leak|rewind|boast|relabel"
 
 /* By its name in the choices, which it must be. */
 enum jg_verify_fault jg_verify_fault_parse(const char *name);
 
 struct jg_verify_plant {
   enum jg_verify_fault fault;
-  uint64_t period; /* every so many changes */
+  uint64_t period; /* every so many changes; REWIND: every resume */
   uint64_t seen;
   bool held; /* REORDER: a change waits for the next one */
   struct jg_verify_event waiting;

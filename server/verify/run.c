@@ -117,11 +117,18 @@ static void start_writers(struct crew *crew) {
 
 /* Nothing is written before every stream is there once: what came before would be nobody's. */
 static void await_opened(struct jg_verify_run *run) {
+  int64_t until_ns = jg_verify_now_ns() + run->settings.patience_ns;
+  const struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+  int error = 0;
   JG_ASSERT(pthread_mutex_lock(&run->mutex) == 0);
-  while (run->to_open > 0 && run->problem[0] == '\0') {
-    JG_ASSERT(pthread_cond_wait(&run->opened, &run->mutex) == 0);
+  while (run->to_open > 0 && run->problem[0] == '\0' && error == 0) {
+    error = pthread_cond_timedwait(&run->opened, &run->mutex, &until);
   }
   JG_ASSERT(pthread_mutex_unlock(&run->mutex) == 0);
+  if (error != 0) {
+    jg_verify_give_up(run, "some streams did not open",
+                      jg_status_make(JG_DEADLINE_EXCEEDED, JG_REASON_NONE, "the server took longer than --patience"));
+  }
 }
 
 static void join_writers(struct crew *crew) {
@@ -199,7 +206,11 @@ static void run_init(struct jg_verify_run *run, const struct jg_verify_settings 
                      struct jg_grpc_client **clients, size_t client_count) {
   *run = (struct jg_verify_run){.settings = *settings, .side_count = client_count};
   JG_ASSERT(pthread_mutex_init(&run->mutex, NULL) == 0);
-  JG_ASSERT(pthread_cond_init(&run->opened, NULL) == 0);
+  pthread_condattr_t attributes;
+  JG_ASSERT(pthread_condattr_init(&attributes) == 0);
+  JG_ASSERT(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+  JG_ASSERT(pthread_cond_init(&run->opened, &attributes) == 0);
+  JG_ASSERT(pthread_condattr_destroy(&attributes) == 0);
   for (size_t i = 0; i < client_count; i++) {
     side_init(&run->sides[i], run, clients[i]);
   }

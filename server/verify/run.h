@@ -11,8 +11,8 @@ struct jg_verify_settings {
   unsigned writers, watchers; /* of the first tenant; a second one has two of each */
   int64_t rate;               /* writes a second, over all writers */
   int64_t duration_ns;        /* how long is written */
-  int64_t patience_ns;        /* how long a write that is not answered is sent again */
-  int64_t reconnect_ns;       /* mean time of a connection */
+  int64_t patience_ns;  /* how long a write that is not answered is sent again; and streams may take to open first */
+  int64_t reconnect_ns; /* mean time of a connection */
   uint64_t seed;
   enum jg_verify_fault fault; /* planted into what is received */
 };

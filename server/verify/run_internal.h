@@ -37,9 +37,9 @@ struct jg_verify_run {
   _Atomic bool failed;
   _Atomic uint64_t connections, retries, lost_histories;
   pthread_mutex_t mutex; /* guards what follows */
-  pthread_cond_t opened;
-  unsigned to_open;  /* watchers that have to be there before anything is written */
-  char problem[256]; /* why the run came to no verdict */
+  pthread_cond_t opened; /* on the monotonic clock */
+  unsigned to_open;      /* watchers that have to be there before anything is written */
+  char problem[256];     /* why the run came to no verdict */
 };
 
 struct jg_verify_writer {

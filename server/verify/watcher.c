@@ -288,6 +288,10 @@ static bool go_on(struct state *state, struct jg_status status) {
     // Relaxed: a count.
     atomic_fetch_add_explicit(&run->lost_histories, 1, memory_order_relaxed);
     state->start = JG_VERIFY_SNAPSHOT;
+  } else if (status.code == JG_UNAVAILABLE && atomic_load_explicit(&run->connections, memory_order_relaxed) == 0) {
+    // Nobody has been in yet: this server is not away, it was never there. Relaxed: a count.
+    jg_verify_give_up(run, "no stream opened", status);
+    return false;
   } else if (status.code != JG_UNAVAILABLE && status.code != JG_RESOURCE_EXHAUSTED) {
     jg_verify_give_up(run, "a stream failed", status);
     return false;

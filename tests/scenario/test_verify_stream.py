@@ -2,6 +2,7 @@
 
 import os
 import random
+import socket
 import subprocess
 import threading
 
@@ -9,6 +10,7 @@ import pytest
 
 from conftest import JOBGATE, Server, run
 
+RETENTION_SECONDS = 30
 SECONDS = int(os.environ.get("VERIFY_SECONDS", "60"))
 WATCHERS = os.environ.get("VERIFY_WATCHERS", "200")
 
@@ -47,7 +49,7 @@ def two_tenants(tmp_path):
     store = f"sqlite:{tmp_path}/jobgate.db"
     for user in ("ann@one.example", "bob@two.example"):
         run("user", "add", user, "--store", store, "--password-file", "-", stdin=f"pw-{user}\n".encode())
-    server = Server(tmp_path, "--auth", "on", "--retention-age", "30")
+    server = Server(tmp_path, "--auth", "on", "--retention-age", str(RETENTION_SECONDS))
     server.keep_addresses()
     yield server
     server.stop()
@@ -71,16 +73,33 @@ def test_every_promise_holds_while_the_server_is_killed(two_tenants):
     assert promises == {name: "held" for name in ("ordered", "unique", "reliable", "atomic", "resumable", "bookmarkable",
                                                   "filter-view", "intact", "tenant-tight")}
     assert killer.kills >= SECONDS // 10
+    if SECONDS > 2 * RETENTION_SECONDS - 5:
+        metrics = two_tenants.request("GET", "/metrics", address=two_tenants.admin).body.decode()
+        oldest = [float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if line.startswith("jobgate_log_oldest_revision{")]
+        assert oldest and max(oldest) > 1  # Or no compaction would have been part of this.
 
 
 @pytest.mark.parametrize("fault, promise", [
     ("drop", "reliable"), ("repeat", "unique"), ("reorder", "ordered"), ("tear", "atomic"), ("spoil", "intact"),
-    ("leak", "tenant-tight")])
+    ("leak", "tenant-tight"), ("rewind", "resumable"), ("boast", "bookmarkable"), ("relabel", "filter-view")])
 def test_a_planted_fault_is_found(server, fault, promise):
     process = verify(server, "--watchers", "8", "--seconds", "2", "--rate", "200", "--reconnect", "1000", "--plant", fault)
     promises, error = verdicts(process, 120)
     assert process.returncode == 1, error
     assert promises[promise] == "BROKEN"
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_server_that_is_not_there_is_no_verdict(silent):
+    """Nobody listens; or somebody does who never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if silent:
+            listener.listen()
+        result = run("verify-stream", "--server", "127.0.0.1:%d" % listener.getsockname()[1], "--watchers", "5", "--patience",
+                     "1" if silent else "60", check=False)
+    assert result.returncode == 1 and result.stdout == b""
+    assert (b"not open" if silent else b"cannot reach") in result.stderr
 
 
 def test_two_users_of_one_tenant_break_its_tightness(two_tenants):
