@@ -371,33 +371,6 @@ static void what_is_asked(void **state) {
   }
 }
 
-/* By the name that stands in the query. */
-static void what_is_wrong_is_named(void **state) {
-  (void)state;
-  static const struct {
-    const char *query, *message;
-  } rows[] = {
-      {"?Snapshot=true", "\"Snapshot is not an option of a stream of changes"},
-      {"?filter=id2%20gt%205", "\"filter is not an option of a stream of changes"},
-      {"?now=true&unknown=1", "\"unknown is not an option of a stream of changes"},
-      {"?%ff=1", "\"what the query names is not an option of a stream of changes"},
-      {"?snapshot=true&snapshot=true", "\"snapshot stands in the query more than once"},
-      {"?snapshot=false&snapshot=true", "\"snapshot stands in the query more than once"},
-      {"?view=full&view=basic", "\"view stands in the query more than once"},
-      {"?$expand=_parent_job&$select=name", "\"$expand cannot name _parent_job"},
-      {"?$top=1", "\"$top applies"},
-  };
-  for (size_t i = 0; i < JG_COUNT(rows); i++) {
-    char target[256];
-    snprintf(target, sizeof(target), PATH "%s", rows[i].query);
-    struct jg_test_answer answer = test_door_get(target);
-    if (answer.status != 400 || strstr(answer.body.data, rows[i].message) == NULL) {
-      fail_msg("%s: %d %.*s", rows[i].query, answer.status, (int)answer.body.len, answer.body.data);
-    }
-    jg_test_answer_done(&answer);
-  }
-}
-
 static const struct {
   const char *accept;
   const char *type; /* NULL: 406 */
@@ -504,7 +477,6 @@ int main(void) {
       DOOR_TEST(what_is_asked),
       DOOR_TEST(accept_chooses_the_framing),
       DOOR_TEST(other_methods_are_refused),
-      DOOR_TEST(what_is_wrong_is_named),
       DOOR_TEST(pages_of_listed_origins_may_read),
       cmocka_unit_test(origins_are_checked),
   };
