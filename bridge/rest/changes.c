@@ -25,6 +25,7 @@ struct watch {
   struct jg_identity_wait wait;
   int64_t admitted_until_ns; /* of the thread that has the turn */
   _Atomic bool shut_out;
+  struct jg_status refusal; /* shut_out: why; static */
 };
 
 static void send_message(struct jg_call *base, struct jg_bytes *message);
@@ -67,6 +68,7 @@ static void go_on(struct watch *watch, bool ok) {
 /* Only a refusal ends a stream: a record that cannot be read now is asked again with the next piece. */
 static bool is_still_in(struct watch *watch, struct jg_identity_verdict verdict) {
   if (verdict.status.code == JG_UNAUTHENTICATED) {
+    watch->refusal = verdict.status;
     // Release: who sees it ends the call, and may be another thread.
     atomic_store_explicit(&watch->shut_out, true, memory_order_release);
     return false;
@@ -153,7 +155,7 @@ static void finish(struct jg_call *base, struct jg_status status, const struct j
   struct watch *watch = watch_of(base);
   // Acquire: see is_still_in.
   if (atomic_load_explicit(&watch->shut_out, memory_order_acquire)) {
-    status = jg_status_make(JG_UNAUTHENTICATED, JG_REASON_NONE, "the caller is not known any more");
+    status = watch->refusal;
   }
   if (!watch->started) {
     struct jg_rest_failure failure;

@@ -296,7 +296,9 @@ struct jg_bytes *jg_rest_changes_print_error(const struct jg_rest_changes_style 
   jg_buf_init(&printer.out, PIECE_BYTES_MAX);
   begin(&printer, "error", token, details->retry_delay_ms);
   put_integer(&printer, ",\"status\":", jg_status_http(status));
-  put_string(&printer, ",\"reason\":", jg_str_from_cstr(jg_reason_name(status.reason)));
+  if (status.reason != JG_REASON_NONE) {
+    put_string(&printer, ",\"reason\":", jg_str_from_cstr(jg_reason_name(status.reason)));
+  }
   if (status.reason == JG_REASON_HISTORY_LOST) {
     put_integer(&printer, ",\"oldest_revision\":", details->oldest_revision);
     put_integer(&printer, ",\"newest_revision\":", details->newest_revision);

@@ -139,6 +139,11 @@ static void ends_and_marks(void **state) {
                           "\"SLOW_CONSUMER\",\"retry_delay_ms\":700,\"error\":{\"code\":\"\",\"message\":\"slow\"},"
                           "\"resume_token\":\"t\"}\n\n")));
   jg_bytes_unref(piece);
+  piece = jg_rest_changes_print_error(&lines, jg_status_make(JG_UNAUTHENTICATED, JG_REASON_NONE, "who?"));
+  assert_true(
+      jg_str_equal(jg_bytes_str(piece),
+                   JG_STR("{\"event\":\"error\",\"status\":401,\"error\":{\"code\":\"\",\"message\":\"who?\"}}\n")));
+  jg_bytes_unref(piece);
 }
 
 /* A response of WatchChanges with one change, whose job is given in bytes. token: "" for none. */

@@ -325,7 +325,8 @@ def test_a_removed_user_ends(tmp_path):
             assert b"credential" in watch.stderr.read()
             *marks, last = [json.loads(line) for line in events.stdout]
             assert {mark["event"] for mark in marks} == {"bookmark"}
-            assert last["event"] == "error" and last["status"] == 401
+            assert last["event"] == "error" and last["status"] == 401 and "reason" not in last
+            assert "credential" in last["error"]["message"]  # as over gRPC
             assert events.wait(WAIT_SECONDS) == 0
         finally:
             events.kill()
