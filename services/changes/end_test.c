@@ -47,6 +47,7 @@ static void drain(void **state) {
   check_drained(slow, first);
   unblock_readers(fixture);
   check_drained(opening, first);
+  assert_int_equal(metric(fixture, "jobgate_watch_drained_total"), 3);
   struct client *refused = watch_from(fixture, message_at(idle, 1)->changes->resume_token, 0);
   wait_for_finish(refused);
   assert_int_equal(refused->status.reason, JG_REASON_DRAINING);

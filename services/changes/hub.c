@@ -35,6 +35,8 @@ static void init_metrics(struct jg_hub_metrics *m, struct jg_metrics *metrics) {
                                     "Messages read for single streams that these have not taken.", ""),
       .slow = jg_metrics_counter(metrics, "jobgate_watch_slow_consumers_total",
                                  "Streams that were ended because they took no message.", ""),
+      .drained = jg_metrics_counter(metrics, "jobgate_watch_drained_total",
+                                    "Streams that were drained: for their age, or as the server stops.", ""),
       .failures = jg_metrics_counter(metrics, "jobgate_watch_tail_failures_total", "Pages that could not be read.", ""),
       .lag = jg_metrics_histogram(metrics, "jobgate_watch_lag_seconds",
                                   "Time from a commit to its message being handed to the streams.", ""),

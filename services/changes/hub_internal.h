@@ -116,7 +116,7 @@ struct jg_hub_page {
 
 struct jg_hub_metrics {
   struct jg_metric *streams, *reading, *messages, *changes, *bookmarks, *pages, *read_pages, *parts, *waiting, *refused,
-      *out_bytes, *slow, *ring_bytes, *failures;
+      *out_bytes, *slow, *drained, *ring_bytes, *failures;
   struct jg_histogram *lag;
 };
 

@@ -297,6 +297,7 @@ static struct jg_bytes *message_of(const struct jg_hub_move *move) {
       jg_metric_add(hub->metrics.bookmarks, 1);
       return jg_event_bookmark(&token, jg_clock_now_ticks(hub->options.clock));
     case JG_HUB_DRAIN:
+      jg_metric_add(hub->metrics.drained, 1);
       stream->retry_delay_ms = jg_hub_retry_delay_ms(hub);
       return jg_event_drain(&token, stream->retry_delay_ms);
     case JG_HUB_TELL_RESET:
