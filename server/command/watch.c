@@ -50,8 +50,12 @@ static const struct jg_option watch_options[] = {
      .min = 0,
      .max = INT64_MAX,
      .metavar = "N",
-     .help = "end after this many changes and jobs of a snapshot; 0: never"},
-    {.name = "until-synced", .type = JG_OPTION_FLAG, .value = "false", .help = "end when the snapshot is complete"},
+     .help =
+         "end after this many changes and jobs of a snapshot; 0: never. Each change that ends a request has a token"},
+    {.name = "until-synced",
+     .type = JG_OPTION_FLAG,
+     .value = "false",
+     .help = "end when the snapshot is complete: of --snapshot, or that --resume-token stands in"},
     {.name = "entity-changes",
      .type = JG_OPTION_FLAG,
      .value = "false",
@@ -75,33 +79,20 @@ struct start {
   Google__Protobuf__Timestamp since;
 };
 
-static struct jg_status choose_start(const struct jg_options *options, Jobgate__V1__WatchJobsRequest *request,
-                                     struct start *start) {
-  const char *since = jg_options_text(options, "since");
+static void choose_start(const struct jg_watch *watch, Jobgate__V1__WatchJobsRequest *request, struct start *start) {
   google__protobuf__empty__init(&start->empty);
   google__protobuf__timestamp__init(&start->since);
-  bool snapshot = jg_options_integer(options, "snapshot") != 0;
-  if (since != NULL && snapshot) {
-    return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                          "--since cannot stand beside --snapshot: a stream starts at one place");
-  }
-  if (since != NULL) {
-    int64_t ticks;
-    if (!jg_date_parse(jg_str_from_cstr(since), &ticks)) {
-      return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER,
-                            "--since must be a date with time, as 2026-01-29T07:13:40Z");
-    }
-    jg_date_to_timestamp(ticks, &start->since.seconds, &start->since.nanos);
+  if (jg_options_text(watch->options, "since") != NULL) {
+    jg_date_to_timestamp(watch->since_ticks, &start->since.seconds, &start->since.nanos);
     request->start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_SINCE;
     request->since = &start->since;
-  } else if (snapshot) {
+  } else if (jg_options_integer(watch->options, "snapshot") != 0) {
     request->start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_SNAPSHOT;
     request->snapshot = &start->empty;
   } else {
     request->start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_NOW;
     request->now = &start->empty;
   }
-  return JG_STATUS_OK;
 }
 
 static struct jg_status pack_request(struct jg_watch *watch, struct jg_str *ret_bytes) {
@@ -125,7 +116,7 @@ static struct jg_status pack_request(struct jg_watch *watch, struct jg_str *ret_
     request.start_case = JOBGATE__V1__WATCH_JOBS_REQUEST__START_RESUME_TOKEN;
     request.resume_token = watch->token;
   } else {
-    JG_RETURN_IF_ERROR(choose_start(options, &request, &start));
+    choose_start(watch, &request, &start);
   }
   *ret_bytes = jg_message_pack(&request.base, &watch->arena);
   return JG_STATUS_OK;
@@ -166,9 +157,24 @@ static void pause_before_retry(struct jg_watch *watch) {
   watch->retry_ms = watch->retry_ms * 2 < RETRY_MS_MAX ? watch->retry_ms * 2 : RETRY_MS_MAX;
 }
 
-/* A token that cannot be one must not become a start from now, which would leave changes out without a word. */
-static struct jg_status take_token(struct jg_watch *watch) {
+static struct jg_status refuse(const char *message) {
+  return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, message);
+}
+
+/* A stream starts at one place, which the settings must name: one that was passed over would leave changes out without a word. */
+static struct jg_status take_start(struct jg_watch *watch) {
   const char *token = jg_options_text(watch->options, "resume-token");
+  const char *since = jg_options_text(watch->options, "since");
+  bool snapshot = jg_options_integer(watch->options, "snapshot") != 0;
+  if ((token != NULL) + (since != NULL) + snapshot > 1) {
+    return refuse("only one of --resume-token, --snapshot and --since: a stream starts at one place");
+  }
+  if (watch->until_synced && token == NULL && !snapshot) {
+    return refuse("--until-synced needs --snapshot, or a --resume-token that stands in one: it would never end");
+  }
+  if (since != NULL && !jg_date_parse(jg_str_from_cstr(since), &watch->since_ticks)) {
+    return refuse("--since must be a date with time, as 2026-01-29T07:13:40Z");
+  }
   size_t len = token != NULL ? strlen(token) : 0;
   if (token != NULL && (len == 0 || len >= sizeof(watch->token))) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_INVALID_TOKEN,
@@ -185,7 +191,7 @@ static int run_watch(const struct jg_options *options, struct jg_arena *arena) {
                            .wanted = jg_options_integer(options, "count"),
                            .until_synced = jg_options_integer(options, "until-synced") != 0,
                            .retry_ms = JG_WATCH_RETRY_MS_MIN};
-  struct jg_status opened = take_token(&watch);
+  struct jg_status opened = take_start(&watch);
   if (jg_status_ok(opened)) {
     opened = jg_remote_open(options, arena, &watch.client);
   }
@@ -194,20 +200,21 @@ static int run_watch(const struct jg_options *options, struct jg_arena *arena) {
   }
   jg_arena_init(&watch.arena, MESSAGE_ARENA_BYTES);
   jg_buf_init(&watch.line, LINE_BYTES_MAX);
-  bool first = true;
   struct jg_status status;
   for (;;) {
     status = watch_once(&watch);
     /* Only what can pass by waiting is tried again, and a server that was never there is an error. A slow consumer is sent away
      * with RESOURCE_EXHAUSTED. */
     bool may_pass = status.code == JG_UNAVAILABLE || status.code == JG_RESOURCE_EXHAUSTED;
-    bool again = may_pass && !(first && watch.token[0] == '\0');
-    if (!again) {
+    if (!may_pass || !watch.was_open) {
       break;
     }
-    first = false;
     fprintf(stderr, "jobgate: %s; going on\n", status.message);
     pause_before_retry(&watch);
+  }
+  if (jg_status_ok(status) && watch.inside) {
+    (void)fputs("jobgate: ended inside a request or a part of the snapshot: its token would lead before that\n",
+                stderr);
   }
   int code = jg_status_ok(status) ? JG_EXIT_OK : jg_command_fail(status);
   jg_buf_done(&watch.line);

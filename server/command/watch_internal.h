@@ -14,8 +14,11 @@ struct jg_watch {
   struct jg_arena arena; /* of one message */
   struct jg_buf line;
   char token[JG_WATCH_TOKEN_BYTES_MAX]; /* where to go on; empty: where the settings say */
+  int64_t since_ticks;                  /* of --since */
+  bool was_open;                        /* the server has said something */
   int64_t revision;                     /* of the last change printed */
   int64_t printed, wanted;              /* changes and jobs of a snapshot; wanted 0: no end */
+  bool inside;                          /* the last line has no token: what it stands in comes whole again */
   bool until_synced, over;
   int64_t retry_ms; /* pause before the next connection */
 };

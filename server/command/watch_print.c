@@ -5,7 +5,10 @@
 #include "proto/codec/json_encode.h"
 #include "proto/codec/json_message.h"
 #include "proto/codec/message.h"
+#include "proto/codec/wire.h"
 #include "server/command/watch_internal.h"
+#include "services/changes/fields.h"
+#include "services/changes/token.h"
 
 static struct jg_status cannot_write(void) {
   return jg_status_make(JG_DATA_LOSS, JG_REASON_NONE, "cannot write the output");
@@ -78,8 +81,38 @@ static struct jg_status append_subject(struct jg_watch *watch, const Jobgate__V1
   return append_entity(watch, JG_KIND_JOB, &change->job->base, deleted);
 }
 
-/* token: "" unless this change is the last of its message. */
-static struct jg_status print_change(struct jg_watch *watch, const Jobgate__V1__JobChange *change, const char *token) {
+/* The old values, of those members alone that stand in the bytes: a message that is decoded does not tell. */
+static bool append_before(struct jg_buf *out, struct jg_str change) {
+  static const struct jg_json_style style = {JG_JSON_ESCAPE_JSON, JG_DATE_OFFSET};
+  struct jg_parts before = {.entity = jg_entity(JG_KIND_JOB)};
+  struct jg_wire_reader reader;
+  struct jg_wire_field field;
+  jg_wire_reader_init(&reader, change);
+  while (jg_wire_next(&reader, &field)) {
+    before.payload = field.number == JG_FIELD_CHANGE_BEFORE ? field.bytes : before.payload;
+  }
+  uint64_t members = 0;
+  jg_wire_reader_init(&reader, before.payload);
+  while (jg_wire_next(&reader, &field)) {
+    const struct jg_member *member = jg_entity_member_by_number(before.entity, field.number);
+    members |= member != NULL ? UINT64_C(1) << member->index : 0;
+  }
+  if (before.payload.data != NULL) {
+    jg_buf_append_str(out, JG_STR(",\"before\":"));
+    jg_json_encode_members(&style, &before, JG_STR_NONE, members, out);
+  }
+  return !reader.failed;
+}
+
+/* A change with its bytes. */
+struct change {
+  const Jobgate__V1__JobChange *message;
+  struct jg_str bytes;
+};
+
+/* token: "" inside a request. */
+static struct jg_status print_change(struct jg_watch *watch, struct change of, const char *token) {
+  const Jobgate__V1__JobChange *change = of.message;
   struct jg_buf *out = &watch->line;
   jg_buf_printf(out, "{\"event\":\"change\",\"revision\":%lld,\"kind\":\"%s\",\"commit_time\":\"",
                 (long long)change->revision, kind_name(change->kind));
@@ -90,18 +123,51 @@ static struct jg_status print_change(struct jg_watch *watch, const Jobgate__V1__
     jg_json_encode_string(JG_JSON_ESCAPE_JSON, jg_str_from_cstr(change->changed_fields->paths[i]), out);
   }
   JG_RETURN_IF_ERROR(append_subject(watch, change));
+  if (!append_before(out, of.bytes)) {
+    return jg_status_make(JG_DATA_LOSS, JG_REASON_NONE, "the server sent a change that cannot be read");
+  }
+  if (change->traceparent[0] != '\0') {
+    jg_buf_append_str(out, JG_STR(",\"traceparent\":"));
+    jg_json_encode_string(JG_JSON_ESCAPE_JSON, jg_str_from_cstr(change->traceparent), out);
+  }
   append_token(out, token);
+  watch->inside = token[0] == '\0';
   jg_buf_append_char(out, '}');
   return flush_line(watch);
 }
 
-static struct jg_status print_changes(struct jg_watch *watch, const Jobgate__V1__WatchChanges *changes) {
+/* Where to go on behind a change: behind the last one of a request, so that who ends there has a place. That of a message, whose
+ * token is of the same version as this program, is moved to it; of another version it is the message's alone. */
+static const char *token_behind(const Jobgate__V1__WatchChanges *changes, size_t index,
+                                char text[JG_TOKEN_TEXT_MAX + 1]) {
+  struct jg_token token;
+  if (index + 1 == changes->n_changes) {
+    return changes->resume_token;
+  }
+  if (!changes->changes[index]->transaction_last ||
+      !jg_status_ok(jg_token_parse(jg_str_from_cstr(changes->resume_token), &token))) {
+    return "";
+  }
+  token.revision = changes->changes[index]->revision;
+  text[jg_token_format(&token, text)] = '\0';
+  return text;
+}
+
+static struct jg_status print_changes(struct jg_watch *watch, const Jobgate__V1__WatchChanges *changes,
+                                      struct jg_str bytes) {
+  struct jg_wire_reader reader;
+  struct jg_wire_field field = {0};
+  jg_wire_reader_init(&reader, bytes);
   for (size_t i = 0; i < changes->n_changes; i++) {
     const Jobgate__V1__JobChange *change = changes->changes[i];
+    char text[JG_TOKEN_TEXT_MAX + 1];
+    // The message was decoded from these bytes: they hold as many.
+    while (jg_wire_next(&reader, &field) && field.number != JG_FIELD_CHANGES_CHANGES) {
+    }
     if (change->revision <= watch->revision) {
       continue; /* a request that was cut by a lost connection comes again from its start */
     }
-    JG_RETURN_IF_ERROR(print_change(watch, change, i + 1 == changes->n_changes ? changes->resume_token : ""));
+    JG_RETURN_IF_ERROR(print_change(watch, (struct change){change, field.bytes}, token_behind(changes, i, text)));
     watch->revision = change->revision;
     watch->printed++;
     if (jg_watch_is_over(watch)) {
@@ -116,7 +182,8 @@ static struct jg_status print_snapshot(struct jg_watch *watch, const Jobgate__V1
   for (size_t i = 0; i < snapshot->n_jobs; i++) {
     jg_buf_append_str(&watch->line, JG_STR("{\"event\":\"job\",\"job\":"));
     JG_RETURN_IF_ERROR(append_entity(watch, JG_KIND_JOB, &snapshot->jobs[i]->base, false));
-    append_token(&watch->line, i + 1 == snapshot->n_jobs ? snapshot->resume_token : "");
+    watch->inside = i + 1 < snapshot->n_jobs;
+    append_token(&watch->line, watch->inside ? "" : snapshot->resume_token);
     jg_buf_append_char(&watch->line, '}');
     JG_RETURN_IF_ERROR(flush_line(watch));
     watch->printed++;
@@ -153,16 +220,26 @@ static void take_drain(struct jg_watch *watch, const Jobgate__V1__WatchDrain *dr
   }
 }
 
+/* The event's own bytes. */
+static struct jg_str event_of(struct jg_str message) {
+  struct jg_wire_reader reader;
+  struct jg_wire_field field = {0};
+  jg_wire_reader_init(&reader, message);
+  (void)jg_wire_next(&reader, &field);  // The message was decoded from these bytes.
+  return field.bytes;
+}
+
 struct jg_status jg_watch_take(struct jg_watch *watch, struct jg_str bytes) {
   ProtobufCMessage *message;
   JG_RETURN_IF_ERROR(jg_message_unpack(&jobgate__v1__watch_jobs_response__descriptor, bytes, &watch->arena, &message));
   const Jobgate__V1__WatchJobsResponse *response = (const Jobgate__V1__WatchJobsResponse *)message;
   watch->retry_ms = JG_WATCH_RETRY_MS_MIN;
+  watch->was_open = true;
   switch (response->event_case) {
     case JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_OPENED:
       return print_position(watch, "opened", response->opened->revision, response->opened->resume_token);
     case JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_CHANGES:
-      return print_changes(watch, response->changes);
+      return print_changes(watch, response->changes, event_of(bytes));
     case JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_BOOKMARK:
       return print_position(watch, "bookmark", response->bookmark->revision, response->bookmark->resume_token);
     case JOBGATE__V1__WATCH_JOBS_RESPONSE__EVENT_SNAPSHOT:

@@ -291,6 +291,62 @@ def test_the_watch_command_keeps_a_reset_that_it_was_not_told(start):
         token = opened["resume_token"]
 
 
+@pytest.mark.parametrize("flags", [
+    ["--since", "nope"], ["--since", "2026-01-01T00:00:00Z", "--snapshot"], ["--resume-token", "T", "--snapshot"],
+    ["--resume-token", "T", "--since", "2026-01-01T00:00:00Z"], ["--until-synced"],
+    ["--until-synced", "--since", "2026-01-01T00:00:00Z"], ["--resume-token", ""]])
+def test_the_watch_command_starts_at_one_place(flags):
+    result = run("watch", "--server", "127.0.0.1:1", *flags, check=False)
+    assert result.returncode == 2 and flags[0].encode() in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("flags", [[], ["--snapshot"], ["--resume-token", "T"]])
+def test_the_watch_command_says_that_nobody_is_there(flags):
+    result = run("watch", "--server", "127.0.0.1:1", *flags, check=False)
+    assert result.returncode == 1 and b"cannot reach" in result.stderr
+
+
+def watch_lines(server, *flags):
+    result = run("watch", "--server", server.grpc, *flags)
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_the_watch_command_takes_a_few_at_a_time(start):
+    """Changes that come in one message: who ends among them goes on behind the last one."""
+    server, stub = start(jobs=3)
+    ids = list(list_all(stub))
+    stream = stub.WatchJobs(request(), timeout=WAIT_SECONDS)
+    token = next(stream).opened.resume_token
+    stream.cancel()
+    made = [change(stub, ids[number % 3], str(number)).revision for number in range(10)]
+    taken = []
+    while len(taken) < 10:
+        lines = [line for line in watch_lines(server, "--resume-token", token, "--count", "3" if len(taken) < 9 else "1")
+                 if line["event"] == "change"]
+        taken += [line["revision"] for line in lines]
+        token = lines[-1]["resume_token"]
+    assert taken == made
+
+
+def test_the_watch_command_shows_old_values_and_traces(start):
+    server, stub = start(jobs=1)
+    (job_id,) = list_all(stub)
+    stub.UpdateJob(api.UpdateJobRequest(job=job_pb2.Job(id=job_id, description="old", customer_reference=""),
+                                        update_mask=field_mask_pb2.FieldMask(paths=["description", "customer_reference"])))
+    flags = ["--filter", "description ne 'gone' or customer_reference eq ''"]
+    stream = stub.WatchJobs(request(filter=flags[1]), timeout=WAIT_SECONDS)
+    token = next(stream).opened.resume_token
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    stub.UpdateJob(api.UpdateJobRequest(job=job_pb2.Job(id=job_id, description="new", customer_reference="n"),
+                                        update_mask=field_mask_pb2.FieldMask(paths=["description", "customer_reference"])),
+                   metadata=[("traceparent", parent)])
+    (sent,) = next(stream).changes.changes
+    stream.cancel()
+    *_, line = watch_lines(server, "--resume-token", token, *flags, "--count", "1")
+    assert line["before"] == {"description": "old"}  # As everywhere a member without a value is not sent.
+    assert line["traceparent"] == sent.traceparent and sent.traceparent.split("-")[1] == parent.split("-")[1]
+
+
 def test_streams_that_read_go_on_while_the_log_goes(start):
     server, stub = start("--retention-bytes", "20000", jobs=5)
     ids = list(list_all(stub))
