@@ -85,7 +85,8 @@ struct jg_status jg_expand_jobs(struct jg_expander *expander, struct jg_txn *txn
     for (size_t r = 0; r < JG_JOB_REL_COUNT; r++) {
       uint32_t ref = batch.of_row[i][r];
       // A relation whose entity is not in the record counts as not set.
-      parts->relations[r] = ref != NO_REF && held->values[ref] != NULL ? &held->values[ref]->expanded : NULL;
+      bool known = held != NULL && ref != NO_REF && held->values[ref] != NULL;
+      parts->relations[r] = known ? &held->values[ref]->expanded : NULL;
     }
   }
   return JG_STATUS_OK;
