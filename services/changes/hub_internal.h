@@ -8,7 +8,7 @@
  *   stream->mutex  its state and whether it was cancelled
  * and hub->wake_mutex alone, for the flag that wakes the tail thread.
  * A stream that is not IDLE has exactly one driver, the thread (or the message or read under way) that took it out of IDLE;
- * only the driver touches its other members, sends and ends it. README.md argues the protocol. */
+ * only the driver touches its other members, sends and ends it. STATES.md argues the protocol. */
 #ifndef JG_SERVICES_CHANGES_HUB_INTERNAL_H
 #define JG_SERVICES_CHANGES_HUB_INTERNAL_H
 
