@@ -22,7 +22,7 @@ const llhttp_settings_t jg_http_parser_settings = {
     .on_message_complete = on_message_complete,
 };
 
-static void refuse_parser_error(struct jg_http_connection *connection, llhttp_errno_t error);
+static void refuse_parser_error(struct jg_http_connection *connection, llhttp_errno_t error, struct jg_str input);
 static void keep_last_bytes(struct jg_http_connection *connection, const char *data, size_t len);
 static bool look_into_gap(struct jg_http_connection *connection, const char *end);
 static void finish_request(struct jg_http_connection *connection);
@@ -41,7 +41,7 @@ size_t jg_http_parse(struct jg_http_connection *connection, const char *data, si
       return len;
     }
     if (error != HPE_PAUSED) {
-      refuse_parser_error(connection, error);
+      refuse_parser_error(connection, error, jg_str_make(data + used, len - used));
       return len;
     }
     size_t at = (size_t)(llhttp_get_error_pos(parser) - data);
@@ -78,7 +78,46 @@ void jg_http_parse_refuse(struct jg_http_connection *connection, int status, con
   jg_http_connection_push(connection, work);
 }
 
-static void refuse_parser_error(struct jg_http_connection *connection, llhttp_errno_t error) {
+/* What stands before the first space is a method (RFC 9110 section 9.1), or may become one: a token (section 5.6.2). */
+static bool begins_with_token(struct jg_str input) {
+  static const char others[] = "!#$%&'*+-.^_`|~";
+  size_t len = jg_str_find(input, ' ', 0);
+  len = len != SIZE_MAX ? len : input.len;
+  for (size_t i = 0; i < len; i++) {
+    char c = input.data[i];
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!letter && (c == '\0' || strchr(others, c) == NULL)) {
+      return false;
+    }
+  }
+  return len != 0;
+}
+
+static void refuse_method(struct jg_http_connection *connection, struct jg_str input) {
+  while (jg_str_starts_with(input, JG_STR("\r\n"))) {
+    input = jg_str_sub(input, 2, input.len);  // Lines that may stand before a request.
+  }
+  if (begins_with_token(input)) {
+    jg_http_parse_refuse(connection, 501, "the method is unknown");
+  } else {
+    jg_http_parse_refuse(connection, 400, "the method is malformed");
+  }
+}
+
+/* input: what the parser was given, the error lies in it. */
+static void refuse_target(struct jg_http_connection *connection, struct jg_str input) {
+  const char *at = llhttp_get_error_pos(&connection->parser);
+  bool inside = at >= input.data && at < input.data + input.len;
+  if (inside && ((unsigned char)*at & 0x80) != 0) {
+    jg_http_parse_refuse(
+        connection, 400,
+        "the request target holds bytes beyond ASCII: percent-encode the UTF-8, as in %C3%A9 for U+00E9");
+  } else {
+    jg_http_parse_refuse(connection, 400, "the request target is malformed");
+  }
+}
+
+static void refuse_parser_error(struct jg_http_connection *connection, llhttp_errno_t error, struct jg_str input) {
   const llhttp_t *parser = &connection->parser;
   if (connection->refusal_status != 0) {
     jg_http_parse_refuse(connection, connection->refusal_status, connection->refusal_message);
@@ -103,10 +142,10 @@ static void refuse_parser_error(struct jg_http_connection *connection, llhttp_er
       jg_http_parse_refuse(connection, 400, "a chunk of the body is malformed");
       return;
     case HPE_INVALID_METHOD:
-      jg_http_parse_refuse(connection, 400, "the method is malformed or unknown");
+      refuse_method(connection, input);
       return;
     case HPE_INVALID_URL:
-      jg_http_parse_refuse(connection, 400, "the request target is malformed");
+      refuse_target(connection, input);
       return;
     default:
       break;

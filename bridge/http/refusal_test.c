@@ -107,8 +107,11 @@ static const struct {
     {"a host with a user", "GET http://u@a/ HTTP/1.1\r\n" HOST "\r\n", 400},
     {"a host with a wrong port", "GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n", 400},
     // Request lines.
-    {"unknown method", "FOO / HTTP/1.1\r\n" HOST "\r\n", 400},
-    {"lower-case method", "get / HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"unknown method", "FOO / HTTP/1.1\r\n" HOST "\r\n", 501},
+    {"a method behind empty lines", "\r\n\r\nGETTER / HTTP/1.1\r\n" HOST "\r\n", 501},
+    {"a malformed method", "@FOO / HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"a greeting of TLS", "\x16\x03\x01 ", 400},
+    {"lower-case method", "get / HTTP/1.1\r\n" HOST "\r\n", 501},
     {"connect", "CONNECT a:80 HTTP/1.1\r\n" HOST "\r\n", 501},
     {"a method of another protocol", "DESCRIBE / RTSP/1.0\r\n\r\n", 501},
     {"a fragment", "GET /a#b HTTP/1.1\r\n" HOST "\r\n", 400},

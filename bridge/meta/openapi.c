@@ -264,8 +264,8 @@ void jg_meta_write_openapi(const struct jg_meta_api *api, struct jg_str url, str
   jg_meta_json_text(
       "description",
       "Work orders and what they refer to, over the legacy REST contract. Each GET may be a HEAD; other methods on a "
-      "path "
-      "are 405 with Allow. Answers are coded by gzip or deflate when Accept-Encoding asks for it; bodies may be. "
+      "path are 405 with Allow, and OPTIONS is 204 with it. Answers are coded by gzip or deflate when Accept-Encoding "
+      "asks for it; bodies may be. "
       "Lengths "
       "count UTF-16 code units. Members that are not set are answered as \"\", 0, false, the zero GUID or 1980-01-01, "
       "never as null. GET /Jobs with Prefer: "

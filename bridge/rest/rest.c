@@ -13,6 +13,7 @@
 static const char set_allow[] = "GET, HEAD, POST";
 static const char one_allow[] = "GET, HEAD, PUT, PATCH, DELETE";
 static const char read_allow[] = "GET, HEAD";
+static const char all_allow[] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 /* What is routed: every entity that has a set (proto/schema), in the order of the documents. */
 static const enum jg_kind sets[] = {JG_KIND_JOB,
                                     JG_KIND_PROJECT,
@@ -164,6 +165,17 @@ static const char *allow_of(const struct jg_rest_plan *plan) {
     return set_allow;
   }
   return is_one(plan->route) ? one_allow : read_allow;
+}
+
+/* What a resource is for, and of "*" the server (RFC 9110 section 9.3.7). */
+static void answer_options(struct jg_http_request *request, const char *allow) {
+  struct jg_http_response response = {.status = 204};
+  struct jg_rest_headers headers = {.count = 0};
+  if (jg_rest_is_odata(request->path)) {
+    jg_rest_add_header(&headers, JG_STR("OData-Version"), JG_STR("4.0"));
+  }
+  jg_rest_add_header(&headers, JG_STR("Allow"), jg_str_from_cstr(allow));
+  jg_rest_respond(request, (struct jg_rest_wishes){.minimal = false}, &headers, &response);
 }
 
 /* True if the path names something that is served; else it is refused. */
@@ -354,7 +366,16 @@ void jg_rest_admitted(struct jg_http_request *request, void *data) {
   struct jg_rest_plan plan = {.body_coding = JG_CODING_IDENTITY};
   plan.route = jg_rest_route_of(request->path, &request->arena, &plan.target);
   request->route = jg_rest_route_name(plan.route);
+  bool asks = request->method == JG_HTTP_OPTIONS;
+  if (asks && jg_str_equal(request->path, JG_STR("*"))) {
+    answer_options(request, all_allow);
+    return;
+  }
   if (!check_route(rest, request, plan.route)) {
+    return;
+  }
+  if (asks) {
+    answer_options(request, allow_of(&plan));
     return;
   }
   struct jg_status status = JG_STATUS_OK;

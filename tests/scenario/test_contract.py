@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import pytest
+import socket
 
 from conftest import CONTRACT, SAMPLE_ID, WAIT_SECONDS, run, sample
 
@@ -134,6 +135,33 @@ def test_50_405_with_allow(loaded):
     assert answer.status == 405 and "PUT" in answer.headers["Allow"]
     answer = loaded.request("DELETE", "/api/Jobs")
     assert answer.status == 405 and "POST" in answer.headers["Allow"]
+
+
+def raw(server, request):
+    """The answer's status line, fields and body to bytes that clients' libraries would not send."""
+    with socket.create_connection(server.http.split(":"), 30) as client:
+        client.sendall(request)
+        client.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: client.recv(65536), b"")).decode()
+
+
+def test_other_methods(server):
+    """RFC 9110, 9.1: a method that nobody knows is a 501; 9.3.7: OPTIONS asks what a resource is for."""
+    for method, path, allow in (("OPTIONS", "/api/Jobs", "GET, HEAD, POST"), ("OPTIONS", "/Help", "GET, HEAD")):
+        answer = server.request(method, path)
+        assert (answer.status, answer.headers["Allow"], answer.body) == (204, allow, b""), answer.headers
+    assert server.request("OPTIONS", "/api/Nothing").status == 404
+    assert " 204 " in raw(server, b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
+    unknown = raw(server, b"FOO /api/Jobs HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert unknown.startswith("HTTP/1.1 501 ") and '{"error":{"code":"","message":"the method is unknown"}}' in unknown
+
+
+def test_raw_utf_8_in_a_url_is_told_how_to_come(server):
+    """RFC 3986 has ASCII alone in a URL; curl sends what it is given."""
+    path = "/api/Jobs?$filter=contains(name,'é')"
+    answer = raw(server, f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    assert answer.startswith("HTTP/1.1 400 ") and "percent-encode the UTF-8" in answer, answer
+    assert server.get(path.replace("é", "%C3%A9")).status == 200
 
 
 def job_body(**members):
