@@ -137,14 +137,15 @@ static struct jg_status print_change(struct jg_watch *watch, struct change of, c
 }
 
 /* Where to go on behind a change: behind the last one of a request, so that who ends there has a place. That of a message, whose
- * token is of the same version as this program, is moved to it; of another version it is the message's alone. */
-static const char *token_behind(const Jobgate__V1__WatchChanges *changes, size_t index,
+ * token is of the same version as this program, is moved to it; of another version it is the message's alone. So it is where changes
+ * are gathered: among these a job may stand that began before, as what became of it since then. */
+static const char *token_behind(const struct jg_watch *watch, const Jobgate__V1__WatchChanges *changes, size_t index,
                                 char text[JG_TOKEN_TEXT_MAX + 1]) {
   struct jg_token token;
   if (index + 1 == changes->n_changes) {
     return changes->resume_token;
   }
-  if (!changes->changes[index]->transaction_last ||
+  if (!changes->changes[index]->transaction_last || jg_options_integer(watch->options, "coalesce") > 0 ||
       !jg_status_ok(jg_token_parse(jg_str_from_cstr(changes->resume_token), &token))) {
     return "";
   }
@@ -167,7 +168,8 @@ static struct jg_status print_changes(struct jg_watch *watch, const Jobgate__V1_
     if (change->revision <= watch->revision) {
       continue; /* a request that was cut by a lost connection comes again from its start */
     }
-    JG_RETURN_IF_ERROR(print_change(watch, (struct change){change, field.bytes}, token_behind(changes, i, text)));
+    JG_RETURN_IF_ERROR(
+        print_change(watch, (struct change){change, field.bytes}, token_behind(watch, changes, i, text)));
     watch->revision = change->revision;
     watch->printed++;
     if (jg_watch_is_over(watch)) {

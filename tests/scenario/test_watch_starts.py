@@ -316,7 +316,7 @@ def test_the_watch_command_takes_a_few_at_a_time(start):
     server, stub = start(jobs=3)
     ids = list(list_all(stub))
     stream = stub.WatchJobs(request(), timeout=WAIT_SECONDS)
-    token = next(stream).opened.resume_token
+    began = token = next(stream).opened.resume_token
     stream.cancel()
     made = [change(stub, ids[number % 3], str(number)).revision for number in range(10)]
     taken = []
@@ -326,6 +326,9 @@ def test_the_watch_command_takes_a_few_at_a_time(start):
         taken += [line["revision"] for line in lines]
         token = lines[-1]["resume_token"]
     assert taken == made
+    # Changes that are gathered are one: a token among them would cut what it says of a job.
+    lines = watch_lines(server, "--resume-token", began, "--count", "3", "--coalesce", "2000")
+    assert [("resume_token" in line) for line in lines if line["event"] == "change"] == [False, False, True]
 
 
 def test_the_watch_command_shows_old_values_and_traces(start):
