@@ -112,9 +112,13 @@ static struct jg_status take_expression(struct parser *parser, const char *name,
   if (expression->data != NULL) {
     return repeated(parser, name);
   }
-  if (value.len == 0 || !jg_utf8_valid(value) || jg_str_find(value, '\0', 0) != SIZE_MAX) {
+  if (value.len == 0) {
     return jg_status_field(parser->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, name,
-                           "must be an expression in UTF-8");
+                           "is empty: give it a value, or leave it out");
+  }
+  if (!jg_utf8_valid(value) || jg_str_find(value, '\0', 0) != SIZE_MAX) {
+    return jg_status_field(parser->arena, JG_INVALID_ARGUMENT, JG_REASON_INVALID_MEMBER, name,
+                           "must be UTF-8 without a NUL");
   }
   *expression = value;
   return JG_STATUS_OK;

@@ -105,13 +105,20 @@ static const char *rest_name(const char *field) {
   return jg_str_starts_with(text, JG_STR(JOB_PREFIX)) ? field + strlen(JOB_PREFIX) : field;
 }
 
+/* Of an expression the message tells what is wrong in it, of all else what was expected of the member. */
+static bool is_told_apart(struct jg_status status, const struct jg_violation *violation) {
+  size_t len = strlen(violation->field);
+  return strncmp(status.message, violation->field, len) == 0 && strncmp(status.message + len, ": ", 2) == 0;
+}
+
 /* Every violation with its member, or the status' own message, with a NUL; within MESSAGE_BYTES_MAX. */
 static void join_message(struct jg_status status, struct jg_buf *out) {
   const struct jg_status_details *details = status.details;
   size_t count = details != NULL ? details->violation_count : 0;
   for (size_t i = 0; i < count; i++) {
     const struct jg_violation *violation = &details->violations[i];
-    jg_buf_printf(out, "%s%s %s", i != 0 ? "; " : "", rest_name(violation->field), violation->message);
+    jg_buf_printf(out, "%s%s%s %s", i != 0 ? "; " : "", rest_name(violation->field),
+                  is_told_apart(status, violation) ? ":" : "", violation->message);
   }
   if (count == 0) {
     jg_buf_append_str(out, jg_str_from_cstr(status.message));

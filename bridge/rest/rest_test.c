@@ -59,6 +59,8 @@ static const struct {
     {"GET", "/api/Jobs?$skiptoken=x", "", NULL, 400, "$skiptoken is not ours"},
     {"GET", "/api/Jobs?$top=0&$skiptoken=x", "", NULL, 400, "$skiptoken"},
     {"GET", "/api/Jobs?$Top=1", "", NULL, 400, "$Top"},
+    {"GET", "/api/Jobs?$filter=", "", NULL, 400, "\"$filter is empty: give it a value, or leave it out\""},
+    {"GET", "/api/Jobs?$select=%ff", "", NULL, 400, "\"$select must be UTF-8 without a NUL\""},
     {"GET", "/api/Jobs?$search=x", "", NULL, 501, "$search"},
     {"GET", "/api/Jobs(" JOB ")?$select=foo", "", NULL, 400, "Could not find a property named 'foo' on type 'jobs'."},
     {"GET", "/api/Jobs?$select=id,Name", "", NULL, 400, "'Name'"},

@@ -20,6 +20,13 @@ static struct jg_status unknown_member(struct jg_parser *parser, const struct jg
                        JG_STR_ARG(type));
 }
 
+static struct jg_status no_members(struct jg_parser *parser, const struct jg_lex_token *token,
+                                   const struct jg_member *value) {
+  return jg_parse_fail(parser, jg_parse_place_of(parser, token), JG_INVALID_ARGUMENT,
+                       "'%.*s' is a value without members, '/%s' cannot follow it,", JG_STR_ARG(value->name),
+                       jg_parse_quoted(token->text).text);
+}
+
 static const struct jg_member *find_member(const struct jg_entity *entity, struct jg_str name) {
   const struct jg_member *member = jg_entity_member(entity, name);
   return member != NULL && jg_str_equal(member->name, name) ? member : NULL;
@@ -158,8 +165,11 @@ static struct jg_status follow(struct jg_parser *parser, struct walk *walk, bool
     return jg_parse_fail(parser, jg_parse_place_of(parser, &token), JG_UNIMPLEMENTED,
                          "'%s' of '%.*s' is not implemented", jg_parse_quoted(token.text).text, JG_STR_ARG(last->name));
   }
+  if (walk->entity == NULL) {
+    return no_members(parser, &token, last);
+  }
   if (member == NULL || walk->path.count == JG_FILTER_PATH_MAX) {
-    return unknown_member(parser, &token, walk->entity != NULL ? walk->entity->name : last->name);
+    return unknown_member(parser, &token, walk->entity->name);
   }
   walk->path.steps[walk->path.count++] = member;
   return JG_STATUS_OK;

@@ -25,7 +25,7 @@ static void statement_41_unknown_properties_are_named(void **state) {
       {"id2 eq foo", "Could not find a property named 'foo' on type 'jobs' at position 8"},
       {"project/foo eq 1", "Could not find a property named 'foo' on type 'project' at position 9"},
       {"project/equipment_model/equipment_brand/x eq 1", "'x' on type 'equipment_brand' at position 41"},
-      {"name/foo eq 1", "'foo' on type 'name' at position 6"},
+      {"name/foo eq 1", "'name' is a value without members, '/foo' cannot follow it, at position 6"},
       {"contains(Name,'a')", "'Name' on type 'jobs'"},  // names are case-sensitive in a query
       {"ID eq 1", "'ID' on type 'jobs'"},
       {"parentId eq null", "'parentId'"},

@@ -158,7 +158,10 @@ def test_aliases_stand_for_expressions(data):
     ("$filter=project/nope%20eq%201", 400, "nope"), ("$orderby=nope", 400, "nope"), ("$filter=(", 400, "$filter"),
     ("$filter=" + "(" * 5000, 400, "$filter"), ("$filter=name%20eq%201", 400, "$filter"),
     ("$filter=geo.length(name)%20eq%201", 501, "geo.length"), ("$count=maybe", 400, "$count"),
-    ("$filter=", 400, "$filter")])
+    ("$filter=", 400, "$filter is empty: give it a value, or leave it out"), ("$select=", 400, "$select is empty"),
+    ("$filter=name", 400, "$filter: a filter needs a condition, not a string, at position 1"),
+    ("$filter=name/foo%20eq%201", 400, "$filter: 'name' is a value without members, '/foo' cannot follow it, at position 6"),
+    ("$orderby=cast(name)", 501, "$orderby: the function 'cast' is not implemented at position 1")])
 def test_33_41_42_43_refusals(data, options, status, word):
     answer = data[0].get("/api/Jobs?" + options)
     assert answer.status == status, answer.body
