@@ -164,7 +164,7 @@ static struct jg_status take_value(struct reader *reader, enum option option, st
   Jobgate__V1__WatchJobsRequest *request = reader->request;
   const char *name = option_names[option];
   bool flag = false;
-  struct jg_status status = JG_STATUS_OK;
+  struct jg_status status;
   switch (option) {
     case NOW:
       return start_empty(reader, name, value, JOBGATE__V1__WATCH_JOBS_REQUEST__START_NOW);
@@ -193,7 +193,7 @@ static struct jg_status take_value(struct reader *reader, enum option option, st
       break;
   }
   JG_ASSERT(false);
-  return status;
+  return JG_STATUS_OK;
 }
 
 /* Elsewhere an option without `$` is the caller's own (contract statement 46). Here it may be a slip that would leave the snapshot or
