@@ -73,6 +73,8 @@ void jg_meta_write_sample(const struct jg_entity *entity, struct jg_buf *out);
 
 /* url: of the API's root. */
 void jg_meta_write_openapi(const struct jg_meta_api *api, struct jg_str url, struct jg_buf *out);
+/* Prefix of the schemas of what is sent: as those of answers, but for null. */
+#define JG_META_GIVEN "given_"
 /* openapi_parts.c: the document's "components". */
 void jg_meta_write_components(const struct jg_meta_api *api, struct jg_buf *out);
 /* openapi_parts.c: name of the response of an error; NULL: the status is none. */

@@ -4,6 +4,9 @@
 
 #include "bridge/meta/meta_internal.h"
 
+/* Of answers and of bodies. */
+static const char *const media_types[] = {"application/json", "text/json"};
+
 static void add_success(const struct jg_meta_operation *operation, int status, struct jg_buf *out) {
   JG_ASSERT(operation != NULL);
   static const char *const descriptions[] = {[0] = "The entity.", [1] = "The new entity.", [4] = "It is deleted."};
@@ -25,10 +28,9 @@ static void add_success(const struct jg_meta_operation *operation, int status, s
   if (operation->answer == JG_META_ANSWER_NONE) {
     return;
   }
-  static const char *const types[] = {"application/json", "text/json"};
   jg_meta_json_open_under(JG_STR("content"), out);
-  for (size_t i = 0; i < JG_COUNT(types); i++) {
-    jg_meta_json_open_under(jg_str_from_cstr(types[i]), out);
+  for (size_t i = 0; i < JG_COUNT(media_types); i++) {
+    jg_meta_json_open_under(jg_str_from_cstr(media_types[i]), out);
     jg_meta_json_open_under(JG_STR("schema"), out);
     jg_meta_json_reference("schemas", many ? "many_" : "one_", operation->entity->name, out);
     jg_buf_append_str(out, JG_STR("}}"));
@@ -104,6 +106,11 @@ static void add_parameters(const struct jg_meta_operation *operation, struct jg_
   if (operation->body != JG_META_BODY_NONE) {
     add_parameter("prefer", out);
   }
+  if (operation->answer == JG_META_ANSWER_NUMBER) {
+    add_parameter("format_text", out);
+  } else if (operation->answer == JG_META_ANSWER_ONE || operation->answer == JG_META_ANSWER_MANY) {
+    add_parameter("format", out);
+  }
   jg_buf_append_char(out, ']');
 }
 
@@ -119,6 +126,23 @@ static const char *example_of(const struct jg_meta_operation *operation) {
   return NULL;
 }
 
+static void add_body_type(const struct jg_meta_operation *operation, const char *media_type, struct jg_buf *out) {
+  jg_meta_json_open_under(jg_str_from_cstr(media_type), out);
+  jg_meta_json_open_under(JG_STR("schema"), out);
+  if (operation->body == JG_META_BODY_STATUS) {
+    jg_meta_json_reference("schemas", "", JG_STR("virtual_status"), out);
+  } else {
+    jg_meta_json_reference("schemas", operation->body == JG_META_BODY_NEW ? "new_" : JG_META_GIVEN,
+                           operation->entity->name, out);
+  }
+  jg_buf_append_char(out, '}');
+  const char *example = example_of(operation);
+  if (example != NULL) {
+    jg_meta_json_raw("example", example, out);
+  }
+  jg_buf_append_char(out, '}');
+}
+
 static void add_body(const struct jg_meta_operation *operation, struct jg_buf *out) {
   if (operation->body == JG_META_BODY_NONE) {
     return;
@@ -126,19 +150,10 @@ static void add_body(const struct jg_meta_operation *operation, struct jg_buf *o
   jg_meta_json_open_under(JG_STR("requestBody"), out);
   jg_meta_json_raw("required", "true", out);
   jg_meta_json_open_under(JG_STR("content"), out);
-  jg_meta_json_open_under(JG_STR("application/json"), out);
-  jg_meta_json_open_under(JG_STR("schema"), out);
-  if (operation->body == JG_META_BODY_STATUS) {
-    jg_meta_json_reference("schemas", "", JG_STR("virtual_status"), out);
-  } else {
-    jg_meta_json_reference("schemas", operation->body == JG_META_BODY_NEW ? "new_" : "", operation->entity->name, out);
+  for (size_t i = 0; i < JG_COUNT(media_types); i++) {
+    add_body_type(operation, media_types[i], out);
   }
-  jg_buf_append_char(out, '}');
-  const char *example = example_of(operation);
-  if (example != NULL) {
-    jg_meta_json_raw("example", example, out);
-  }
-  jg_buf_append_str(out, JG_STR("}}}"));
+  jg_buf_append_str(out, JG_STR("}}"));
 }
 
 static void add_tags(struct jg_str set, struct jg_buf *out) {
@@ -170,18 +185,22 @@ struct read {
   const char *path; /* behind the set's name, or below the root */
   const char *id;   /* of the operation, likewise */
   const char *summary, *type, *schema;
+  const char *format; /* the parameter */
+  bool shapes;        /* $select and $expand */
 };
 
 static const struct read documents[] = {
-    {"/", "service-document", "The service document of OData", "application/json", "{\"type\":\"object\"}"},
-    {"/$metadata", "metadata", "The types, as CSDL", "application/xml", "{\"type\":\"string\"}"},
+    {"/", "service-document", "The service document of OData", "application/json", "{\"type\":\"object\"}", "format",
+     false},
+    {"/$metadata", "metadata", "The types, as CSDL", "application/xml", "{\"type\":\"string\"}", "format_xml", false},
 };
 static const struct read members[] = {
     {"({id})/{member}", "(id)-member", "Retrieves a member: its value, or the embedded entity", "application/json",
      "{\"type\":\"object\",\"required\":[\"@odata.context\"],\"properties\":{\"@odata.context\":"
-     "{\"type\":\"string\"},\"value\":{\"type\":[\"string\",\"number\",\"boolean\",\"array\"]}}}"},
+     "{\"type\":\"string\"},\"value\":{\"type\":[\"string\",\"number\",\"boolean\",\"array\"]}}}",
+     "format", true},
     {"({id})/{member}/$value", "(id)-member-value", "Retrieves a member as bare text", "text/plain",
-     "{\"type\":\"string\"}"},
+     "{\"type\":\"string\"}", "format_text", false},
 };
 
 /* entity: of the set; NULL: the read is of none. */
@@ -200,6 +219,11 @@ static void add_read(const struct read *read, const struct jg_entity *entity, st
     add_parameter("id", out);
     add_parameter("member", out);
   }
+  if (read->shapes) {
+    add_parameter("select", out);
+    add_parameter("expand", out);
+  }
+  add_parameter(read->format, out);
   jg_buf_append_char(out, ']');
   if (entity != NULL) {
     add_tags(set, out);
@@ -208,9 +232,13 @@ static void add_read(const struct read *read, const struct jg_entity *entity, st
   jg_meta_json_open_under(JG_STR("200"), out);
   jg_meta_json_text("description", read->summary, out);
   jg_meta_json_open_under(JG_STR("content"), out);
-  jg_meta_json_open_under(jg_str_from_cstr(read->type), out);
-  jg_meta_json_raw("schema", read->schema, out);
-  jg_buf_append_str(out, JG_STR("}}}"));
+  bool json = strcmp(read->type, media_types[0]) == 0;
+  for (size_t i = 0; i < (json ? JG_COUNT(media_types) : 1); i++) {
+    jg_meta_json_open_under(jg_str_from_cstr(json ? media_types[i] : read->type), out);
+    jg_meta_json_raw("schema", read->schema, out);
+    jg_buf_append_char(out, '}');
+  }
+  jg_buf_append_str(out, JG_STR("}}"));
   if (entity != NULL) {
     jg_buf_append_str(out, JG_STR(",\"204\":{\"description\":\"It is, or would be in, an embedded entity that is not "
                                   "there.\"}"));
@@ -268,7 +296,7 @@ void jg_meta_write_openapi(const struct jg_meta_api *api, struct jg_str url, str
       "asks for it; bodies may be. "
       "Lengths "
       "count UTF-16 code units. Members that are not set are answered as \"\", 0, false, the zero GUID or 1980-01-01, "
-      "never as null. GET /Jobs with Prefer: "
+      "never as null; a null in a body stands for that. GET /Jobs with Prefer: "
       "odata.track-changes ends with an @odata.deltaLink, which gives what has changed since.",
       out);
   jg_buf_append_char(out, '}');

@@ -31,44 +31,66 @@ static const struct {
     {505, "HttpVersionNotSupported", "Neither HTTP/1.1 nor HTTP/1.0."},
 };
 
-static void add_member_type(const struct jg_member *member, struct jg_buf *out) {
-  switch (member->type) {
-    case JG_TYPE_ENTITY:
-      jg_meta_json_reference("schemas", "", jg_entity(member->target)->name, out);
-      break;
-    case JG_TYPE_ENTITY_LIST:
-      jg_meta_json_text("type", "array", out);
-      jg_meta_json_open_under(JG_STR("items"), out);
-      jg_meta_json_reference("schemas", "", jg_entity(member->target)->name, out);
-      jg_buf_append_char(out, '}');
-      break;
-    case JG_TYPE_GUID:
-      jg_meta_json_text("type", "string", out);
-      jg_meta_json_text("format", "uuid", out);
-      break;
-    case JG_TYPE_DATE:
-      jg_meta_json_text("type", "string", out);
-      jg_meta_json_text("format", "date-time", out);
-      break;
-    case JG_TYPE_INTEGER:
-      jg_meta_json_text("type", "integer", out);
-      jg_meta_json_text("format", "int32", out);
-      break;
-    case JG_TYPE_DECIMAL:
-      jg_meta_json_text("type", "number", out);
-      break;
-    case JG_TYPE_BOOL:
-      jg_meta_json_text("type", "boolean", out);
-      break;
-    default:
-      jg_meta_json_text("type", "string", out);
+/* Of what is sent, prefix GIVEN: null stands for a member's default there, unless it is required. */
+static void add_type(const char *type, bool null, struct jg_buf *out) {
+  if (null) {
+    jg_meta_json_key(JG_STR("type"), out);
+    jg_buf_printf(out, "[\"%s\",\"null\"]", type);
+  } else {
+    jg_meta_json_text("type", type, out);
   }
 }
 
-static void add_member(const struct jg_member *member, struct jg_buf *out) {
+static void add_node_type(const struct jg_member *member, const char *prefix, bool null, struct jg_buf *out) {
+  struct jg_str name = jg_entity(member->target)->name;
+  if (member->type == JG_TYPE_ENTITY_LIST) {
+    add_type("array", null, out);
+    jg_meta_json_open_under(JG_STR("items"), out);
+    jg_meta_json_reference("schemas", prefix, name, out);
+    jg_buf_append_char(out, '}');
+  } else if (null) {
+    jg_meta_json_raw("anyOf", "[{", out);
+    jg_meta_json_reference("schemas", prefix, name, out);
+    jg_buf_append_str(out, JG_STR("},{\"type\":\"null\"}]"));
+  } else {
+    jg_meta_json_reference("schemas", prefix, name, out);
+  }
+}
+
+static void add_member_type(const struct jg_member *member, const char *prefix, struct jg_buf *out) {
+  bool null = prefix[0] != '\0' && (member->flags & JG_MEMBER_REQUIRED) == 0;
+  switch (member->type) {
+    case JG_TYPE_ENTITY:
+    case JG_TYPE_ENTITY_LIST:
+      add_node_type(member, prefix, null, out);
+      break;
+    case JG_TYPE_GUID:
+      add_type("string", null, out);
+      jg_meta_json_text("format", "uuid", out);
+      break;
+    case JG_TYPE_DATE:
+      add_type("string", null, out);
+      jg_meta_json_text("format", "date-time", out);
+      break;
+    case JG_TYPE_INTEGER:
+      add_type("integer", null, out);
+      jg_meta_json_text("format", "int32", out);
+      break;
+    case JG_TYPE_DECIMAL:
+      add_type("number", null, out);
+      break;
+    case JG_TYPE_BOOL:
+      add_type("boolean", null, out);
+      break;
+    default:
+      add_type("string", null, out);
+  }
+}
+
+static void add_member(const struct jg_member *member, const char *prefix, struct jg_buf *out) {
   jg_meta_json_key(member->name, out);
   jg_buf_append_char(out, '{');
-  add_member_type(member, out);
+  add_member_type(member, prefix, out);
   if (member->max_utf16 != 0) {
     jg_meta_json_key(JG_STR("maxLength"), out);
     jg_buf_printf(out, "%u", (unsigned)member->max_utf16);
@@ -83,9 +105,15 @@ static void add_member(const struct jg_member *member, struct jg_buf *out) {
   jg_buf_append_char(out, '}');
 }
 
-static void add_entity(const struct jg_entity *entity, struct jg_buf *out) {
-  jg_meta_json_key(entity->name, out);
-  jg_buf_append_char(out, '{');
+static void open_schema(const char *prefix, const struct jg_entity *entity, struct jg_buf *out) {
+  char name[64];
+  int len = snprintf(name, sizeof(name), "%s%.*s", prefix, JG_STR_ARG(entity->name));
+  JG_ASSERT(len > 0 && (size_t)len < sizeof(name));
+  jg_meta_json_open_under(jg_str_make(name, (size_t)len), out);
+}
+
+static void add_entity(const struct jg_entity *entity, const char *prefix, struct jg_buf *out) {
+  open_schema(prefix, entity, out);
   jg_meta_json_text("type", "object", out);
   if (entity->doc.len != 0) {
     jg_meta_json_key(JG_STR("description"), out);
@@ -93,7 +121,7 @@ static void add_entity(const struct jg_entity *entity, struct jg_buf *out) {
   }
   jg_meta_json_open_under(JG_STR("properties"), out);
   for (size_t i = 0; i < entity->member_count; i++) {
-    add_member(&entity->members[i], out);
+    add_member(&entity->members[i], prefix, out);
   }
   jg_buf_append_char(out, '}');
   jg_buf_append_char(out, '}');
@@ -109,7 +137,9 @@ static void add_group(const struct jg_entity *entity, size_t first, struct jg_bu
       jg_meta_json_raw("required", "[", out);
       jg_meta_json_string(entity->members[i].name, out);
       jg_buf_append_char(out, ']');
-      jg_buf_append_char(out, '}');
+      jg_meta_json_open_under(JG_STR("properties"), out);
+      jg_meta_json_open_under(entity->members[i].name, out);
+      jg_buf_append_str(out, JG_STR("\"not\":{\"type\":\"null\"}}}}"));
     }
   }
   jg_buf_append_char(out, ']');
@@ -128,7 +158,7 @@ static bool begins_group(const struct jg_entity *entity, size_t index) {
 /* An entity that may be added: its required members and groups. */
 static void add_new(const struct jg_entity *entity, struct jg_buf *out) {
   jg_meta_json_open(out);
-  jg_meta_json_reference("schemas", "", entity->name, out);
+  jg_meta_json_reference("schemas", JG_META_GIVEN, entity->name, out);
   jg_buf_append_char(out, '}');
   bool first = true;
   for (size_t i = 0; i < entity->member_count; i++) {
@@ -147,13 +177,6 @@ static void add_new(const struct jg_entity *entity, struct jg_buf *out) {
       add_group(entity, i, out);
     }
   }
-}
-
-static void open_schema(const char *prefix, const struct jg_entity *entity, struct jg_buf *out) {
-  char name[64];
-  int len = snprintf(name, sizeof(name), "%s%.*s", prefix, JG_STR_ARG(entity->name));
-  JG_ASSERT(len > 0 && (size_t)len < sizeof(name));
-  jg_meta_json_open_under(jg_str_make(name, (size_t)len), out);
 }
 
 /* What answers and bodies of a set hold. */
@@ -201,7 +224,8 @@ static void add_schemas(const struct jg_meta_api *api, struct jg_buf *out) {
   jg_meta_json_open_under(JG_STR("schemas"), out);
   for (enum jg_kind kind = JG_KIND_NONE; kind < JG_KIND_COUNT; kind++) {
     if (jg_meta_is_type(jg_entity(kind))) {
-      add_entity(jg_entity(kind), out);
+      add_entity(jg_entity(kind), "", out);
+      add_entity(jg_entity(kind), JG_META_GIVEN, out);
     }
   }
   for (size_t i = 0; i < api->count; i++) {
@@ -231,7 +255,10 @@ static void add_responses(struct jg_buf *out) {
       jg_meta_json_raw("headers", "{\"Retry-After\":{\"schema\":{\"type\":\"integer\"},\"description\":\"Seconds.\"}}",
                        out);
     }
-    jg_meta_json_raw("content", "{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/error\"}}}", out);
+    jg_meta_json_raw("content",
+                     "{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/error\"}},"
+                     "\"text/json\":{\"schema\":{\"$ref\":\"#/components/schemas/error\"}}}",
+                     out);
     jg_buf_append_char(out, '}');
   }
   jg_buf_append_char(out, '}');
@@ -263,6 +290,14 @@ static void add_parameters(struct jg_buf *out) {
       "\"expand\":{\"name\":\"$expand\",\"in\":\"query\",\"description\":\"Names of embedded entities between "
       "commas: these too, each with $select and $expand in parentheses; a job's _parent_job comes no other "
       "way.\",\"schema\":{\"type\":\"string\"}},"
+      "\"format\":{\"name\":\"$format\",\"in\":\"query\",\"description\":\"The form of the answer, stronger than "
+      "Accept; a media type may have ;IEEE754Compatible=true: decimals and counts are strings then.\","
+      "\"schema\":{\"type\":\"string\",\"examples\":[\"json\",\"application/json\",\"text/json\"],"
+      "\"pattern\":\"^(json|(application|text)/json(;.*)?)$\"}},"
+      "\"format_xml\":{\"name\":\"$format\",\"in\":\"query\",\"description\":\"The form of the answer.\","
+      "\"schema\":{\"type\":\"string\",\"enum\":[\"xml\",\"application/xml\"]}},"
+      "\"format_text\":{\"name\":\"$format\",\"in\":\"query\",\"description\":\"The form of the answer.\","
+      "\"schema\":{\"type\":\"string\",\"enum\":[\"text/plain\"]}},"
       "\"prefer\":{\"name\":\"Prefer\",\"in\":\"header\","
       "\"description\":\"return=minimal: the answer holds the id alone.\","
       "\"schema\":{\"type\":\"string\",\"enum\":[\"return=minimal\",\"return=representation\"]}},"

@@ -183,6 +183,41 @@ def test_openapi_refers_to_what_it_holds(loaded):
     assert [m for m in jobs if m != "_parent_job"] == [m for m in shown if not m.startswith("@")]
 
 
+def test_openapi_tells_of_what_is_taken(server):
+    """$format, bodies as text/json, null in them, $select and $expand of an embedded entity: in the document, and in fact."""
+    document = server.get("/openapi.json").json()
+    components = document["components"]
+
+    def names(path, method="get"):
+        given = [components["parameters"][parameter["$ref"].split("/")[-1]] for parameter in document["paths"][path][method]["parameters"]]
+        return {parameter["name"] for parameter in given}
+
+    assert all("$format" in names(path) for path in document["paths"] if path not in ("/Jobs/$changes", "/Jobs/ChangeToVirtualStatus"))
+    assert {"$select", "$expand"} <= names("/Jobs({id})/{member}") and "Prefer" in names("/Skill")
+    made = document["paths"]["/Jobs"]["post"]["requestBody"]["content"]
+    assert set(made) == {"application/json", "text/json"}
+    answer = server.request("POST", "/api/Jobs?$format=text/json", json.dumps(made["text/json"]["example"]).encode(), {"Content-Type": "text/json"})
+    assert answer.status == 201 and answer.headers["Content-Type"].split(";")[0] in document["paths"]["/Jobs"]["post"]["responses"]["201"]["content"]
+    job = answer.json()
+    node = server.get(f"/api/Jobs({job['id']})/project?$select=name&$expand=equipment_model")
+    assert node.status == 200 and "name" in node.json()
+    # Each member of a change may be null where the document says so.
+    changed = document["paths"]["/Jobs({id})"]["patch"]["requestBody"]["content"]["text/json"]["schema"]["$ref"].split("/")[-1]
+    members = components["schemas"][changed]["properties"]
+
+    def may_be_null(schema):
+        return "null" in schema.get("type", []) or {"type": "null"} in schema.get("anyOf", [])
+
+    nullable = [name for name in members if may_be_null(members[name])]
+    assert "description" in nullable and "skill" in nullable and len(nullable) > 50
+    assert not any(map(may_be_null, components["schemas"]["jobs"]["properties"].values()))
+    for name in nullable:
+        answer = server.request("PATCH", f"/api/Jobs({job['id']})", {name: None})
+        assert answer.status in (200, 400), answer.body
+        # What a job has to have says so, by its name.
+        assert answer.status == 200 or "must be provided" in answer.json()["error"]["message"], answer.body
+
+
 def lines_of(server, query):
     """The documents of a stream of changes up to its first bookmark."""
     request = urllib.request.Request(f"http://{server.http}/api/Jobs/$changes?{query}", headers={"Accept": "application/x-ndjson"})
