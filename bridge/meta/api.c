@@ -33,6 +33,10 @@ static const struct {
     [JG_KIND_JOB_PLANNING] = {"a planned visit", "planned visits", true},
 };
 
+bool jg_meta_is_read_only(const struct jg_entity *entity) {
+  return nouns[entity->kind].read_only;
+}
+
 /* Of every set, in the order of the documents. */
 static const struct {
   const char *method, *page, *path; /* behind the set's name */
@@ -85,7 +89,7 @@ static void add_set(const struct jg_entity *entity, struct jg_meta_api *api) {
   struct jg_str set = entity->entity_set;
   JG_ASSERT(set.len != 0 && nouns[entity->kind].one != NULL);
   for (size_t i = 0; i < JG_COUNT(templates); i++) {
-    if (templates[i].write && nouns[entity->kind].read_only) {
+    if (templates[i].write && jg_meta_is_read_only(entity)) {
       continue;
     }
     JG_ASSERT(api->count < JG_META_OPERATIONS_MAX);

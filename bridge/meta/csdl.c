@@ -94,6 +94,19 @@ static const struct jg_entity *set_of(const enum jg_kind *sets, size_t set_count
   return NULL;
 }
 
+/* In the vocabulary of OData 4.0 (Org.OData.Capabilities.V1); a client that does not know it passes over it. */
+static void write_restrictions(struct jg_buf *out) {
+  static const char *const restrictions[][2] = {
+      {"InsertRestrictions", "Insertable"}, {"UpdateRestrictions", "Updatable"}, {"DeleteRestrictions", "Deletable"}};
+  for (size_t i = 0; i < JG_COUNT(restrictions); i++) {
+    jg_buf_printf(out,
+                  "          <Annotation Term=\"Capabilities.%s\">\n            <Record>\n"
+                  "              <PropertyValue Property=\"%s\" Bool=\"false\"/>\n"
+                  "            </Record>\n          </Annotation>\n",
+                  restrictions[i][0], restrictions[i][1]);
+  }
+}
+
 static void write_container(const enum jg_kind *sets, size_t set_count, struct jg_buf *out) {
   jg_buf_append_str(out, JG_STR("      <EntityContainer Name=\"Container\">\n"));
   for (size_t i = 0; i < set_count; i++) {
@@ -109,6 +122,9 @@ static void write_container(const enum jg_kind *sets, size_t set_count, struct j
                       JG_STR_ARG(member->name), JG_STR_ARG(target->entity_set));
       }
     }
+    if (jg_meta_is_read_only(entity)) {
+      write_restrictions(out);
+    }
     jg_buf_append_str(out, JG_STR("        </EntitySet>\n"));
   }
   jg_buf_append_str(out, JG_STR("      </EntityContainer>\n"));
@@ -121,6 +137,10 @@ void jg_meta_write_csdl(const enum jg_kind *sets, size_t set_count, struct jg_bu
                   "  <edmx:Reference Uri=\"http://docs.oasis-open.org/odata/odata/v4.0/os/vocabularies/"
                   "Org.OData.Core.V1.xml\">\n"
                   "    <edmx:Include Namespace=\"Org.OData.Core.V1\" Alias=\"Core\"/>\n"
+                  "  </edmx:Reference>\n"
+                  "  <edmx:Reference Uri=\"http://docs.oasis-open.org/odata/odata/v4.0/os/vocabularies/"
+                  "Org.OData.Capabilities.V1.xml\">\n"
+                  "    <edmx:Include Namespace=\"Org.OData.Capabilities.V1\" Alias=\"Capabilities\"/>\n"
                   "  </edmx:Reference>\n"
                   "  <edmx:DataServices>\n"
                   "    <Schema Namespace=\"" NAMESPACE "\" xmlns=\"http://docs.oasis-open.org/odata/ns/edm\">\n"));

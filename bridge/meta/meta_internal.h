@@ -38,6 +38,8 @@ struct jg_meta_api {
   size_t count;
   struct jg_meta_operation operations[JG_META_OPERATIONS_MAX];
 };
+/* Its set takes no writes. */
+bool jg_meta_is_read_only(const struct jg_entity *entity);
 struct jg_meta_api *jg_meta_api_create(const enum jg_kind *sets, size_t set_count);
 /* Of every request. */
 extern const int jg_meta_common_statuses[];

@@ -133,6 +133,12 @@ def test_96_metadata_names_every_property(loaded, page):
     check_types(loaded.get(f"/api/Jobs({SAMPLE_ID})").json(), "jobs", types, namespace)
     sets = {e.get("Name"): e.get("EntityType") for e in schema.iter(EDM + "EntitySet")}
     assert sets == {name: f"{namespace}.{kind}" for name, kind in SETS.items()}
+    # What is read alone says so to clients that know the vocabulary, and nothing else does.
+    for element in schema.iter(EDM + "EntitySet"):
+        terms = {a.get("Term"): a.find(f"{EDM}Record/{EDM}PropertyValue").attrib for a in element.iter(EDM + "Annotation")}
+        assert terms == ({f"Capabilities.{what}Restrictions": {"Property": able, "Bool": "false"}
+                          for what, able in (("Insert", "Insertable"), ("Update", "Updatable"), ("Delete", "Deletable"))}
+                         if element.get("Name") in READ_ONLY else {}), element.get("Name")
     # OData CSDL 4.0 part 3, 7.2: where the navigation property may be null, so must be what a constraint ties to it; ids never are.
     for navigation in schema.iter(EDM + "NavigationProperty"):
         assert navigation.get("Nullable") != "false" and navigation.find(EDM + "ReferentialConstraint") is None, navigation.get("Name")
