@@ -90,6 +90,22 @@ def test_13_14_dates_are_the_same_instant_in_utc(server, given, shown):
     assert job["due_date"] == shown and literal(server, job, "due_date") == f'"{shown}"'
 
 
+def test_14_dates_of_style_z_are_cut(tmp_path):
+    """What --help and the README of bridge/rest say of --date-style z: milliseconds are shown, and all digits are kept."""
+    server = Server(tmp_path, "--date-style", "z")
+    try:
+        job = post(server, body(due_date="2026-01-29T07:13:40.7184075Z")).json()
+        assert job["due_date"] == "2026-01-29T07:13:40.718Z"
+
+        def found(text):
+            return [row["id"] for row in server.get("/api/Jobs?" + urllib.parse.urlencode({"$filter": text})).json()["value"]]
+
+        assert found("due_date eq '2026-01-29T07:13:40.718Z'") == []
+        assert found("due_date gt '2026-01-29T07:13:40.718Z'") == [job["id"]] == found("due_date eq '2026-01-29T07:13:40.7184075Z'")
+    finally:
+        server.stop()
+
+
 def test_15_date_built_has_no_time(server):
     project = {"reference_back_office": "P-2", "name": "Site", "date_built": "2020-05-06T22:33:44.5678Z"}
     job = post(server, body(project=project)).json()
