@@ -12,6 +12,14 @@ static const char style[] =
     "pre{background:#f4f4f4;border:1px solid #767676;padding:.5rem;overflow:auto}"
     "a{color:#0b57d0}";
 
+const char jg_meta_nulls[] =
+    "Nothing that is stored is null: a member that was not set is an empty text, 0, false, the zero GUID or "
+    "1980-01-01. "
+    "Null is only what an embedded entity or a parent that is not there would hold: eq null and ne anything else are "
+    "true "
+    "of it, every other condition is false. Behind not a condition is simply turned around: "
+    "not contains(suggested_user/lastname,'x') also takes jobs without a user, which OData's null would leave out.";
+
 /* By enum jg_type; entities go by their name. */
 static const char *const type_names[] = {
     [JG_TYPE_STRING] = "string",   [JG_TYPE_GUID] = "globally unique identifier",
@@ -223,6 +231,8 @@ void jg_meta_write_help_index(const struct jg_meta_api *api, struct jg_str root,
   for (size_t i = 0; i < api->count;) {
     i = write_set(api, i, root, out);
   }
+  jg_buf_printf(out, "<h2 id=\"filters\">Filters</h2>\n<p>$filter is an expression of OData 4.0. %s</p>\n",
+                jg_meta_nulls);
   jg_buf_append_str(out, JG_STR("<h2 id=\"types\">Types</h2>\n<ul>\n"));
   for (enum jg_kind kind = JG_KIND_NONE; kind < JG_KIND_COUNT; kind++) {
     const struct jg_entity *entity = jg_entity(kind);

@@ -66,6 +66,9 @@ void jg_meta_escape(struct jg_str text, struct jg_buf *out);
 
 void jg_meta_write_csdl(const enum jg_kind *sets, size_t set_count, struct jg_buf *out);
 
+/* How filters take nulls, in words that need no escapes in HTML and JSON texts. */
+extern const char jg_meta_nulls[];
+
 /* root: the path in front of /Help and /api; escaped already. */
 void jg_meta_write_help_index(const struct jg_meta_api *api, struct jg_str root, struct jg_buf *out);
 void jg_meta_write_help_page(const struct jg_meta_operation *operation, struct jg_str root, struct jg_buf *out);

@@ -224,6 +224,25 @@ def test_openapi_tells_of_what_is_taken(server):
         assert answer.status == 200 or "must be provided" in answer.json()["error"]["message"], answer.body
 
 
+def test_16_nulls_in_filters_are_as_documented(server):
+    """A deliberate difference from OData, told where integrators read: nothing that is stored is null, and `not` turns around."""
+    told = "not contains(suggested_user/lastname,'x') also takes jobs without a user"
+    assert told in server.get("/Help").body.decode().replace("&#39;", "'")
+    assert told in server.get("/openapi.json").json()["components"]["parameters"]["filter"]["description"]
+    given = {"name": "n", "project": {"reference_back_office": "P"}, "job_type": {"code": "T"}, "job_status_code": "Open"}
+    assert server.request("POST", "/api/Jobs", given).status == 201
+
+    def count(text):
+        return int(server.get("/api/Jobs/$count?" + urllib.parse.urlencode({"$filter": text})).body)
+
+    everything = count("true")
+    assert count("suggested_user eq null") >= 1
+    assert count("not contains(suggested_user/lastname,'x')") == count("suggested_user/lastname ne 'x'") == everything
+    assert count("contains(suggested_user/lastname,'x')") == count("suggested_user/lastname gt ''") - count("not contains(suggested_user/lastname,'x') and suggested_user/lastname gt ''")
+    assert count("suggested_user ne null and not contains(suggested_user/lastname,'x')") == everything - count("suggested_user eq null")
+    assert count("description eq null") == 0 and count("description eq ''") == everything
+
+
 def lines_of(server, query):
     """The documents of a stream of changes up to its first bookmark."""
     request = urllib.request.Request(f"http://{server.http}/api/Jobs/$changes?{query}", headers={"Accept": "application/x-ndjson"})
