@@ -12,7 +12,7 @@
 #define STORM 1000
 
 /* Twice what is open at once: a client hears of its end shortly before its stream ceases to count. */
-static const struct fixture_options defaults = {.streams_max = 2 * STORM};
+static const struct fixture_options defaults = {.streams_max = (size_t)2 * STORM};
 
 /* A record whose log begins behind revision 5; the token of revision 1, which is dead. */
 static struct jg_token make_dead(struct fixture *fixture) {

@@ -43,7 +43,7 @@ static int compare_items(const void *a, const void *b) {
 
 /* In ascending order, each once. */
 static size_t sort_items(const struct jg_filter **items, size_t count) {
-  qsort((void *)items, count, sizeof(*items), compare_items);
+  qsort((void *)items, count, sizeof(struct jg_filter *), compare_items);
   size_t kept = 1;
   for (size_t i = 1; i < count; i++) {
     if (compare_items(&items[kept - 1], &items[i]) != 0) {
@@ -78,11 +78,11 @@ static struct jg_status push_items(struct jg_parser *parser, const struct jg_par
   if (node == NULL) {
     return status;
   }
-  const struct jg_filter **kept = jg_arena_alloc(parser->arena, count * sizeof(*kept));
+  const struct jg_filter **kept = jg_arena_alloc(parser->arena, count * sizeof(struct jg_filter *));
   if (kept == NULL) {
     return out_of_memory(parser, entry->place);
   }
-  memcpy((void *)kept, (const void *)items, count * sizeof(*kept));
+  memcpy((void *)kept, (const void *)items, count * sizeof(struct jg_filter *));
   node->args[0] = wanted.node;
   node->arg_count = 1;
   node->items = kept;

@@ -105,7 +105,7 @@ static struct jg_filter *is(const char *path) {
 static struct jg_filter *is_listed(const char *path) {
   static char texts[200][8];
   struct jg_filter *member = jg_filter_member(&arena, path);
-  const struct jg_filter **items = jg_arena_alloc(&arena, JG_COUNT(texts) * sizeof(*items));
+  const struct jg_filter **items = jg_arena_alloc(&arena, JG_COUNT(texts) * sizeof(struct jg_filter *));
   assert_non_null(items);
   for (size_t i = 0; i < JG_COUNT(texts); i++) {
     (void)snprintf(texts[i], sizeof(texts[i]), "x%03zu", i);  // They fit.

@@ -134,7 +134,7 @@ static struct jg_filter *make_list(struct making *making) {
                                               JG_VALUE_STRING,  JG_VALUE_GUID,    JG_VALUE_DATETIME};
   enum jg_filter_type type = types[chance(making, JG_COUNT(types))];
   struct jg_filter *member = random_member(making, type);
-  const struct jg_filter **items = jg_arena_alloc(making->arena, LIST_ITEMS_MAX * sizeof(*items));
+  const struct jg_filter **items = jg_arena_alloc(making->arena, LIST_ITEMS_MAX * sizeof(struct jg_filter *));
   JG_ASSERT(items != NULL);
   size_t count = 0;
   for (uint64_t tries = 2 + chance(making, LIST_ITEMS_MAX - 1); tries > 0; tries--) {
@@ -148,7 +148,7 @@ static struct jg_filter *make_list(struct making *making) {
       at -= order > 0;
     }
     if (at == 0 || order != 0) {
-      memmove((void *)(items + at + 1), (const void *)(items + at), (count++ - at) * sizeof(*items));
+      memmove((void *)(items + at + 1), (const void *)(items + at), (count++ - at) * sizeof(struct jg_filter *));
       items[at] = item;
     }
   }
