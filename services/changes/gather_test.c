@@ -219,7 +219,8 @@ static void old_changes_are_gathered_at_once(void **state) {
     step(fixture, &(struct job_step){.number = 1 + i % 3, .name = text});
   }
   struct client *client = watch(fixture, start, "", 60);
-  wait_for_revision(client, 1200);
+  // A tail that was there before, for the token, may meet the last change after the view: to that it is a new one, and waits.
+  pass_time_to_revision(client, 1200);
   // At most three a page of the log.
   assert_in_range(check_changes(client, 0, NULL, NULL), 3, 12);
   client_close(client);
