@@ -147,6 +147,7 @@ void client_close(struct client *client);
 
 struct client *watch_filter(struct fixture *fixture, const char *filter); /* from now on, BASIC */
 
+bool client_is_finished(struct client *client);
 void client_cancel(struct client *client); /* returns at once */
 void client_hold(struct client *client);
 void client_release(struct client *client);

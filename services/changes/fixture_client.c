@@ -213,6 +213,13 @@ void client_cancel(struct client *client) {
   fixture_unlock(client->fixture);
 }
 
+bool client_is_finished(struct client *client) {
+  fixture_lock(client->fixture);
+  bool finished = client->finished;
+  fixture_unlock(client->fixture);
+  return finished;
+}
+
 void client_hold(struct client *client) {
   fixture_lock(client->fixture);
   client->hold = true;

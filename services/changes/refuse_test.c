@@ -40,13 +40,6 @@ static void close_refused(struct client *client, int64_t next_ms) {
   client_close(client);
 }
 
-static bool is_finished(struct client *client) {
-  fixture_lock(client->fixture);
-  bool finished = client->finished;
-  fixture_unlock(client->fixture);
-  return finished;
-}
-
 static void wait_for_refused(struct fixture *fixture, int64_t count) {
   while (metric(fixture, "jobgate_watch_history_lost_total") < count) {
     JG_ASSERT(sched_yield() == 0);
@@ -63,7 +56,7 @@ static void longer_and_longer(void **state) {
     struct client *client = watch_token(fixture, &token);
     wait_for_refused(fixture, i);
     pass_time(fixture, delay_ms * NS_PER_MS - 1);
-    assert_false(is_finished(client));
+    assert_false(client_is_finished(client));
     pass_time(fixture, 1);
     delay_ms = delay_ms < 6400 ? delay_ms * 2 : delay_ms;
     close_refused(client, delay_ms);
@@ -87,7 +80,7 @@ static void on_every_door(void **state) {
     struct client *client = i % 3 == 0 ? watch_token(fixture, &token) : list_from(fixture, text);
     wait_for_refused(fixture, i);
     pass_time(fixture, delay_ms * NS_PER_MS - 1);
-    assert_false(is_finished(client));
+    assert_false(client_is_finished(client));
     pass_time(fixture, 1);
     delay_ms = delay_ms < 6400 ? delay_ms * 2 : delay_ms;
     close_refused(client, delay_ms);
@@ -121,7 +114,7 @@ static void cancelled_and_drained_meanwhile(void **state) {
   wait_for_finish(cancelled);
   assert_int_equal(cancelled->status.code, JG_CANCELLED);
   client_close(cancelled);
-  assert_false(is_finished(drained));
+  assert_false(client_is_finished(drained));
   jg_hub_drain(fixture->hub);
   wait_for_finish(drained);
   assert_int_equal(drained->status.reason, JG_REASON_HISTORY_LOST);
@@ -147,7 +140,7 @@ static void storm(bool same) {
     wait_for_refused(fixture, refused);
     size_t at_once = 0;
     for (size_t i = 0; i < STORM && round > 0; i++) {
-      at_once += is_finished(clients[i]);
+      at_once += client_is_finished(clients[i]);
     }
     assert_int_equal(at_once, 0);
     // Others notice nothing.

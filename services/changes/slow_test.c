@@ -11,13 +11,6 @@
 #define NS_PER_SECOND INT64_C(1000000000)
 #define STALL_NS (60 * NS_PER_SECOND)
 
-static bool is_finished(struct client *client) {
-  fixture_lock(client->fixture);
-  bool finished = client->finished;
-  fixture_unlock(client->fixture);
-  return finished;
-}
-
 /* Ended as a slow one; returns its token. */
 static struct jg_token check_slow(struct client *client) {
   wait_for_finish(client);
@@ -45,7 +38,7 @@ static void a_stalled_client_is_ended(void **state) {
   wait_for_rest(live);
   pass_time(fixture, STALL_NS - 1);
   wait_for_rest(live);
-  assert_false(is_finished(slow));
+  assert_false(client_is_finished(slow));
   pass_time(fixture, 1);
   struct jg_token token = check_slow(slow);
   int64_t has = (int64_t)check_changes(slow, 0, NULL, NULL);
@@ -78,7 +71,7 @@ static void a_slow_client_goes_on(void **state) {
     client_step(slow);
     wait_for_messages(slow, count + 1);
   }
-  assert_false(is_finished(slow));
+  assert_false(client_is_finished(slow));
   client_close(slow);
   fixture_destroy(fixture);
 }
@@ -112,7 +105,7 @@ static void what_is_out_is_bounded(void **state) {
   assert_int_equal(message_count(behind), 1);
   // They get bookmarks meanwhile, but nothing to hold.
   pass_time(fixture, 5 * NS_PER_SECOND - 1);
-  assert_false(is_finished(stalled));
+  assert_false(client_is_finished(stalled));
   pass_time(fixture, 1);
   assert_true(check_slow(stalled).revision >= 3);
   wait_for_revision(behind, newest);
@@ -148,14 +141,14 @@ static void old_streams_are_drained(void **state) {
   for (size_t i = 0; i < AGED; i++) {
     wait_for_messages(clients[i], 3);  // a bookmark
     wait_for_rest(clients[i]);
-    assert_false(is_finished(clients[i]));
+    assert_false(client_is_finished(clients[i]));
   }
   // About half of them by now.
   pass_time(fixture, 10 * NS_PER_SECOND);
   size_t finished = 0;
   for (size_t i = 0; i < AGED; i++) {
     wait_for_rest(clients[i]);
-    finished += is_finished(clients[i]);
+    finished += client_is_finished(clients[i]);
   }
   assert_in_range(finished, 0, AGED - 1);
   pass_time(fixture, 10 * NS_PER_SECOND + 1);
@@ -211,7 +204,7 @@ static void ends_meet(void **state) {
   for (size_t round = 0; round < 1500; round++) {
     seed = seed * 1664525u + 1013904223u;
     struct client **client = &clients[(seed >> 8) % STREAMS];
-    if (*client != NULL && is_finished(*client)) {
+    if (*client != NULL && client_is_finished(*client)) {
       if ((*client)->status.code != JG_CANCELLED) {
         (void)check_slow(*client);
         slow++;
