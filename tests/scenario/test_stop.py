@@ -203,8 +203,10 @@ def test_no_request_on_its_way_fails(server, kind):
         time.sleep(0.01)
     assert server.terminate() == 0
     callers.join()
-    # The last call of each never reached the server: its client may try it elsewhere.
-    assert callers.failures == ["refused"] * 6
+    # The last call of each never reached the server: its client may try it elsewhere. A client that is kept from the processor
+    # just when it has begun to send on a connection that waits may find that closed (RFC 9112 9.3.1): not more than one did.
+    assert len(callers.failures) == 6
+    assert callers.failures.count("refused") >= (5 if kind == "HTTP kept alive" else 6), callers.failures
 
 
 def test_open_calls_end_before_the_server(server):
