@@ -94,8 +94,9 @@ static bool begins_with_token(struct jg_str input) {
 }
 
 static void refuse_method(struct jg_http_connection *connection, struct jg_str input) {
-  while (jg_str_starts_with(input, JG_STR("\r\n"))) {
-    input = jg_str_sub(input, 2, input.len);  // Lines that may stand before a request.
+  // Lines that may stand before a request; the chunk may begin inside of one.
+  while (input.len > 0 && (input.data[0] == '\r' || input.data[0] == '\n')) {
+    input = jg_str_sub(input, 1, input.len);
   }
   if (begins_with_token(input)) {
     jg_http_parse_refuse(connection, 501, "the method is unknown");

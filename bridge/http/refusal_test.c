@@ -109,6 +109,7 @@ static const struct {
     // Request lines.
     {"unknown method", "FOO / HTTP/1.1\r\n" HOST "\r\n", 501},
     {"a method behind empty lines", "\r\n\r\nGETTER / HTTP/1.1\r\n" HOST "\r\n", 501},
+    {"a method behind the end of a line", "\n\r\nGETTER / HTTP/1.1\r\n" HOST "\r\n", 501},
     {"a malformed method", "@FOO / HTTP/1.1\r\n" HOST "\r\n", 400},
     {"a greeting of TLS", "\x16\x03\x01 ", 400},
     {"lower-case method", "get / HTTP/1.1\r\n" HOST "\r\n", 501},
