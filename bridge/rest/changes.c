@@ -52,14 +52,14 @@ static void end_stream(struct watch *watch) {
 
 /* A piece has left: the call's turn. */
 static void go_on(struct watch *watch, bool ok) {
-  struct jg_http_request *http = watch->http;
+  // Looked at before the turn is given up: whoever finishes then may say the last words at once.
+  if (watch->ending) {
+    jg_http_stream_end(watch->http, true);
+    return;
+  }
   // Acquire: the last words of whoever finished meanwhile. Release: whoever finishes later sees that it is his turn.
   if (atomic_exchange_explicit(&watch->turn, TURN_NONE, memory_order_acq_rel) == TURN_OUT_AND_FINISHED) {
     end_stream(watch);
-    return;
-  }
-  if (watch->ending) {
-    jg_http_stream_end(http, true);
     return;
   }
   watch->call.on_sent(&watch->call, ok);
