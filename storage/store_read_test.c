@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "base/limits.h"
+#include "storage/assert_status.h"
 #include "storage/store_fixture.h"
 
 static struct jg_fixture fixture;
@@ -21,16 +22,6 @@ static int setup(void **state JG_UNUSED) {
 static int teardown(void **state JG_UNUSED) {
   jg_fixture_done(&fixture);
   return 0;
-}
-
-static void assert_status(struct jg_status status, enum jg_code code, enum jg_reason reason) {
-  if (status.code != code || status.reason != reason) {
-    fail_msg("%s %s: %s", jg_code_name(status.code), jg_reason_name(status.reason), status.message);
-  }
-}
-
-static void assert_ok(struct jg_status status) {
-  assert_status(status, JG_OK, JG_REASON_NONE);
 }
 
 struct list {

@@ -12,6 +12,7 @@
 
 #include "storage/sqlite/fault_vfs.h"
 #include "storage/sqlite/sqlite_internal.h"
+#include "storage/assert_status.h"
 #include "storage/store_fixture.h"
 
 static struct jg_fixture fixture;
@@ -39,16 +40,6 @@ static int teardown(void **state JG_UNUSED) {
   jg_fixture_done(&fixture);
   jg_metrics_destroy(metrics);
   return 0;
-}
-
-static void assert_status(struct jg_status status, enum jg_code code, enum jg_reason reason) {
-  if (status.code != code || status.reason != reason) {
-    fail_msg("%s %s: %s", jg_code_name(status.code), jg_reason_name(status.reason), status.message);
-  }
-}
-
-static void assert_ok(struct jg_status status) {
-  assert_status(status, JG_OK, JG_REASON_NONE);
 }
 
 static int64_t metric(const char *name) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "storage/sqlite/sqlite_internal.h"
+#include "storage/assert_status.h"
 #include "storage/store_fixture.h"
 
 static struct jg_fixture fixture;
@@ -27,16 +28,6 @@ static int setup(void **state JG_UNUSED) {
 static int teardown(void **state JG_UNUSED) {
   jg_fixture_done(&fixture);
   return 0;
-}
-
-static void assert_status(struct jg_status status, enum jg_code code, enum jg_reason reason) {
-  if (status.code != code || status.reason != reason) {
-    fail_msg("%s %s: %s", jg_code_name(status.code), jg_reason_name(status.reason), status.message);
-  }
-}
-
-static void assert_ok(struct jg_status status) {
-  assert_status(status, JG_OK, JG_REASON_NONE);
 }
 
 /* Refused, in words that name the path. */
