@@ -67,6 +67,12 @@ struct jg_answer {
   int64_t total;  /* all that match the filter */
 };
 
+/* A message of a stream, for send_all. */
+struct jg_send {
+  struct jg_call *call;
+  struct jg_bytes *message; /* one reference, which the sink takes */
+};
+
 /* How an answer leaves: the seam that gRPC and HTTP implement. All may be called on any thread. */
 struct jg_call_sink {
   /* Ends the call: exactly once; the call is gone afterwards. answer: NULL unless status is OK; on OK of a stream NULL. While a
@@ -74,6 +80,9 @@ struct jg_call_sink {
   void (*finish)(struct jg_call *call, struct jg_status status, const struct jg_answer *answer);
   /* Server stream: takes one reference of a whole response message. One at a time: the next one after call->on_sent. */
   void (*send)(struct jg_call *call, struct jg_bytes *message);
+  /* The same for many streams of this sink, each once. Whoever calls it finishes none of them before it returns, when all have
+   * been given away; on_sent may have come by then, on this thread too. NULL: they are sent one by one. */
+  void (*send_all)(const struct jg_send *sends, size_t count);
   /* Client stream: asks for the next message, which comes by call->on_received. One at a time. */
   void (*receive)(struct jg_call *call);
 };
@@ -108,7 +117,7 @@ struct jg_call {
 
   _Atomic bool cancelled; /* the client went away or the deadline passed: work may stop early */
 
-  /* Streams: set by the handler before its first send or receive. Called on a transport thread, must not block. After ok
+  /* Streams: set by the handler before its first send or receive. Called on a transport thread (or see send_all), must not block. After ok
    * false or on_cancelled the handler must finish soon. on_cancelled comes at most once, and may come while a send is out. None
    * begins after finish; one that has begun may still run when another thread finishes: until it returns the call stays. */
   void (*on_sent)(struct jg_call *call, bool ok);

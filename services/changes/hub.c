@@ -259,9 +259,10 @@ static void go_over_views(struct jg_hub *hub, struct jg_hub_tail *tail, bool dra
     bool due = draining ? view->idle_count > 0 : view->parked;
     jg_hub_unlock(&view->mutex);
     if (due) {
-      (void)jg_hub_fan_out(hub, view);  // how many does not matter here
+      jg_hub_fan_gather(hub, view);
     }
   }
+  jg_hub_fan_send(hub);
 }
 
 /* One round over the tails. A page is wanted of those that a hint names, and if `poll` of all of them in turn: with many

@@ -1,6 +1,7 @@
 /* The inside of the hub. Only for hub.c (the tail thread), views.c (who watches what), tail.c (one pass over the log), stream.c
  * (one stream's states), read.c (a stream reads the log itself), part.c (a stream in its snapshot), watch.c (how a stream
- * begins), refuse.c (how it does not), window.c (what is gathered), way.c (who holds the log up), and for the tests' fixture.
+ * begins), refuse.c (how it does not), fan.c (many streams at once), window.c (what is gathered), way.c (who holds the log up), and
+ * for the tests' fixture.
  *
  * Locks, always in this order, none held across the sink, the store or the expander:
  *   hub->mutex     who is there: tails, views, timers, counts
@@ -36,7 +37,9 @@
 /* Changes of which a view notes where they are; one that gathers more reads all that is between. */
 #define JG_HUB_WAITING_MAX 64u
 /* Streams moved under one hold of a view's lock. */
-#define JG_HUB_MOVES 64u
+#define JG_HUB_MOVES ((size_t)64)
+/* Streams whose messages a fan-out gives away together: two such moves. More would leave the processor's caches in between. */
+#define JG_HUB_FAN_MAX (2 * JG_HUB_MOVES)
 
 struct jg_hub_stream;
 
@@ -114,6 +117,33 @@ struct jg_hub_page {
   bool done;            /* hub->wake_mutex */
 };
 
+/* What to do with a stream once the locks are released. */
+enum jg_hub_move_kind {
+  JG_HUB_STAY,
+  JG_HUB_SEND,
+  JG_HUB_TELL_OPENED,
+  JG_HUB_BOOKMARK,
+  JG_HUB_DRAIN,
+  JG_HUB_TELL_RESET,
+  JG_HUB_TELL_SYNCED,
+  JG_HUB_READ,
+  JG_HUB_END
+};
+struct jg_hub_move {
+  enum jg_hub_move_kind kind;
+  struct jg_hub_stream *stream;
+  struct jg_bytes *bytes;  /* SEND: one reference */
+  uint32_t change_count;   /* SEND */
+  struct jg_status status; /* END: lives in the call's arena or is static */
+};
+
+/* Streams that are taken out of IDLE and not moved yet. */
+struct jg_hub_fan {
+  size_t count;
+  struct jg_hub_move moves[JG_HUB_FAN_MAX];
+  struct jg_send sends[JG_HUB_FAN_MAX]; /* of the messages among them */
+};
+
 struct jg_hub_metrics {
   struct jg_metric *streams, *reading, *messages, *changes, *bookmarks, *pages, *read_pages, *parts, *waiting, *refused,
       *out_bytes, *slow, *drained, *ring_bytes, *failures;
@@ -153,6 +183,7 @@ struct jg_hub {
   bool woken;          /* wake_mutex */
 
   /* Tail thread. */
+  struct jg_hub_fan fan;
   struct jg_ring_budget budget;
   struct jg_timers windows; /* views that gather changes */
   int64_t polled_ns;
@@ -229,26 +260,6 @@ struct jg_hub_stream {
   bool overdue;    /* for too long: its driver ends it */
 };
 
-/* What to do with a stream once the locks are released. */
-enum jg_hub_move_kind {
-  JG_HUB_STAY,
-  JG_HUB_SEND,
-  JG_HUB_TELL_OPENED,
-  JG_HUB_BOOKMARK,
-  JG_HUB_DRAIN,
-  JG_HUB_TELL_RESET,
-  JG_HUB_TELL_SYNCED,
-  JG_HUB_READ,
-  JG_HUB_END
-};
-struct jg_hub_move {
-  enum jg_hub_move_kind kind;
-  struct jg_hub_stream *stream;
-  struct jg_bytes *bytes;  /* SEND: one reference */
-  uint32_t change_count;   /* SEND */
-  struct jg_status status; /* END: lives in the call's arena or is static */
-};
-
 static inline void jg_hub_lock(pthread_mutex_t *mutex) {
   JG_ASSERT(pthread_mutex_lock(mutex) == 0);
 }
@@ -291,8 +302,6 @@ void jg_hub_reap(struct jg_hub *hub);
 void jg_hub_pass(struct jg_hub *hub, struct jg_hub_tail *tail, bool wanted);
 /* Drops the page that has come; false if one is still out. */
 bool jg_hub_abandon(struct jg_hub *hub, struct jg_hub_tail *tail);
-/* Moves every idle stream of the view that has somewhere to go. Returns how many went. */
-size_t jg_hub_fan_out(struct jg_hub *hub, struct jg_hub_view *view);
 /* Sends the bookmarks that are due, drains the old and ends those who take no message. */
 void jg_hub_beat(struct jg_hub *hub);
 /* Ends those who have taken no message for a while, if too much is out. */
@@ -307,6 +316,13 @@ void jg_hub_append_fresh(struct jg_hub *hub, struct jg_hub_view *view);
 static inline bool jg_hub_gathers(const struct jg_hub_view *view) {
   return view->key.view->coalesce_ns > 0;
 }
+
+/* ---- fan.c: on the tail thread ---- */
+
+/* Takes every idle stream of the view that has somewhere to go; what that takes is done by jg_hub_fan_send at the latest. */
+void jg_hub_fan_gather(struct jg_hub *hub, struct jg_hub_view *view);
+/* Moves those that were gathered. */
+void jg_hub_fan_send(struct jg_hub *hub);
 
 /* ---- window.c: on the tail thread, but for the read ---- */
 
@@ -360,6 +376,11 @@ bool jg_hub_is_over(struct jg_hub_stream *stream);
 struct jg_token jg_hub_place(const struct jg_hub_stream *stream);
 /* The stream may be gone when this returns. Without locks. */
 void jg_hub_make(const struct jg_hub_move *move);
+/* The message of a move that sends one: one reference. */
+struct jg_bytes *jg_hub_message_of(const struct jg_hub_move *move);
+/* To be asked by the driver once it has given the message to the sink. True: it was taken already, and *ret_move is what comes
+ * next. False: whoever drives it on may have ended it. */
+bool jg_hub_was_taken(struct jg_hub_stream *stream, struct jg_hub_move *ret_move);
 /* Ends it: detaches, finishes the call. By the driver, state ENDING. */
 void jg_hub_end(struct jg_hub_stream *stream, struct jg_status status);
 /* Takes an idle stream out of its view's list. Under view->mutex. */

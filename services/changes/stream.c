@@ -261,9 +261,7 @@ struct jg_token jg_hub_place(const struct jg_hub_stream *stream) {
 
 static void go_on(struct jg_hub_stream *stream, struct jg_hub_move *ret_move);
 
-/* Gives a message to the sink. True: it was taken already, and *ret_move is what comes next. */
-static bool send_message(struct jg_hub_stream *stream, struct jg_bytes *message, struct jg_hub_move *ret_move) {
-  stream->call->sink->send(stream->call, message);
+bool jg_hub_was_taken(struct jg_hub_stream *stream, struct jg_hub_move *ret_move) {
   // on_sent may have come, but it left the stream to us.
   jg_hub_lock(&stream->mutex);
   bool taken = stream->state == JG_HUB_SENT;
@@ -278,17 +276,17 @@ static bool send_message(struct jg_hub_stream *stream, struct jg_bytes *message,
   return taken;
 }
 
-/* The message of a move that sends one. */
-static struct jg_bytes *message_of(const struct jg_hub_move *move) {
+struct jg_bytes *jg_hub_message_of(const struct jg_hub_move *move) {
   struct jg_hub_stream *stream = move->stream;
   struct jg_hub *hub = stream->hub;
+  if (move->kind == JG_HUB_SEND) {
+    stream->message_count++;
+    jg_metric_add(hub->metrics.messages, 1);
+    jg_metric_add(hub->metrics.changes, move->change_count);
+    return move->bytes;
+  }
   const struct jg_token token = jg_hub_place(stream);
   switch (move->kind) {
-    case JG_HUB_SEND:
-      stream->message_count++;
-      jg_metric_add(hub->metrics.messages, 1);
-      jg_metric_add(hub->metrics.changes, move->change_count);
-      return move->bytes;
     case JG_HUB_TELL_OPENED: {
       const struct jg_token at = jg_view_token(&stream->view->key, stream->resume);
       return jg_event_opened(&token, &at, stream->id, stream->wish.heartbeat_ns);
@@ -304,6 +302,7 @@ static struct jg_bytes *message_of(const struct jg_hub_move *move) {
       return jg_event_reset(stream->lost_oldest, stream->lost_newest);
     case JG_HUB_TELL_SYNCED:
       return jg_event_synced(&token);
+    case JG_HUB_SEND:
     case JG_HUB_STAY:
     case JG_HUB_READ:
     case JG_HUB_END:
@@ -331,7 +330,8 @@ void jg_hub_make(const struct jg_hub_move *move) {
         jg_hub_end(stream, next.status);
         return;
       default:
-        if (!send_message(stream, message_of(&next), &next)) {
+        stream->call->sink->send(stream->call, jg_hub_message_of(&next));
+        if (!jg_hub_was_taken(stream, &next)) {
           return;
         }
     }

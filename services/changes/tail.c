@@ -1,13 +1,7 @@
 #include <stddef.h>
-#include <time.h>
 
 #include "services/changes/hub_internal.h"
 
-/* After a page the thread leaves the processor to the streams and the writers for so long: a burst then comes in fewer, larger
- * messages. An event after a quiet time waits for nothing. */
-#define REST_NS_PER_STREAM 2000
-#define REST_NS_MIN 100000
-#define REST_NS_MAX 2000000
 #define NS_PER_TICK 100
 /* When too much is out, whoever has taken nothing for so long makes room. */
 #define RELIEF_NS INT64_C(5000000000)
@@ -189,8 +183,8 @@ void jg_hub_append_fresh(struct jg_hub *hub, struct jg_hub_view *view) {
   jg_hub_unlock(&view->mutex);
 }
 
-/* Puts a page into the rings of the views that it touches; then the others may pass over it. Returns how many streams moved. */
-static size_t publish(struct jg_hub_page *page) {
+/* Puts a page into the rings of the views that it touches; then the others may pass over it. */
+static void publish(struct jg_hub_page *page) {
   struct jg_hub *hub = page->hub;
   struct jg_hub_tail *tail = page->tail;
   int64_t now = jg_clock_mono_ns(hub->options.clock);
@@ -212,18 +206,17 @@ static size_t publish(struct jg_hub_page *page) {
   atomic_store_explicit(&tail->through, page->through, memory_order_release);
   jg_hub_unlock(&hub->mutex);
   shrink_rings(hub);
-  size_t moved = 0;
   for (struct jg_hub_view *view = page->touched; view != NULL; view = view->touched_next) {
-    moved += jg_hub_fan_out(hub, view);
+    jg_hub_fan_gather(hub, view);
   }
   for (struct jg_hub_view *view = newcomers; view != NULL; view = view->new_next) {
-    moved += jg_hub_fan_out(hub, view);
+    jg_hub_fan_gather(hub, view);
   }
-  return moved;
+  jg_hub_fan_send(hub);
 }
 
 /* The tail goes to the end of the log without what is between. */
-static size_t skip_to(struct jg_hub_page *page) {
+static void skip_to(struct jg_hub_page *page) {
   struct jg_hub *hub = page->hub;
   struct jg_hub_tail *tail = page->tail;
   jg_hub_lock(&hub->mutex);
@@ -234,19 +227,10 @@ static size_t skip_to(struct jg_hub_page *page) {
   atomic_store_explicit(&tail->through, page->through, memory_order_release);
   jg_hub_unlock(&hub->mutex);
   shrink_rings(hub);
-  size_t moved = 0;
   for (struct jg_hub_view *view = views; view != NULL; view = view->next) {
-    moved += jg_hub_fan_out(hub, view);
+    jg_hub_fan_gather(hub, view);
   }
-  return moved;
-}
-
-static void rest(size_t moved) {
-  int64_t ns = (int64_t)moved * REST_NS_PER_STREAM;
-  if (ns >= REST_NS_MIN) {
-    const struct timespec time = {.tv_nsec = ns < REST_NS_MAX ? ns : REST_NS_MAX};
-    (void)nanosleep(&time, NULL);  // cut short by a signal: no harm
-  }
+  jg_hub_fan_send(hub);
 }
 
 static void observe_lag(struct jg_hub *hub, int64_t commit_ticks) {
@@ -278,29 +262,28 @@ static void take_failure(struct jg_hub_page *page) {
 static void take_page(struct jg_hub_page *page) {
   struct jg_hub *hub = page->hub;
   struct jg_hub_tail *tail = page->tail;
-  size_t moved = 0;
   if (page->window != NULL) {
     struct jg_hub_view *view = page->window;
     jg_hub_take_window(page);
     // The ring has the messages, or the page none.
     untouch(view);
     shrink_rings(hub);
-    moved = jg_hub_fan_out(hub, view);
+    jg_hub_fan_gather(hub, view);
+    jg_hub_fan_send(hub);
   } else if (!jg_status_ok(page->status)) {
     take_failure(page);
     return;
   } else if (page->state_only) {
-    moved = skip_to(page);
+    skip_to(page);
   } else {
     hub->failing = false;
     if (page->changes.count > 0) {
       tail->again = true;
       observe_lag(hub, page->commit_ticks);
-      moved = publish(page);
+      publish(page);
     }
   }
   end_page(page);
-  rest(moved);
 }
 
 void jg_hub_pass(struct jg_hub *hub, struct jg_hub_tail *tail, bool wanted) {
@@ -329,39 +312,6 @@ bool jg_hub_abandon(struct jg_hub *hub, struct jg_hub_tail *tail) {
   drop_fresh(tail->page);
   end_page(tail->page);
   return true;
-}
-
-size_t jg_hub_fan_out(struct jg_hub *hub, struct jg_hub_view *view) {
-  struct jg_hub_move moves[JG_HUB_MOVES];
-  jg_hub_lock(&view->mutex);
-  view->parked = false;
-  // Those who come back meanwhile have seen what there is; a later page takes them.
-  size_t left = view->idle_count;
-  jg_hub_unlock(&view->mutex);
-  size_t moved = 0;
-  while (left > 0) {
-    size_t count = 0;
-    int64_t now = jg_clock_mono_ns(hub->options.clock);
-    jg_hub_lock(&view->mutex);
-    for (; left > 0 && view->idle_first != NULL && count < JG_HUB_MOVES; left--) {
-      struct jg_hub_stream *stream = view->idle_first;
-      jg_hub_unlink(view, stream);
-      jg_hub_lock(&stream->mutex);
-      // One that is being cancelled is only taken out of the list: its canceller waits for our lock and goes on.
-      if (stream->state == JG_HUB_IDLE) {
-        jg_hub_step(stream, now, &moves[count]);
-        count += moves[count].kind != JG_HUB_STAY;
-      }
-      jg_hub_unlock(&stream->mutex);
-    }
-    left = view->idle_first != NULL ? left : 0;
-    jg_hub_unlock(&view->mutex);
-    for (size_t i = 0; i < count; i++) {
-      jg_hub_make(&moves[i]);
-    }
-    moved += count;
-  }
-  return moved;
 }
 
 /* Under hub->mutex: moves one stream whose time has come, and sets its next one. */
