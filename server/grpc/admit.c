@@ -34,6 +34,12 @@ static bool ask(struct jg_grpc_call *call, struct jg_str authorization) {
   return true;
 }
 
+/* What known_until_ns says. */
+static void note_known(struct jg_grpc_call *call) {
+  bool known = jg_status_ok(call->verdict.status);
+  atomic_store_explicit(&call->known_until_ns, known ? call->verdict.until_ns : 0, memory_order_relaxed);
+}
+
 bool jg_grpc_admit(struct jg_grpc_call *call, struct jg_status *ret_status) {
   struct jg_call *base = &call->call;
   struct jg_grpc_server *server = call->queue->server;
@@ -46,11 +52,13 @@ bool jg_grpc_admit(struct jg_grpc_call *call, struct jg_status *ret_status) {
     return true;
   }
   if (server->identity == NULL || is_open_to_all(base->method)) {
+    atomic_store_explicit(&call->known_until_ns, INT64_MAX, memory_order_relaxed);
     return true;
   }
   if (!ask(call, metadata.authorization)) {
     return false;
   }
+  note_known(call);
   base->identity.tenant = call->verdict.tenant;
   *ret_status = call->verdict.status;
   return true;
@@ -71,12 +79,14 @@ void jg_grpc_admit_again(struct jg_grpc_call *call) {
     return;
   }
   if (ask(call, jg_grpc_metadata_read(&call->metadata).authorization)) {
+    note_known(call);
     confirm(call);
   }
 }
 
 void jg_grpc_admit_identified(struct jg_grpc_call *call) {
   call->asking = false;
+  note_known(call);
   if (!call->begun && call->broken) {
     // Nobody told a handler, as there was none.
     jg_call_fail(&call->call, jg_status_make(JG_CANCELLED, JG_REASON_NONE, "the caller cancelled the call"));

@@ -22,7 +22,8 @@ static void call_finish(struct jg_call *base, struct jg_status status, const str
 static void call_send(struct jg_call *base, struct jg_bytes *message);
 static void call_receive(struct jg_call *base);
 
-static const struct jg_call_sink sink = {.finish = call_finish, .send = call_send, .receive = call_receive};
+static const struct jg_call_sink sink = {
+    .finish = call_finish, .send = call_send, .send_all = jg_grpc_send_all, .receive = call_receive};
 
 static void sent(struct jg_grpc_call *call, bool ok);
 static void received(struct jg_grpc_call *call, bool ok);
@@ -38,7 +39,7 @@ static struct jg_grpc_call *create(struct jg_grpc_queue *queue) {
   call->queue = queue;
   jg_arena_init(&call->call.arena, JG_LIMIT_CALL_ARENA_BYTES);
   for (size_t i = 0; i < JG_GRPC_EVENT_COUNT; i++) {
-    call->tags[i] = (struct jg_grpc_tag){JG_GRPC_TAG_MAGIC, (enum jg_grpc_event)i, call};
+    call->tags[i] = (struct jg_grpc_tag){.magic = JG_GRPC_TAG_MAGIC, .event = (enum jg_grpc_event)i, .owner = call};
   }
   return call;
 }
@@ -66,6 +67,8 @@ struct jg_grpc_call *jg_grpc_call_take(struct jg_grpc_slot *slot) {
   call->broken = false;
   call->fault = NULL;
   call->core_cancelled = 0;
+  call->has_peer = false;
+  atomic_init(&call->known_until_ns, 0);
   atomic_init(&call->finished, false);
   atomic_init(&call->too_large, false);
   atomic_init(&call->shut_out, false);
@@ -302,12 +305,14 @@ JG_HOT static void call_finish(struct jg_call *base, struct jg_status status, co
   }
 }
 
-static void call_send(struct jg_call *base, struct jg_bytes *message) {
-  struct jg_grpc_call *call = jg_grpc_call_of(base);
+void jg_grpc_call_put(struct jg_grpc_call *call, grpc_byte_buffer *message) {
   JG_ASSERT(!jg_grpc_call_is_finished(call));
   JG_ASSERT(call->sending == NULL);
-  call->sending = jg_grpc_payload_share(message);
+  call->sending = message;
   jg_grpc_call_ref(call);
+}
+
+void jg_grpc_call_push(struct jg_grpc_call *call) {
   grpc_op ops[OPS_MAX];
   size_t count = 0;
   if (!call->headers_sent) {
@@ -319,6 +324,12 @@ static void call_send(struct jg_call *base, struct jg_bytes *message) {
   jg_grpc_core_start(call->core, ops, count, &call->tags[JG_GRPC_SENT]);
 }
 
+static void call_send(struct jg_call *base, struct jg_bytes *message) {
+  struct jg_grpc_call *call = jg_grpc_call_of(base);
+  jg_grpc_call_put(call, jg_grpc_payload_share(message));
+  jg_grpc_call_push(call);
+}
+
 static void call_receive(struct jg_call *base) {
   struct jg_grpc_call *call = jg_grpc_call_of(base);
   JG_ASSERT(base->method->type == JG_METHOD_CLIENT_STREAM);
@@ -328,6 +339,16 @@ static void call_receive(struct jg_call *base) {
   grpc_op op = {.op = GRPC_OP_RECV_MESSAGE};
   op.data.recv_message.recv_message = &call->received;
   jg_grpc_core_start(call->core, &op, 1, &call->tags[JG_GRPC_RECEIVED]);
+}
+
+void jg_grpc_call_sent_here(struct jg_grpc_call *call, bool ok) {
+  JG_ASSERT(!jg_grpc_call_is_finished(call));
+  grpc_byte_buffer_destroy(call->sending);
+  call->sending = NULL;
+  call->call.on_sent(&call->call, ok);
+  // Release: whoever ends the call sees what this did. It is not the last one: the handler has its own.
+  uint32_t before = atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel);
+  JG_ASSERT(before > 1);
 }
 
 static void sent(struct jg_grpc_call *call, bool ok) {

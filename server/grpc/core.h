@@ -5,6 +5,7 @@
 #define JG_SERVER_GRPC_CORE_H
 
 #include <grpc/grpc.h>
+#include <stdbool.h>
 
 #include "base/compiler.h"
 
@@ -44,6 +45,22 @@ static inline grpc_event jg_grpc_core_next(grpc_completion_queue *queue) {
     JG_GRPC_ACQUIRE(event.tag);
   }
   return event;
+}
+
+/* From here to jg_grpc_core_take_own on this thread: the first event that what it starts brings for the queue is kept for it,
+ * and wakes nobody. */
+static inline void jg_grpc_core_keep_own(grpc_completion_queue *queue) {
+  grpc_completion_queue_thread_local_cache_init(queue);
+}
+/* False: there was none. It may be of another call: a thread in the core does what others have left there. */
+static inline bool jg_grpc_core_take_own(grpc_completion_queue *queue, void **ret_tag, bool *ret_ok) {
+  int ok = 0;
+  if (grpc_completion_queue_thread_local_cache_flush(queue, ret_tag, &ok) == 0) {
+    return false;
+  }
+  JG_GRPC_ACQUIRE(*ret_tag);
+  *ret_ok = ok != 0;
+  return true;
 }
 
 /* Waits for the event of that tag, until the deadline. */

@@ -8,6 +8,13 @@
 #include "jobgate/v1/job_service.pb-c.h"
 
 #define HELD_MAX 64
+#define FAN_MAX 256
+
+/* A stream of FAKE_FAN, in its call's arena. */
+struct fan {
+  struct jg_call *call;
+  bool out, over;
+};
 
 /* One test at a time runs in the process, so its state may be static. */
 static struct {
@@ -19,6 +26,8 @@ static struct {
   size_t held_count;
   bool released;
   int cancelled;
+  struct fan *fans[FAN_MAX];
+  size_t fan_count;
 } fake;
 
 /* A call on its way to the worker. */
@@ -45,6 +54,7 @@ void fake_start(void) {
   fake.held_count = 0;
   fake.released = false;
   fake.cancelled = 0;
+  fake.fan_count = 0;
   JG_ASSERT(pthread_create(&fake.thread, NULL, work, NULL) == 0);
 }
 
@@ -236,6 +246,99 @@ static void numbers(struct jg_call *call) {
   JG_ASSERT(pthread_mutex_unlock(&state->mutex) == 0);
 }
 
+static void fan_sent(struct jg_call *call, bool ok) {
+  struct fan *fan = call->stream;
+  JG_ASSERT(pthread_mutex_lock(&fake.mutex) == 0);
+  JG_ASSERT(fan->out);
+  fan->out = false;
+  fan->over = fan->over || !ok;
+  JG_ASSERT(pthread_cond_broadcast(&fake.changed) == 0);
+  JG_ASSERT(pthread_mutex_unlock(&fake.mutex) == 0);
+}
+
+static void fan_cancelled(struct jg_call *call) {
+  struct fan *fan = call->stream;
+  JG_ASSERT(pthread_mutex_lock(&fake.mutex) == 0);
+  fan->over = true;
+  JG_ASSERT(pthread_cond_broadcast(&fake.changed) == 0);
+  JG_ASSERT(pthread_mutex_unlock(&fake.mutex) == 0);
+}
+
+static void fan(struct jg_call *call) {
+  struct fan *fan = jg_arena_alloc_zero(&call->arena, sizeof(*fan));
+  JG_ASSERT(fan != NULL);
+  fan->call = call;
+  call->stream = fan;
+  call->on_sent = fan_sent;
+  call->on_cancelled = fan_cancelled;
+  JG_ASSERT(pthread_mutex_lock(&fake.mutex) == 0);
+  JG_ASSERT(fake.fan_count < FAN_MAX);
+  fake.fans[fake.fan_count++] = fan;
+  JG_ASSERT(pthread_cond_broadcast(&fake.changed) == 0);
+  JG_ASSERT(pthread_mutex_unlock(&fake.mutex) == 0);
+}
+
+void fake_wait_fan(size_t count) {
+  JG_ASSERT(pthread_mutex_lock(&fake.mutex) == 0);
+  while (fake.fan_count < count) {
+    JG_ASSERT(pthread_cond_wait(&fake.changed, &fake.mutex) == 0);
+  }
+  JG_ASSERT(pthread_mutex_unlock(&fake.mutex) == 0);
+}
+
+void fake_wait_fan_over(void) {
+  JG_ASSERT(pthread_mutex_lock(&fake.mutex) == 0);
+  for (size_t i = 0; i < fake.fan_count; i++) {
+    while (!fake.fans[i]->over) {
+      JG_ASSERT(pthread_cond_wait(&fake.changed, &fake.mutex) == 0);
+    }
+  }
+  JG_ASSERT(pthread_mutex_unlock(&fake.mutex) == 0);
+}
+
+/* Ends the streams that are over, or all of them. Returns how many are left, into *ret_left, none of which has a message out. */
+static size_t fan_take(bool all, struct fan **ret_left) {
+  struct fan *ends[FAN_MAX];
+  size_t end_count = 0, left = 0;
+  JG_ASSERT(pthread_mutex_lock(&fake.mutex) == 0);
+  for (size_t i = 0; i < fake.fan_count; i++) {
+    struct fan *fan = fake.fans[i];
+    while (fan->out) {
+      JG_ASSERT(pthread_cond_wait(&fake.changed, &fake.mutex) == 0);
+    }
+    *(fan->over || all ? &ends[end_count++] : &ret_left[left++]) = fan;
+  }
+  memcpy(fake.fans, ret_left, left * sizeof(struct fan *));
+  fake.fan_count = left;
+  JG_ASSERT(pthread_mutex_unlock(&fake.mutex) == 0);
+  for (size_t i = 0; i < end_count; i++) {
+    jg_call_finish(ends[i]->call, all ? JG_STATUS_OK : jg_status_make(JG_CANCELLED, JG_REASON_NONE, "cancelled"), NULL);
+  }
+  return left;
+}
+
+size_t fake_fan_out(const char *text) {
+  struct fan *fans[FAN_MAX];
+  struct jg_send sends[FAN_MAX];
+  size_t count = fan_take(false, fans);
+  struct jg_bytes *message = jg_bytes_create(jg_str_from_cstr(text));
+  for (size_t i = 0; i < count; i++) {
+    fans[i]->out = true;  // nobody calls back before it is sent
+    sends[i] = (struct jg_send){fans[i]->call, jg_bytes_ref(message)};
+  }
+  jg_bytes_unref(message);
+  if (count > 0) {
+    sends[0].call->sink->send_all(sends, count);
+  }
+  (void)fan_take(false, fans);  // it waits
+  return count;
+}
+
+void fake_fan_end(void) {
+  struct fan *fans[FAN_MAX];
+  (void)fan_take(true, fans);  // none is left
+}
+
 static void ignore_sent(struct jg_call *call, bool ok) {
   (void)call;
   (void)ok;
@@ -319,6 +422,7 @@ const struct jg_method fake_methods[FAKE_METHOD_COUNT] = {
     FAKE(FAKE_LOCAL, "Local", JG_METHOD_UNARY, 1000, true, echo),
     FAKE(FAKE_NUMBERS, "Numbers", JG_METHOD_SERVER_STREAM, 1000, false, numbers),
     FAKE(FAKE_LAST, "Last", JG_METHOD_SERVER_STREAM, 1000, false, last),
+    FAKE(FAKE_FAN, "Fan", JG_METHOD_SERVER_STREAM, 1000, false, fan),
     FAKE(FAKE_FOREVER, "Forever", JG_METHOD_SERVER_STREAM, 1000, false, forever),
     FAKE(FAKE_COUNT, "Count", JG_METHOD_CLIENT_STREAM, 50000, false, count),
 };

@@ -16,6 +16,7 @@ enum fake_method {
   FAKE_LOCAL,   /* the request itself, on loopback only */
   FAKE_NUMBERS, /* streams the texts "0", "1", ... up to page_size from the worker, then OK */
   FAKE_LAST,    /* streams one message and ends at once, from inside the handler: OUT_OF_RANGE */
+  FAKE_FAN,     /* streams the texts of fake_fan_out until it is cancelled or fake_fan_end */
   FAKE_FOREVER, /* streams one message and stays open until it is cancelled */
   FAKE_COUNT, /* client stream: ImportJobsResponse, created = messages, updated = bytes; "ack" is sent back, "stop" is ABORTED */
   FAKE_METHOD_COUNT
@@ -31,6 +32,15 @@ void fake_wait_held(void);
 size_t fake_held_count(void);
 /* Answers the calls of FAKE_HOLD, from this thread; later ones are answered at once. */
 void fake_release(void);
+/* Sends the text to all streams of FAKE_FAN at once, from this thread, and waits until it has left to each; ends those that are
+ * cancelled. Returns to how many it was sent. */
+size_t fake_fan_out(const char *text);
+/* Waits until so many of these have arrived. */
+void fake_wait_fan(size_t count);
+/* Waits until all of these are cancelled. */
+void fake_wait_fan_over(void);
+/* Ends them OK. */
+void fake_fan_end(void);
 /* Waits until `count` streams in all were cancelled. */
 void fake_wait_cancelled(int count);
 

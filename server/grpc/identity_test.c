@@ -166,6 +166,38 @@ static void test_streams_of_removed_users(void **state JG_UNUSED) {
   jg_grpc_stream_destroy(stream);
 }
 
+/* The same when it gets its messages together with others. */
+static void test_removed_users_among_many(void **state JG_UNUSED) {
+  jg_grpc_client_authorize(fake->client, JG_STR(RIGHT));
+  struct jg_grpc_stream *streams[8];
+  for (size_t i = 0; i < JG_COUNT(streams); i++) {
+    streams[i] = fake_open(fake, "Fan", JG_STR(""), TIMEOUT_MS);
+  }
+  fake_wait_fan(JG_COUNT(streams));
+  for (int i = 0; i < 3; i++) {
+    // What is remembered answers at once: nobody is still being asked for when the user goes.
+    assert_int_equal(fake_fan_out("still there"), JG_COUNT(streams));
+  }
+  int64_t own = app->tenant;
+  app->tenant = tenant;
+  assert_true(jg_status_ok(jg_test_write(app, run_remove, NULL)));
+  app->tenant = own;
+  jg_clock_manual_advance_ns(&app->clock, INT64_C(1000000) * JG_IDENTITY_REMEMBERED_MS);
+  (void)fake_fan_out("the last one");  // some may be gone already: the message before asks after it has left
+  fake_wait_fan_over();
+  assert_int_equal(fake_fan_out("too late"), 0);
+  for (size_t i = 0; i < JG_COUNT(streams); i++) {
+    struct jg_status status = JG_STATUS_OK;
+    while (jg_status_ok(status)) {
+      enum jg_grpc_next next = JG_GRPC_NEXT_TIMEOUT;
+      struct jg_str message = JG_STR_NONE;
+      status = jg_grpc_stream_next(streams[i], -1, &fake->arena, &next, &message);
+    }
+    assert_int_equal(status.code, JG_UNAUTHENTICATED);
+    jg_grpc_stream_destroy(streams[i]);
+  }
+}
+
 /* ---- calls that end while their callers are asked for: both readers of the record are held ---- */
 
 struct hold {
@@ -258,6 +290,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_tenant, setup, teardown),
       cmocka_unit_test_setup_teardown(test_streams, setup, teardown),
       cmocka_unit_test_setup_teardown(test_streams_of_removed_users, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_removed_users_among_many, setup, teardown),
       cmocka_unit_test_setup_teardown(test_calls_that_end_early, setup, teardown),
       cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
   };

@@ -49,8 +49,12 @@ static void unref_bytes(void *bytes) {
   jg_bytes_unref(bytes);
 }
 
+grpc_slice jg_grpc_payload_slice_of(struct jg_bytes *bytes) {
+  return grpc_slice_new_with_user_data(bytes->data, bytes->len, unref_bytes, bytes);
+}
+
 grpc_byte_buffer *jg_grpc_payload_share(struct jg_bytes *bytes) {
-  return jg_grpc_payload_from_slice(grpc_slice_new_with_user_data(bytes->data, bytes->len, unref_bytes, bytes));
+  return jg_grpc_payload_from_slice(jg_grpc_payload_slice_of(bytes));
 }
 
 grpc_byte_buffer *jg_grpc_payload_from_slice(grpc_slice slice) {

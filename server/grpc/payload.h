@@ -16,6 +16,8 @@ grpc_slice jg_grpc_payload_slice(grpc_byte_buffer *buffer);
 static inline struct jg_str jg_grpc_slice_str(const grpc_slice *slice) {
   return jg_str_make((const char *)GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice));
 }
+/* Takes one reference of bytes; no copy. The caller unrefs the slice. */
+grpc_slice jg_grpc_payload_slice_of(struct jg_bytes *bytes);
 /* Takes one reference of bytes; no copy. The caller destroys the buffer. */
 grpc_byte_buffer *jg_grpc_payload_share(struct jg_bytes *bytes);
 /* Takes the slice. The caller destroys the buffer. */

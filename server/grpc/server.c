@@ -91,6 +91,7 @@ struct jg_status jg_grpc_server_start(const struct jg_grpc_server_options *optio
   for (unsigned i = 0; i < server->queue_count; i++) {
     jg_grpc_slots_arm(&server->queues[i]);
   }
+  server->fan = jg_grpc_fan_create();
   server->running_count = server->queue_count;
   for (unsigned i = 0; i < server->queue_count; i++) {
     JG_ASSERT(pthread_create(&server->queues[i].thread, NULL, serve, &server->queues[i]) == 0);
@@ -192,10 +193,12 @@ static void *serve(void *data) {
     JG_ASSERT(event.type == GRPC_OP_COMPLETE);
     struct jg_grpc_tag *tag = event.tag;
     JG_ASSERT(tag->magic == JG_GRPC_TAG_MAGIC);
+    bool ok = event.success != 0 && !tag->failed;
+    tag->failed = false;
     if (tag->event == JG_GRPC_ARRIVED) {
-      jg_grpc_slot_filled(tag->owner, event.success != 0);
+      jg_grpc_slot_filled(tag->owner, ok);
     } else {
-      jg_grpc_call_event(tag->owner, tag->event, event.success != 0);
+      jg_grpc_call_event(tag->owner, tag->event, ok);
     }
     if (queue->outstanding == 0) {
       grpc_completion_queue_shutdown(queue->core);
@@ -276,6 +279,7 @@ static void create_core(struct jg_grpc_server *server, const struct jg_grpc_serv
 
 /* A server that was stopped, or that never started. */
 static void free_server(struct jg_grpc_server *server) {
+  jg_grpc_fan_destroy(server->fan);
   for (unsigned i = 0; i < server->queue_count; i++) {
     struct jg_grpc_queue *queue = &server->queues[i];
     JG_ASSERT(queue->outstanding == 0);

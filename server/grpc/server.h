@@ -3,7 +3,8 @@
  *
  * What a handler may count on (services/call.h has the seam, README.md the reasons):
  * G1 A unary call makes two events: its arrival and its end. Nothing tells it of a cancellation in between; it has deadline_ns.
- * G2 handle, on_sent, on_received and on_cancelled of one call run on one thread, never two at once.
+ * G2 handle, on_sent, on_received and on_cancelled of one call run on one thread, never two at once. But on_sent of a message
+ * that went by send_all may run on that caller's thread, before it returns.
  * G3 finish, send and receive may be called on any thread, from inside a callback too, but one at a time per call.
  * G4 After finish no callback begins. One that had begun on the transport's thread may still be running: until it returns, the
  *    call and its arena stay. So a handler that finishes from another thread guards what the two share; the arena is among it,

@@ -1,4 +1,4 @@
-/* For server.c, slots.c, call.c, admit.c, health.c and reflection.c only: the structs of the server and the life of a call. */
+/* For server.c, slots.c, call.c, admit.c, fan.c, health.c and reflection.c only: the structs of the server and the life of a call. */
 #ifndef JG_SERVER_GRPC_SERVER_INTERNAL_H
 #define JG_SERVER_GRPC_SERVER_INTERNAL_H
 
@@ -8,6 +8,7 @@
 
 #include "server/grpc/descriptors.h"
 #include "server/grpc/observe.h"
+#include "server/grpc/peer.h"
 #include "server/grpc/server.h"
 
 struct jg_grpc_call;
@@ -32,6 +33,7 @@ enum jg_grpc_event {
 struct jg_grpc_tag {
   uint32_t magic;
   enum jg_grpc_event event;
+  bool failed; /* the event was not well, though it came so: see jg_grpc_hand_back */
   void *owner;
 };
 
@@ -83,6 +85,12 @@ struct jg_grpc_call {
   bool asking;
   struct jg_identity_wait wait;
   struct jg_identity_verdict verdict;
+  /* Monotonic: until then nobody has to ask for the caller again; 0: it is not known. Relaxed: a message that leaves a moment too
+   * early does no harm. */
+  _Atomic int64_t known_until_ns;
+  /* Of a stream, for fan.c; the driver's of its handler. */
+  bool has_peer; /* it was looked for */
+  struct jg_grpc_peer peer;
   struct jg_str path; /* of an unknown method alone, as sent; NULL: out of memory */
   struct jg_grpc_call *next_free;
   struct jg_grpc_call *next_held;
@@ -104,6 +112,8 @@ struct jg_grpc_queue {
   size_t outstanding; /* filled-in-future slots and living calls: at 0 nothing more can come */
 };
 
+struct jg_grpc_fan;
+
 #define JG_GRPC_SERVER_MAGIC 0x4a475356u /* "JGSV" */
 struct jg_grpc_server {
   uint32_t magic;
@@ -121,6 +131,7 @@ struct jg_grpc_server {
   struct jg_grpc_queue *queues;
   unsigned queue_count;
   struct jg_grpc_descriptors *descriptors; /* NULL: no reflection */
+  struct jg_grpc_fan *fan;
   _Atomic bool serving, stopping;
   pthread_mutex_t
       open_mutex; /* guards the list, taken when a stream of health or reflection opens, ends or must be woken */
@@ -150,6 +161,11 @@ void jg_grpc_call_name(struct jg_grpc_call *call, const grpc_slice *path);
 void jg_grpc_call_begin(struct jg_grpc_call *call);
 void jg_grpc_call_event(struct jg_grpc_call *call, enum jg_grpc_event event, bool ok);
 void jg_grpc_calls_free(struct jg_grpc_queue *queue);
+/* A message becomes the one under way; then the core is told of it. Thread: any, as send (G3). */
+void jg_grpc_call_put(struct jg_grpc_call *call, grpc_byte_buffer *message);
+void jg_grpc_call_push(struct jg_grpc_call *call);
+/* JG_GRPC_SENT on a thread that is still giving messages away for the handler, so that it has not finished. */
+void jg_grpc_call_sent_here(struct jg_grpc_call *call, bool ok);
 static inline struct jg_grpc_call *jg_grpc_call_of(struct jg_call *call) {
   JG_ASSERT(call->magic == JG_CALL_MAGIC);
   return (struct jg_grpc_call *)call; /* its first member */
@@ -174,6 +190,13 @@ bool jg_grpc_admit(struct jg_grpc_call *call, struct jg_status *ret_status);
 void jg_grpc_admit_identified(struct jg_grpc_call *call);
 /* A stream may stay open for days, its caller may not: to be called after each message, bookmarks included. */
 void jg_grpc_admit_again(struct jg_grpc_call *call);
+
+/* fan.c: a message for each of many streams. */
+struct jg_grpc_fan *jg_grpc_fan_create(void);
+/* When no call is left. NULL is allowed. */
+void jg_grpc_fan_destroy(struct jg_grpc_fan *fan);
+/* The sink's send_all. Thread: any. */
+void jg_grpc_send_all(const struct jg_send *sends, size_t count);
 
 /* hold.c. From hold_begin to hold_end arriving calls are only kept; then each begins on its own thread. Thread: main. */
 void jg_grpc_hold_begin(struct jg_grpc_server *server);

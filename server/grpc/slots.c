@@ -3,9 +3,11 @@
 #include "server/grpc/core.h"
 #include "server/grpc/server_internal.h"
 
-/* Calls that may arrive before the thread has taken the first of them; more wait in the core, which costs little. */
-#define SLOTS_UNARY 128
-#define SLOTS_SERVER_STREAM 32
+/* Calls that may arrive before the thread has taken the first of them; more wait in the core, which costs little. A slot costs
+ * something at every event: Debian builds the core with its assertions, and one of them looks for the event's tag among all that
+ * its queue waits for. */
+#define SLOTS_UNARY 32
+#define SLOTS_SERVER_STREAM 16
 #define SLOTS_CLIENT_STREAM 8
 #define SLOTS_BUILT_IN 4
 #define SLOTS_UNKNOWN 16
@@ -59,7 +61,7 @@ void jg_grpc_slots_arm(struct jg_grpc_queue *queue) {
   struct jg_grpc_slot *slot = queue->slots;
   for (size_t m = 0; m < server->method_count; m++) {
     for (size_t i = 0; i < slots_of(server, m); i++, slot++) {
-      slot->tag = (struct jg_grpc_tag){JG_GRPC_TAG_MAGIC, JG_GRPC_ARRIVED, slot};
+      slot->tag = (struct jg_grpc_tag){.magic = JG_GRPC_TAG_MAGIC, .event = JG_GRPC_ARRIVED, .owner = slot};
       slot->queue = queue;
       slot->method = &server->methods[m];
       queue->outstanding++;
