@@ -1,12 +1,19 @@
 #include "services/changes/hub_internal.h"
 
-/* Steps idle streams, at most *left of them and JG_HUB_MOVES under one hold of the lock. Returns how many have something to do. */
-static size_t step_idle(struct jg_hub *hub, struct jg_hub_view *view, size_t *left, struct jg_hub_move *moves) {
+static void push(struct jg_hub_fan *fan, struct jg_hub_view *view) {
+  view->fan_next = NULL;
+  *(fan->first != NULL ? &fan->last->fan_next : &fan->first) = view;
+  fan->last = view;
+}
+
+/* Steps idle streams, JG_HUB_MOVES under one hold of the lock. Returns how many have something to do. */
+static size_t step_idle(struct jg_hub *hub, struct jg_hub_view *view, struct jg_hub_move *moves) {
   size_t count = 0;
   int64_t now = jg_clock_mono_ns(hub->options.clock);
   jg_hub_lock(&view->mutex);
-  for (; *left > 0 && view->idle_first != NULL && count < JG_HUB_MOVES; (*left)--) {
+  for (size_t i = 0; i < JG_HUB_MOVES && view->fan_left > 0 && view->idle_first != NULL; i++) {
     struct jg_hub_stream *stream = view->idle_first;
+    view->fan_left--;
     jg_hub_unlink(view, stream);
     jg_hub_lock(&stream->mutex);
     // One that is being cancelled is only taken out of the list: its canceller waits for our lock and goes on.
@@ -16,7 +23,7 @@ static size_t step_idle(struct jg_hub *hub, struct jg_hub_view *view, size_t *le
     }
     jg_hub_unlock(&stream->mutex);
   }
-  *left = view->idle_first != NULL ? *left : 0;
+  view->fan_left = view->idle_first != NULL ? view->fan_left : 0;
   jg_hub_unlock(&view->mutex);
   return count;
 }
@@ -54,21 +61,31 @@ static void make_all(struct jg_hub_fan *fan) {
   }
 }
 
-void jg_hub_fan_gather(struct jg_hub *hub, struct jg_hub_view *view) {
+void jg_hub_fan_add(struct jg_hub *hub, struct jg_hub_view *view) {
   struct jg_hub_fan *fan = &hub->fan;
+  fan->moved = 0;
   jg_hub_lock(&view->mutex);
   view->parked = false;
-  // Those who come back meanwhile have seen what there is; a later page takes them.
-  size_t left = view->idle_count;
+  // Those who come back meanwhile, behind the others, have seen what there is.
+  view->fan_left = view->idle_count;
   jg_hub_unlock(&view->mutex);
-  while (left > 0) {
-    if (fan->count + JG_HUB_MOVES > JG_HUB_FAN_MAX) {
-      make_all(fan);
-    }
-    fan->count += step_idle(hub, view, &left, &fan->moves[fan->count]);
+  if (view->fan_left > 0 && !view->in_fan) {
+    view->in_fan = true;
+    push(fan, view);
   }
 }
 
-void jg_hub_fan_send(struct jg_hub *hub) {
-  make_all(&hub->fan);
+void jg_hub_fan_out(struct jg_hub *hub) {
+  struct jg_hub_fan *fan = &hub->fan;
+  while (fan->first != NULL && fan->count + JG_HUB_MOVES <= JG_HUB_FAN_MAX) {
+    struct jg_hub_view *view = fan->first;
+    fan->first = view->fan_next;
+    fan->count += step_idle(hub, view, &fan->moves[fan->count]);
+    view->in_fan = view->fan_left > 0;
+    if (view->in_fan) {
+      push(fan, view);
+    }
+  }
+  fan->moved += fan->count;
+  make_all(fan);
 }

@@ -59,6 +59,9 @@ struct fixture {
   bool stopping;
   struct transport transports[TRANSPORT_COUNT];
 
+  /* Called on the tail thread when it has given away the messages of some streams. NULL: nobody. Set while nothing happens. */
+  void (*on_send_all)(struct fixture *fixture, const struct jg_send *sends, size_t count);
+
   /* Readers that block on purpose. */
   struct jg_store_read blockers[READER_COUNT];
   size_t blocked;
@@ -145,6 +148,7 @@ struct client *refuse_within(struct fixture *fixture, const struct jg_token *tok
 /* Cancels it if it has not finished, waits for that, frees it. */
 void client_close(struct client *client);
 
+struct client *client_of(struct jg_call *call);
 struct client *watch_filter(struct fixture *fixture, const char *filter); /* from now on, BASIC */
 
 bool client_is_finished(struct client *client);

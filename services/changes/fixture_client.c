@@ -71,7 +71,7 @@ void *transport_main(void *data) {
   return NULL;
 }
 
-static struct client *client_of(struct jg_call *call) {
+struct client *client_of(struct jg_call *call) {
   return (struct client *)(void *)((char *)call - offsetof(struct client, call));
 }
 
@@ -124,6 +124,10 @@ static void sink_send_all(const struct jg_send *sends, size_t count) {
     if (deliver(sends[i].call, sends[i].message, i % 2 == 0) && i % 2 == 0) {
       sends[i].call->on_sent(sends[i].call, true);
     }
+  }
+  struct fixture *fixture = client_of(sends[0].call)->fixture;
+  if (fixture->on_send_all != NULL) {
+    fixture->on_send_all(fixture, sends, count);
   }
 }
 

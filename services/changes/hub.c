@@ -259,10 +259,9 @@ static void go_over_views(struct jg_hub *hub, struct jg_hub_tail *tail, bool dra
     bool due = draining ? view->idle_count > 0 : view->parked;
     jg_hub_unlock(&view->mutex);
     if (due) {
-      jg_hub_fan_gather(hub, view);
+      jg_hub_fan_add(hub, view);
     }
   }
-  jg_hub_fan_send(hub);
 }
 
 /* One round over the tails. A page is wanted of those that a hint names, and if `poll` of all of them in turn: with many
@@ -299,10 +298,27 @@ static void abandon_pages(struct jg_hub *hub) {
   }
 }
 
+/* Everything that is not the fan-out. poll: also what nobody wakes us for. */
+static void look_around(struct jg_hub *hub, bool poll, bool emptied) {
+  if (poll && emptied) {
+    // Not at once: it goes over all views, and clients often go together.
+    jg_hub_reap(hub);
+  }
+  if (poll) {
+    jg_hub_give_turns(hub);
+  }
+  jg_hub_collect_windows(hub);
+  go_round(hub, poll);
+  jg_hub_beat(hub);
+  jg_hub_answer_refused(hub);
+  jg_hub_relieve(hub);
+}
+
 static void *run(void *data) {
   struct jg_hub *hub = data;
   for (;;) {
-    bool woken = wait_for_wake(hub, idle_ns(hub));
+    bool busy = jg_hub_fan_lasts(hub) || hub->fan.waits;
+    bool woken = wait_for_wake(hub, busy ? 0 : idle_ns(hub));
     jg_hub_lock(&hub->mutex);
     bool stopping = hub->stopping;
     bool emptied = hub->emptied;
@@ -312,19 +328,12 @@ static void *run(void *data) {
       return NULL;
     }
     int64_t now = jg_clock_mono_ns(hub->options.clock);
-    bool poll = !woken || now - hub->polled_ns >= JG_HUB_POLL_NS;
-    if (poll && emptied) {
-      // Not at once: it goes over all views, and clients often go together.
-      jg_hub_reap(hub);
+    bool poll = (!woken && !busy) || now - hub->polled_ns >= JG_HUB_POLL_NS;
+    hub->polled_ns = poll ? now : hub->polled_ns;
+    if (woken || poll || hub->fan.waits) {
+      hub->fan.waits = false;
+      look_around(hub, poll, emptied);
     }
-    if (poll) {
-      hub->polled_ns = now;
-      jg_hub_give_turns(hub);
-    }
-    jg_hub_collect_windows(hub);
-    go_round(hub, poll);
-    jg_hub_beat(hub);
-    jg_hub_answer_refused(hub);
-    jg_hub_relieve(hub);
+    jg_hub_fan_out(hub);
   }
 }

@@ -40,6 +40,8 @@
 #define JG_HUB_MOVES ((size_t)64)
 /* Streams whose messages a fan-out gives away together: two such moves. More would leave the processor's caches in between. */
 #define JG_HUB_FAN_MAX (2 * JG_HUB_MOVES)
+/* While a fan-out lasts the log is read again after so many streams. */
+#define JG_HUB_FAN_PAGE ((size_t)256)
 
 struct jg_hub_stream;
 
@@ -65,6 +67,10 @@ struct jg_hub_view {
    * between is not read: the first JG_HUB_WAITING_MAX of them, allocated with the first. */
   struct jg_timer window;
   bool due;
+  /* Tail thread: its place in hub->fan, and how many of its idle streams are to be moved on. */
+  bool in_fan;
+  size_t fan_left;
+  struct jg_hub_view *fan_next;
   int64_t *waiting;
   size_t waiting_count;
 
@@ -137,8 +143,12 @@ struct jg_hub_move {
   struct jg_status status; /* END: lives in the call's arena or is static */
 };
 
-/* Streams that are taken out of IDLE and not moved yet. */
+/* The fan-out: views whose idle streams have somewhere to go. */
 struct jg_hub_fan {
+  struct jg_hub_view *first, *last;
+  size_t moved; /* streams since something was added */
+  bool waits;   /* a tail would read the log, but for JG_HUB_FAN_PAGE */
+  /* Streams that are taken out of IDLE and not moved yet. */
   size_t count;
   struct jg_hub_move moves[JG_HUB_FAN_MAX];
   struct jg_send sends[JG_HUB_FAN_MAX]; /* of the messages among them */
@@ -319,10 +329,14 @@ static inline bool jg_hub_gathers(const struct jg_hub_view *view) {
 
 /* ---- fan.c: on the tail thread ---- */
 
-/* Takes every idle stream of the view that has somewhere to go; what that takes is done by jg_hub_fan_send at the latest. */
-void jg_hub_fan_gather(struct jg_hub *hub, struct jg_hub_view *view);
-/* Moves those that were gathered. */
-void jg_hub_fan_send(struct jg_hub *hub);
+/* All idle streams of the view that have somewhere to go are to be moved, by jg_hub_fan_out. */
+void jg_hub_fan_add(struct jg_hub *hub, struct jg_hub_view *view);
+/* Moves JG_HUB_FAN_MAX of them. The views take turns. */
+void jg_hub_fan_out(struct jg_hub *hub);
+/* Some are left. */
+static inline bool jg_hub_fan_lasts(const struct jg_hub *hub) {
+  return hub->fan.first != NULL;
+}
 
 /* ---- window.c: on the tail thread, but for the read ---- */
 

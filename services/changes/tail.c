@@ -207,12 +207,11 @@ static void publish(struct jg_hub_page *page) {
   jg_hub_unlock(&hub->mutex);
   shrink_rings(hub);
   for (struct jg_hub_view *view = page->touched; view != NULL; view = view->touched_next) {
-    jg_hub_fan_gather(hub, view);
+    jg_hub_fan_add(hub, view);
   }
   for (struct jg_hub_view *view = newcomers; view != NULL; view = view->new_next) {
-    jg_hub_fan_gather(hub, view);
+    jg_hub_fan_add(hub, view);
   }
-  jg_hub_fan_send(hub);
 }
 
 /* The tail goes to the end of the log without what is between. */
@@ -228,9 +227,8 @@ static void skip_to(struct jg_hub_page *page) {
   jg_hub_unlock(&hub->mutex);
   shrink_rings(hub);
   for (struct jg_hub_view *view = views; view != NULL; view = view->next) {
-    jg_hub_fan_gather(hub, view);
+    jg_hub_fan_add(hub, view);
   }
-  jg_hub_fan_send(hub);
 }
 
 static void observe_lag(struct jg_hub *hub, int64_t commit_ticks) {
@@ -268,8 +266,7 @@ static void take_page(struct jg_hub_page *page) {
     // The ring has the messages, or the page none.
     untouch(view);
     shrink_rings(hub);
-    jg_hub_fan_gather(hub, view);
-    jg_hub_fan_send(hub);
+    jg_hub_fan_add(hub, view);
   } else if (!jg_status_ok(page->status)) {
     take_failure(page);
     return;
@@ -293,6 +290,10 @@ void jg_hub_pass(struct jg_hub *hub, struct jg_hub_tail *tail, bool wanted) {
   tail->again = tail->again || wanted;
   // A page that is out may have been read before the commit that is hinted at: the next one follows it.
   if (tail->page != NULL) {
+    return;
+  }
+  if (jg_hub_fan_lasts(hub) && hub->fan.moved < JG_HUB_FAN_PAGE) {
+    hub->fan.waits = true;
     return;
   }
   bool page_first = tail->again && tail->window_last;

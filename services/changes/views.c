@@ -146,7 +146,8 @@ void jg_hub_detach(struct jg_hub *hub, struct jg_hub_stream *stream) {
 static void unlink_unused(struct jg_hub *hub, struct jg_hub_tail *tail, struct jg_hub_view **dead) {
   for (struct jg_hub_view **view = &tail->views; *view != NULL;) {
     struct jg_hub_view *unused = *view;
-    if (unused->streams > 0) {
+    if (unused->streams > 0 || unused->in_fan) {
+      hub->emptied = hub->emptied || unused->streams == 0;
       view = &unused->next;
       continue;
     }
