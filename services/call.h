@@ -80,9 +80,10 @@ struct jg_call_sink {
   void (*finish)(struct jg_call *call, struct jg_status status, const struct jg_answer *answer);
   /* Server stream: takes one reference of a whole response message. One at a time: the next one after call->on_sent. */
   void (*send)(struct jg_call *call, struct jg_bytes *message);
-  /* The same for many streams of this sink, each once. Whoever calls it finishes none of them before it returns, when all have
-   * been given away; on_sent may have come by then, on this thread too. NULL: they are sent one by one. */
-  void (*send_all)(const struct jg_send *sends, size_t count);
+  /* The same for many streams of this sink, each once; puts them into the order in which they leave. Whoever calls it finishes
+   * none of them before it returns, when all have been given away; on_sent may have come by then, on this thread too. NULL: they
+   * are sent one by one. */
+  void (*send_all)(struct jg_send *sends, size_t count);
   /* Client stream: asks for the next message, which comes by call->on_received. One at a time. */
   void (*receive)(struct jg_call *call);
 };

@@ -22,8 +22,6 @@
 struct jg_grpc_fan {
   pthread_mutex_t mutex;
   bool taken; /* mutex: somebody sends, and what follows is his */
-  struct jg_send *sends;
-  size_t capacity;
   struct jg_grpc_sockets *sockets;
   int64_t looked_ns;
 };
@@ -40,7 +38,6 @@ void jg_grpc_fan_destroy(struct jg_grpc_fan *fan) {
   if (fan != NULL) {
     JG_ASSERT(!fan->taken);
     jg_grpc_sockets_destroy(fan->sockets);
-    jg_free(fan->sends);
     JG_ASSERT(pthread_mutex_destroy(&fan->mutex) == 0);
     jg_free(fan);
   }
@@ -132,10 +129,10 @@ static int find_socket(struct jg_grpc_fan *fan, const struct jg_send *send, int6
   return socket;
 }
 
-static void push_by_connection(struct jg_grpc_fan *fan, size_t count, int64_t now_ns) {
+static void push_by_connection(struct jg_grpc_fan *fan, const struct jg_send *sends, size_t count, int64_t now_ns) {
   for (size_t first = 0, end; first < count; first = end) {
-    const struct jg_send *send = &fan->sends[first];
-    for (end = first + 1; end < count && by_peer(send, &fan->sends[end]) == 0; end++) {
+    const struct jg_send *send = &sends[first];
+    for (end = first + 1; end < count && by_peer(send, &sends[end]) == 0; end++) {
     }
     bool worth_it = end - first >= CORK_MIN && peer_of(send)->port != 0;
     push_all(send, end - first, worth_it ? find_socket(fan, send, now_ns) : -1, now_ns);
@@ -156,7 +153,7 @@ static void end(struct jg_grpc_fan *fan) {
   JG_ASSERT(pthread_mutex_unlock(&fan->mutex) == 0);
 }
 
-void jg_grpc_send_all(const struct jg_send *sends, size_t count) {
+void jg_grpc_send_all(struct jg_send *sends, size_t count) {
   const struct jg_grpc_call *first = jg_grpc_call_of(sends[0].call);
   struct jg_grpc_fan *fan = first->queue->server->fan;
   int64_t now_ns = jg_clock_mono_ns(first->call.app->clock);
@@ -164,15 +161,15 @@ void jg_grpc_send_all(const struct jg_send *sends, size_t count) {
     push_all(sends, count, -1, now_ns);
     return;
   }
-  if (fan->capacity < count) {
-    fan->capacity = count;
-    fan->sends = jg_realloc(fan->sends, count * sizeof(*fan->sends));
-  }
+  // Who sends to the same streams again mostly has them in the order of the last time.
+  bool ordered = true;
   for (size_t i = 0; i < count; i++) {
     find_peer(jg_grpc_call_of(sends[i].call));
-    fan->sends[i] = sends[i];
+    ordered = ordered && (i == 0 || by_peer(&sends[i - 1], &sends[i]) <= 0);
   }
-  qsort(fan->sends, count, sizeof(*fan->sends), by_peer);
-  push_by_connection(fan, count, now_ns);
+  if (!ordered) {
+    qsort(sends, count, sizeof(*sends), by_peer);
+  }
+  push_by_connection(fan, sends, count, now_ns);
   end(fan);
 }

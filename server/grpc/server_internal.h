@@ -196,7 +196,7 @@ struct jg_grpc_fan *jg_grpc_fan_create(void);
 /* When no call is left. NULL is allowed. */
 void jg_grpc_fan_destroy(struct jg_grpc_fan *fan);
 /* The sink's send_all. Thread: any. */
-void jg_grpc_send_all(const struct jg_send *sends, size_t count);
+void jg_grpc_send_all(struct jg_send *sends, size_t count);
 
 /* hold.c. From hold_begin to hold_end arriving calls are only kept; then each begins on its own thread. Thread: main. */
 void jg_grpc_hold_begin(struct jg_grpc_server *server);

@@ -32,32 +32,59 @@ static bool is_message(const struct jg_hub_move *move) {
   return move->kind != JG_HUB_STAY && move->kind != JG_HUB_READ && move->kind != JG_HUB_END;
 }
 
-/* Makes the moves; messages leave together where a transport can do that. A stream whose message was taken by then is moved on,
- * together with the others again: it stood at the tip of a ring that does not grow meanwhile, so that comes to an end. */
-static void make_all(struct jg_hub_fan *fan) {
-  while (fan->count > 0) {
-    const struct jg_call_sink *sink = NULL;
-    size_t sent = 0;
-    for (size_t i = 0; i < fan->count; i++) {
-      const struct jg_hub_move move = fan->moves[i];
-      const struct jg_call_sink *own = move.stream->call->sink;
-      if (!is_message(&move) || own->send_all == NULL || (sink != NULL && own != sink)) {
-        jg_hub_make(&move);
-        continue;
+/* Makes the moves that are no messages. Returns how many messages are left, in fan->sends: those of one transport that can send
+ * them together, the others are sent. */
+static size_t pick_messages(struct jg_hub_fan *fan) {
+  const struct jg_call_sink *sink = NULL;
+  size_t count = 0;
+  for (size_t i = 0; i < fan->count; i++) {
+    const struct jg_hub_move *move = &fan->moves[i];
+    struct jg_call *call = move->stream->call;
+    if (!is_message(move) || call->sink->send_all == NULL || (sink != NULL && call->sink != sink)) {
+      jg_hub_make(move);
+      continue;
+    }
+    sink = call->sink;
+    fan->sends[count++] = (struct jg_send){call, jg_hub_message_of(move)};
+  }
+  return count;
+}
+
+/* Moves those on whose message was taken, into fan->moves: they stood at the tip of a ring that does not grow meanwhile, so that
+ * comes to an end. The others are no longer ours, and may be gone. */
+static void go_on(struct jg_hub *hub, size_t sent) {
+  struct jg_hub_fan *fan = &hub->fan;
+  struct jg_hub_view *view = NULL;
+  int64_t now = jg_clock_mono_ns(hub->options.clock);
+  fan->count = 0;
+  for (size_t i = 0; i < sent; i++) {
+    struct jg_hub_stream *stream = fan->sends[i].call->stream;
+    if (stream->view != view) {
+      if (view != NULL) {
+        jg_hub_unlock(&view->mutex);
       }
-      sink = own;
-      fan->sends[sent] = (struct jg_send){move.stream->call, jg_hub_message_of(&move)};
-      fan->moves[sent++] = move;
+      view = stream->view;
+      jg_hub_lock(&view->mutex);
     }
-    if (sent > 0) {
-      sink->send_all(fan->sends, sent);
+    struct jg_hub_move *move = &fan->moves[fan->count];
+    jg_hub_lock(&stream->mutex);
+    bool taken = jg_hub_step_given(stream, now, move);
+    jg_hub_unlock(&stream->mutex);
+    fan->count += taken && move->kind != JG_HUB_STAY;
+  }
+  if (view != NULL) {
+    jg_hub_unlock(&view->mutex);
+  }
+}
+
+static void make_all(struct jg_hub *hub) {
+  struct jg_hub_fan *fan = &hub->fan;
+  while (fan->count > 0) {
+    size_t count = pick_messages(fan);
+    if (count > 0) {
+      fan->sends[0].call->sink->send_all(fan->sends, count);
     }
-    fan->count = 0;
-    for (size_t i = 0; i < sent; i++) {
-      // Its place is free, it was looked at already. A stream that stays is nobody's now, and may be gone.
-      struct jg_hub_move *next = &fan->moves[fan->count];
-      fan->count += jg_hub_was_taken(fan->moves[i].stream, next) && next->kind != JG_HUB_STAY;
-    }
+    go_on(hub, count);
   }
 }
 
@@ -87,5 +114,5 @@ void jg_hub_fan_out(struct jg_hub *hub) {
     }
   }
   fan->moved += fan->count;
-  make_all(fan);
+  make_all(hub);
 }

@@ -119,7 +119,7 @@ static void sink_finish(struct jg_call *call, struct jg_status status, const str
 }
 
 /* As a transport that sends from the caller's thread: half of the clients have taken theirs when it returns. */
-static void sink_send_all(const struct jg_send *sends, size_t count) {
+static void sink_send_all(struct jg_send *sends, size_t count) {
   for (size_t i = 0; i < count; i++) {
     if (deliver(sends[i].call, sends[i].message, i % 2 == 0) && i % 2 == 0) {
       sends[i].call->on_sent(sends[i].call, true);

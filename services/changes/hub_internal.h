@@ -392,9 +392,9 @@ struct jg_token jg_hub_place(const struct jg_hub_stream *stream);
 void jg_hub_make(const struct jg_hub_move *move);
 /* The message of a move that sends one: one reference. */
 struct jg_bytes *jg_hub_message_of(const struct jg_hub_move *move);
-/* To be asked by the driver once it has given the message to the sink. True: it was taken already, and *ret_move is what comes
- * next. False: whoever drives it on may have ended it. */
-bool jg_hub_was_taken(struct jg_hub_stream *stream, struct jg_hub_move *ret_move);
+/* By the driver, once it has given a message to the sink, under the locks of view and stream. True: it was taken already, and
+ * *ret_move is what comes next. False: whoever drives it on may have ended it when the locks are released. */
+bool jg_hub_step_given(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move);
 /* Ends it: detaches, finishes the call. By the driver, state ENDING. */
 void jg_hub_end(struct jg_hub_stream *stream, struct jg_status status);
 /* Takes an idle stream out of its view's list. Under view->mutex. */

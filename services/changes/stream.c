@@ -259,23 +259,6 @@ struct jg_token jg_hub_place(const struct jg_hub_stream *stream) {
   return token;
 }
 
-static void go_on(struct jg_hub_stream *stream, struct jg_hub_move *ret_move);
-
-bool jg_hub_was_taken(struct jg_hub_stream *stream, struct jg_hub_move *ret_move) {
-  // on_sent may have come, but it left the stream to us.
-  jg_hub_lock(&stream->mutex);
-  bool taken = stream->state == JG_HUB_SENT;
-  if (!taken) {
-    JG_ASSERT(stream->state == JG_HUB_SENDING);
-    stream->state = JG_HUB_OUT;
-  }
-  jg_hub_unlock(&stream->mutex);
-  if (taken) {
-    go_on(stream, ret_move);
-  }
-  return taken;
-}
-
 struct jg_bytes *jg_hub_message_of(const struct jg_hub_move *move) {
   struct jg_hub_stream *stream = move->stream;
   struct jg_hub *hub = stream->hub;
@@ -312,6 +295,59 @@ struct jg_bytes *jg_hub_message_of(const struct jg_hub_move *move) {
   return NULL;
 }
 
+static struct jg_status drained_status(struct jg_hub_stream *stream) {
+  // Relaxed: the drain message that came before this says the same of both.
+  bool draining = atomic_load_explicit(&stream->hub->draining, memory_order_relaxed);
+  struct jg_status status =
+      jg_status_make(JG_UNAVAILABLE, JG_REASON_DRAINING,
+                     draining ? "the server is shutting down" : "the stream is old, open it again with its token");
+  struct jg_status_details *details = jg_arena_alloc_zero(&stream->call->arena, sizeof(*details));
+  if (details != NULL) {
+    details->retry_delay_ms = stream->retry_delay_ms;
+    status.details = details;
+  }
+  return status;
+}
+
+/* A message was taken, or not: stream->sent_ok. By the driver, state SENT; under the locks of view and stream. */
+static void step_sent(struct jg_hub_stream *stream, int64_t now, struct jg_hub_move *ret_move) {
+  JG_ASSERT(stream->state == JG_HUB_SENT);
+  jg_hub_let_go(stream->hub, stream->out_bytes);
+  stream->out_bytes = 0;
+  stream->taken_ns = now;
+  *ret_move = (struct jg_hub_move){.stream = stream};
+  if (!stream->sent_ok) {
+    jg_hub_step_end(stream, cancelled_status(), ret_move);
+  } else if (stream->drained) {
+    jg_hub_step_end(stream, drained_status(stream), ret_move);
+  } else {
+    jg_hub_step(stream, now, ret_move);
+  }
+}
+
+bool jg_hub_step_given(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move) {
+  // on_sent may have come, but it left the stream to us.
+  bool taken = stream->state == JG_HUB_SENT;
+  if (taken) {
+    step_sent(stream, now_ns, ret_move);
+  } else {
+    JG_ASSERT(stream->state == JG_HUB_SENDING);
+    stream->state = JG_HUB_OUT;
+  }
+  return taken;
+}
+
+static bool was_given(struct jg_hub_stream *stream, struct jg_hub_move *ret_move) {
+  struct jg_hub_view *view = stream->view;
+  int64_t now = jg_clock_mono_ns(stream->hub->options.clock);
+  jg_hub_lock(&view->mutex);
+  jg_hub_lock(&stream->mutex);
+  bool taken = jg_hub_step_given(stream, now, ret_move);
+  jg_hub_unlock(&stream->mutex);
+  jg_hub_unlock(&view->mutex);
+  return taken;
+}
+
 void jg_hub_make(const struct jg_hub_move *move) {
   struct jg_hub_move next = *move;
   for (;;) {
@@ -331,7 +367,7 @@ void jg_hub_make(const struct jg_hub_move *move) {
         return;
       default:
         stream->call->sink->send(stream->call, jg_hub_message_of(&next));
-        if (!jg_hub_was_taken(stream, &next)) {
+        if (!was_given(stream, &next)) {
           return;
         }
     }
@@ -362,42 +398,6 @@ void jg_hub_end(struct jg_hub_stream *stream, struct jg_status status) {
   jg_hub_dismiss(hub);
 }
 
-static struct jg_status drained_status(struct jg_hub_stream *stream) {
-  // Relaxed: the drain message that came before this says the same of both.
-  bool draining = atomic_load_explicit(&stream->hub->draining, memory_order_relaxed);
-  struct jg_status status =
-      jg_status_make(JG_UNAVAILABLE, JG_REASON_DRAINING,
-                     draining ? "the server is shutting down" : "the stream is old, open it again with its token");
-  struct jg_status_details *details = jg_arena_alloc_zero(&stream->call->arena, sizeof(*details));
-  if (details != NULL) {
-    details->retry_delay_ms = stream->retry_delay_ms;
-    status.details = details;
-  }
-  return status;
-}
-
-/* A message was taken, or not: stream->sent_ok. By the driver, state SENT. */
-static void go_on(struct jg_hub_stream *stream, struct jg_hub_move *ret_move) {
-  struct jg_hub_view *view = stream->view;
-  int64_t now = jg_clock_mono_ns(stream->hub->options.clock);
-  jg_hub_let_go(stream->hub, stream->out_bytes);
-  stream->out_bytes = 0;
-  stream->taken_ns = now;
-  *ret_move = (struct jg_hub_move){.stream = stream};
-  jg_hub_lock(&view->mutex);
-  jg_hub_lock(&stream->mutex);
-  JG_ASSERT(stream->state == JG_HUB_SENT);
-  if (!stream->sent_ok) {
-    jg_hub_step_end(stream, cancelled_status(), ret_move);
-  } else if (stream->drained) {
-    jg_hub_step_end(stream, drained_status(stream), ret_move);
-  } else {
-    jg_hub_step(stream, now, ret_move);
-  }
-  jg_hub_unlock(&stream->mutex);
-  jg_hub_unlock(&view->mutex);
-}
-
 void jg_hub_on_sent(struct jg_call *call, bool ok) {
   // As in on_cancelled: another thread may have ended the stream.
   struct jg_hub_stream *stream = call->stream;
@@ -410,8 +410,14 @@ void jg_hub_on_sent(struct jg_call *call, bool ok) {
   }
   jg_hub_unlock(&stream->mutex);
   if (ours) {
+    struct jg_hub_view *view = stream->view;
     struct jg_hub_move move;
-    go_on(stream, &move);
+    int64_t now = jg_clock_mono_ns(stream->hub->options.clock);
+    jg_hub_lock(&view->mutex);
+    jg_hub_lock(&stream->mutex);
+    step_sent(stream, now, &move);
+    jg_hub_unlock(&stream->mutex);
+    jg_hub_unlock(&view->mutex);
     jg_hub_make(&move);
   }
 }
