@@ -118,9 +118,9 @@ struct jg_call {
 
   _Atomic bool cancelled; /* the client went away or the deadline passed: work may stop early */
 
-  /* Streams: set by the handler before its first send or receive. Called on a transport thread (or see send_all), must not block. After ok
-   * false or on_cancelled the handler must finish soon. on_cancelled comes at most once, and may come while a send is out. None
-   * begins after finish; one that has begun may still run when another thread finishes: until it returns the call stays. */
+  /* Streams: set by the handler before its first send or receive. Called on a transport thread (but see send_all), must not block.
+   * After ok false or on_cancelled the handler must finish soon. on_cancelled comes at most once, and may come while a send is out.
+   * None begins after finish; one that has begun may still run when another thread finishes: until it returns the call stays. */
   void (*on_sent)(struct jg_call *call, bool ok);
   void (*on_received)(struct jg_call *call, struct jg_str message, bool end);
   void (*on_cancelled)(struct jg_call *call);

@@ -21,7 +21,7 @@
 
 struct jg_grpc_fan {
   pthread_mutex_t mutex;
-  bool taken; /* mutex: somebody sends, and what follows is his */
+  bool taken; /* mutex: somebody sends, and has what follows to himself */
   struct jg_grpc_sockets *sockets;
   int64_t looked_ns;
 };

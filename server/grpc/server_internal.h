@@ -1,4 +1,5 @@
-/* For server.c, slots.c, call.c, admit.c, fan.c, health.c and reflection.c only: the structs of the server and the life of a call. */
+/* For server.c, slots.c, call.c, admit.c, fan.c, health.c and reflection.c only: the structs of the server and the life of a
+ * call. */
 #ifndef JG_SERVER_GRPC_SERVER_INTERNAL_H
 #define JG_SERVER_GRPC_SERVER_INTERNAL_H
 
@@ -33,7 +34,7 @@ enum jg_grpc_event {
 struct jg_grpc_tag {
   uint32_t magic;
   enum jg_grpc_event event;
-  bool failed; /* the event was not well, though it came so: see jg_grpc_hand_back */
+  bool failed; /* the event was not well, though it came so: see hand_back in fan.c */
   void *owner;
 };
 
