@@ -20,8 +20,7 @@
 #define LOOK_NS INT64_C(1000000000)
 
 struct jg_grpc_fan {
-  pthread_mutex_t mutex;
-  bool taken; /* mutex: somebody sends, and has what follows to himself */
+  pthread_mutex_t mutex; /* guards what follows, for as long as somebody sends: nobody waits for it */
   struct jg_grpc_sockets *sockets;
   int64_t looked_ns;
 };
@@ -36,7 +35,6 @@ struct jg_grpc_fan *jg_grpc_fan_create(void) {
 
 void jg_grpc_fan_destroy(struct jg_grpc_fan *fan) {
   if (fan != NULL) {
-    JG_ASSERT(!fan->taken);
     jg_grpc_sockets_destroy(fan->sockets);
     JG_ASSERT(pthread_mutex_destroy(&fan->mutex) == 0);
     jg_free(fan);
@@ -139,25 +137,11 @@ static void push_by_connection(struct jg_grpc_fan *fan, const struct jg_send *se
   }
 }
 
-static bool begin(struct jg_grpc_fan *fan) {
-  JG_ASSERT(pthread_mutex_lock(&fan->mutex) == 0);
-  bool ours = !fan->taken;
-  fan->taken = true;
-  JG_ASSERT(pthread_mutex_unlock(&fan->mutex) == 0);
-  return ours;
-}
-
-static void end(struct jg_grpc_fan *fan) {
-  JG_ASSERT(pthread_mutex_lock(&fan->mutex) == 0);
-  fan->taken = false;
-  JG_ASSERT(pthread_mutex_unlock(&fan->mutex) == 0);
-}
-
 void jg_grpc_send_all(struct jg_send *sends, size_t count) {
   const struct jg_grpc_call *first = jg_grpc_call_of(sends[0].call);
   struct jg_grpc_fan *fan = first->queue->server->fan;
   int64_t now_ns = jg_clock_mono_ns(first->call.app->clock);
-  if (count < CORK_MIN || !begin(fan)) {
+  if (count < CORK_MIN || pthread_mutex_trylock(&fan->mutex) != 0) {
     push_all(sends, count, -1, now_ns);
     return;
   }
@@ -171,5 +155,5 @@ void jg_grpc_send_all(struct jg_send *sends, size_t count) {
     qsort(sends, count, sizeof(*sends), by_peer);
   }
   push_by_connection(fan, sends, count, now_ns);
-  end(fan);
+  JG_ASSERT(pthread_mutex_unlock(&fan->mutex) == 0);
 }

@@ -392,7 +392,7 @@ struct jg_token jg_hub_place(const struct jg_hub_stream *stream);
 void jg_hub_make(const struct jg_hub_move *move);
 /* The message of a move that sends one: one reference. */
 struct jg_bytes *jg_hub_message_of(const struct jg_hub_move *move);
-/* By the driver, once it has given a message to the sink, under the locks of view and stream. True: it was taken already, and
+/* By the driver, once it has given a message to the sink, under the locks of view and stream. True: on_sent has come for it, and
  * *ret_move is what comes next. False: whoever drives it on may have ended it when the locks are released. */
 bool jg_hub_step_given(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move);
 /* Ends it: detaches, finishes the call. By the driver, state ENDING. */

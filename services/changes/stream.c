@@ -309,35 +309,29 @@ static struct jg_status drained_status(struct jg_hub_stream *stream) {
   return status;
 }
 
-/* A message was taken, or not: stream->sent_ok. By the driver, state SENT; under the locks of view and stream. */
-static void step_sent(struct jg_hub_stream *stream, int64_t now, struct jg_hub_move *ret_move) {
-  JG_ASSERT(stream->state == JG_HUB_SENT);
+bool jg_hub_step_given(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move) {
+  if (stream->state != JG_HUB_SENT) {
+    JG_ASSERT(stream->state == JG_HUB_SENDING);
+    stream->state = JG_HUB_OUT;
+    return false;
+  }
+  // It was taken, or not: sent_ok.
   jg_hub_let_go(stream->hub, stream->out_bytes);
   stream->out_bytes = 0;
-  stream->taken_ns = now;
+  stream->taken_ns = now_ns;
   *ret_move = (struct jg_hub_move){.stream = stream};
   if (!stream->sent_ok) {
     jg_hub_step_end(stream, cancelled_status(), ret_move);
   } else if (stream->drained) {
     jg_hub_step_end(stream, drained_status(stream), ret_move);
   } else {
-    jg_hub_step(stream, now, ret_move);
+    jg_hub_step(stream, now_ns, ret_move);
   }
+  return true;
 }
 
-bool jg_hub_step_given(struct jg_hub_stream *stream, int64_t now_ns, struct jg_hub_move *ret_move) {
-  // on_sent may have come, but it left the stream to us.
-  bool taken = stream->state == JG_HUB_SENT;
-  if (taken) {
-    step_sent(stream, now_ns, ret_move);
-  } else {
-    JG_ASSERT(stream->state == JG_HUB_SENDING);
-    stream->state = JG_HUB_OUT;
-  }
-  return taken;
-}
-
-static bool was_given(struct jg_hub_stream *stream, struct jg_hub_move *ret_move) {
+/* The same without locks. */
+static bool step_given(struct jg_hub_stream *stream, struct jg_hub_move *ret_move) {
   struct jg_hub_view *view = stream->view;
   int64_t now = jg_clock_mono_ns(stream->hub->options.clock);
   jg_hub_lock(&view->mutex);
@@ -367,7 +361,7 @@ void jg_hub_make(const struct jg_hub_move *move) {
         return;
       default:
         stream->call->sink->send(stream->call, jg_hub_message_of(&next));
-        if (!was_given(stream, &next)) {
+        if (!step_given(stream, &next)) {
           return;
         }
     }
@@ -409,15 +403,8 @@ void jg_hub_on_sent(struct jg_call *call, bool ok) {
     stream->sent_ok = ok;
   }
   jg_hub_unlock(&stream->mutex);
-  if (ours) {
-    struct jg_hub_view *view = stream->view;
-    struct jg_hub_move move;
-    int64_t now = jg_clock_mono_ns(stream->hub->options.clock);
-    jg_hub_lock(&view->mutex);
-    jg_hub_lock(&stream->mutex);
-    step_sent(stream, now, &move);
-    jg_hub_unlock(&stream->mutex);
-    jg_hub_unlock(&view->mutex);
+  struct jg_hub_move move;
+  if (ours && step_given(stream, &move)) {
     jg_hub_make(&move);
   }
 }
