@@ -76,6 +76,11 @@ size_t jg_str_find(struct jg_str s, char c, size_t from) {
   return found != NULL ? (size_t)(found - s.data) : SIZE_MAX;
 }
 
+size_t jg_str_find_last(struct jg_str s, char c) {
+  const char *found = s.len > 0 ? memrchr(s.data, (unsigned char)c, s.len) : NULL;
+  return found != NULL ? (size_t)(found - s.data) : SIZE_MAX;
+}
+
 bool jg_parse_u64(struct jg_str s, uint64_t *ret_value) {
   if (s.len == 0) {
     return false;

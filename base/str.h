@@ -41,6 +41,8 @@ struct jg_str jg_str_trim(struct jg_str s);                         /* ASCII spa
 struct jg_str jg_str_cut(struct jg_str s, char separator, struct jg_str *ret_rest);
 /* Index of `c` from `from` on, or SIZE_MAX. */
 size_t jg_str_find(struct jg_str s, char c, size_t from);
+/* Index of the last `c`, or SIZE_MAX. */
+size_t jg_str_find_last(struct jg_str s, char c);
 
 /* Decimal integers: an optional '-', digits, nothing else. False on anything else or out of range. */
 JG_MUST_CHECK bool jg_parse_i64(struct jg_str s, int64_t *ret_value);

@@ -126,6 +126,11 @@ static void test_find(void **state) {
   assert_int_equal(jg_str_find(JG_STR("abca"), 'x', 0), SIZE_MAX);
   assert_int_equal(jg_str_find(JG_STR("a\0\xFF"), '\xFF', 0), 2);
   assert_int_equal(jg_str_find(JG_STR_NONE, 'a', 0), SIZE_MAX);
+  assert_int_equal(jg_str_find_last(JG_STR("abca"), 'a'), 3);
+  assert_int_equal(jg_str_find_last(JG_STR("abc"), 'a'), 0);
+  assert_int_equal(jg_str_find_last(JG_STR("abca"), 'x'), SIZE_MAX);
+  assert_int_equal(jg_str_find_last(JG_STR("a\0\xFF"), '\xFF'), 2);
+  assert_int_equal(jg_str_find_last(JG_STR_NONE, 'a'), SIZE_MAX);
 }
 
 static void test_parse_i64(void **state) {

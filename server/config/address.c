@@ -6,10 +6,7 @@
 #include "server/config/options.h"
 
 bool jg_address_parse(struct jg_str text, struct jg_str *ret_host, uint16_t *ret_port) {
-  size_t colon = SIZE_MAX;
-  for (size_t i = 0; i < text.len; i++) {
-    colon = text.data[i] == ':' ? i : colon;
-  }
+  size_t colon = jg_str_find_last(text, ':');
   if (colon == SIZE_MAX || colon == 0) {
     return false;
   }

@@ -86,14 +86,8 @@ static bool host_is_loopback(struct jg_str host) {
   return is_ipv4_loopback(host) || jg_str_equal(host, JG_STR("[::1]")) || jg_str_equal(host, JG_STR("%5B::1%5D"));
 }
 
-/* Up to the last colon: what stands before the port. */
 static struct jg_str without_port(struct jg_str address) {
-  for (size_t i = address.len; i > 0; i--) {
-    if (address.data[i - 1] == ':') {
-      return jg_str_sub(address, 0, i - 1);
-    }
-  }
-  return address;
+  return jg_str_sub(address, 0, jg_str_find_last(address, ':'));  // all of it if there is none
 }
 
 bool jg_grpc_peer_is_loopback(struct jg_str peer) {

@@ -38,15 +38,12 @@ bool jg_grpc_peer_parse(struct jg_str text, struct jg_grpc_peer *ret_peer) {
   *ret_peer = (struct jg_grpc_peer){0};
   struct jg_str rest = JG_STR_NONE;
   struct jg_str scheme = jg_str_cut(text, ':', &rest);
-  size_t colon = rest.len;
-  while (colon > 0 && rest.data[colon - 1] != ':') {
-    colon--;
-  }
+  size_t colon = jg_str_find_last(rest, ':');
   struct jg_grpc_peer peer;
   uint64_t port = 0;
   bool internet = jg_str_equal(scheme, JG_STR("ipv4")) || jg_str_equal(scheme, JG_STR("ipv6"));
-  if (!internet || colon == 0 || !jg_parse_u64(jg_str_sub(rest, colon, rest.len), &port) || port > UINT16_MAX ||
-      !jg_ip_parse(without_brackets(jg_str_sub(rest, 0, colon - 1)), &peer.ip)) {
+  if (!internet || colon == SIZE_MAX || !jg_parse_u64(jg_str_sub(rest, colon + 1, rest.len), &port) ||
+      port > UINT16_MAX || !jg_ip_parse(without_brackets(jg_str_sub(rest, 0, colon)), &peer.ip)) {
     return false;
   }
   peer.port = (uint16_t)port;

@@ -41,12 +41,10 @@ struct jg_str jg_grpc_service_of(const char *path) {
 
 /* "H:P" with a port of 0 to 65535. */
 static bool address_valid(struct jg_str address) {
-  size_t colon = address.len;
-  while (colon > 0 && address.data[colon - 1] != ':') {
-    colon--;
-  }
+  size_t colon = jg_str_find_last(address, ':');
   uint64_t port = 0;
-  return colon > 1 && jg_parse_u64(jg_str_sub(address, colon, address.len), &port) && port <= UINT16_MAX;
+  return colon != SIZE_MAX && colon > 0 && jg_parse_u64(jg_str_sub(address, colon + 1, address.len), &port) &&
+         port <= UINT16_MAX;
 }
 
 static void init_stop(struct jg_grpc_server *server) {
