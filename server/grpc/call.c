@@ -54,7 +54,7 @@ struct jg_grpc_call *jg_grpc_call_take(struct jg_grpc_slot *slot) {
   } else {
     call = create(queue);
   }
-  queue->outstanding++;
+  jg_grpc_queue_hold(queue);
   call->method = slot->method;
   call->core = slot->core;
   call->payload = slot->payload;
@@ -432,8 +432,7 @@ static void end(struct jg_grpc_call *call) {
   call->core = NULL;
   grpc_metadata_array_destroy(&call->metadata);
   base->magic = 0;
-  JG_ASSERT(queue->outstanding > 0);
-  queue->outstanding--;
+  jg_grpc_queue_release(queue);
   if (queue->free_count >= FREE_CALLS_MAX) {
     jg_arena_done(&base->arena);
     jg_free(call);

@@ -13,6 +13,7 @@
 /* A stream of FAKE_FAN, in its call's arena. */
 struct fan {
   struct jg_call *call;
+  pthread_t thread; /* where it arrived */
   bool out, over;
 };
 
@@ -268,6 +269,7 @@ static void fan(struct jg_call *call) {
   struct fan *fan = jg_arena_alloc_zero(&call->arena, sizeof(*fan));
   JG_ASSERT(fan != NULL);
   fan->call = call;
+  fan->thread = pthread_self();
   call->stream = fan;
   call->on_sent = fan_sent;
   call->on_cancelled = fan_cancelled;
@@ -284,6 +286,20 @@ void fake_wait_fan(size_t count) {
     JG_ASSERT(pthread_cond_wait(&fake.changed, &fake.mutex) == 0);
   }
   JG_ASSERT(pthread_mutex_unlock(&fake.mutex) == 0);
+}
+
+size_t fake_fan_threads(void) {
+  size_t count = 0;
+  JG_ASSERT(pthread_mutex_lock(&fake.mutex) == 0);
+  for (size_t i = 0; i < fake.fan_count; i++) {
+    size_t first = 0;
+    while (!pthread_equal(fake.fans[first]->thread, fake.fans[i]->thread)) {
+      first++;
+    }
+    count += first == i;
+  }
+  JG_ASSERT(pthread_mutex_unlock(&fake.mutex) == 0);
+  return count;
 }
 
 void fake_wait_fan_over(void) {

@@ -37,6 +37,8 @@ void fake_release(void);
 size_t fake_fan_out(const char *text);
 /* Waits until so many of these have arrived. */
 void fake_wait_fan(size_t count);
+/* On how many threads they did. */
+size_t fake_fan_threads(void);
 /* Waits until all of these are cancelled. */
 void fake_wait_fan_over(void);
 /* Ends them OK. */

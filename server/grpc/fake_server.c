@@ -18,6 +18,7 @@ static struct fake_server *create(const char *address, unsigned threads, int log
   struct jg_grpc_server_options options = {.app = &fake->app,
                                            .address = jg_str_from_cstr(address),
                                            .threads = threads,
+                                           .stream_threads = threads,
                                            .identity = identity,
                                            .tenant = FAKE_TENANT,
                                            .methods = fake_methods,

@@ -19,7 +19,7 @@ struct fake_server {
   bool stopped;
 };
 
-/* For cmocka: a server of two threads on 127.0.0.1 in *state. */
+/* For cmocka: a server of two threads for unary calls, and two for streams, on 127.0.0.1 in *state. */
 int fake_server_setup(void **state);
 int fake_server_teardown(void **state);
 /* On another address; log_fd -1: silent. guarded: with that service, whose users are the test's. */

@@ -17,6 +17,7 @@
 #include "server/grpc/core.h"
 #include "server/grpc/fake_server.h"
 
+#define THREADS 2
 #define CONNECTIONS 5
 #define STREAMS_EACH 12 /* but for the last connection: too few to be corked */
 #define STREAMS_LAST 3
@@ -46,7 +47,7 @@ static struct jg_grpc_stream *open_on(struct jg_grpc_client *client) {
 
 static int setup(void **state) {
   struct fan *fan = jg_alloc_zero(1, sizeof(*fan));
-  fan->fake = fake_server_create("127.0.0.1:0", 2, -1);
+  fan->fake = fake_server_create("127.0.0.1:0", THREADS, -1);
   for (size_t i = 0; i < CONNECTIONS; i++) {
     fan->clients[i] = jg_grpc_client_create(jg_str_from_cstr(fan->fake->address));
   }
@@ -56,11 +57,11 @@ static int setup(void **state) {
     for (size_t c = 0; c < CONNECTIONS; c++) {
       if (c < CONNECTIONS - 1 || i < STREAMS_LAST) {
         fan->streams[count++] = open_on(fan->clients[c]);
+        fake_wait_fan(count);
       }
     }
   }
   assert_int_equal(count, STREAMS);
-  fake_wait_fan(STREAMS);
   *state = fan;
   return 0;
 }
@@ -112,6 +113,14 @@ static size_t corked(unsigned port) {
     }
   }
   return count;
+}
+
+/* Though they arrive one by one: the core takes the first queue that waits for a call. */
+static void streams_are_spread(void **state) {
+  (void)state;
+  size_t threads = fake_fan_threads();
+  fake_fan_end();
+  assert_int_equal(threads, THREADS);
 }
 
 static void every_stream_gets_every_message_in_order(void **state) {
@@ -166,6 +175,21 @@ struct caller {
   int answers;
 };
 
+/* One message, and OUT_OF_RANGE. */
+static void short_stream(struct jg_grpc_client *client, struct jg_arena *arena) {
+  static const struct jg_grpc_request request = {.path = "/jobgate.test.Fake/Last", .timeout_ms = TIMEOUT_MS};
+  struct jg_grpc_stream *stream = NULL;
+  JG_ASSERT(jg_status_ok(jg_grpc_stream_open(client, &request, &stream)));
+  JG_ASSERT(jg_grpc_stream_send(stream, JG_STR("")));
+  jg_grpc_stream_close_send(stream);
+  enum jg_grpc_next next;
+  struct jg_str message;
+  JG_ASSERT(jg_status_ok(jg_grpc_stream_next(stream, -1, arena, &next, &message)));
+  JG_ASSERT(next == JG_GRPC_NEXT_MESSAGE && jg_str_equal(message, JG_STR("last words")));
+  JG_ASSERT(jg_grpc_stream_next(stream, -1, arena, &next, &message).code == JG_OUT_OF_RANGE);
+  jg_grpc_stream_destroy(stream);
+}
+
 static void *make_calls(void *data) {
   struct caller *caller = data;
   struct jg_arena arena;
@@ -175,6 +199,7 @@ static void *make_calls(void *data) {
     struct jg_str response;
     struct jg_status status = jg_grpc_client_unary(caller->client, &request, JG_STR(""), &arena, &response);
     JG_ASSERT(jg_status_ok(status));
+    short_stream(caller->client, &arena);
     caller->answers++;
     jg_arena_reset(&arena);
   }
@@ -182,7 +207,8 @@ static void *make_calls(void *data) {
   return NULL;
 }
 
-/* Unary calls on the same connections meanwhile. Now and then it is the sending thread that finds their events in the core. */
+/* Unary calls and short streams on the same connections meanwhile. Now and then it is the sending thread that finds these streams'
+ * events in the core. */
 static void calls_beside_them_are_answered(void **state) {
   struct fan *fan = *state;
   _Atomic bool done = false;
@@ -204,6 +230,7 @@ static void calls_beside_them_are_answered(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(streams_are_spread, setup, teardown),
       cmocka_unit_test_setup_teardown(every_stream_gets_every_message_in_order, setup, teardown),
       cmocka_unit_test_setup_teardown(streams_that_end_disturb_nobody, setup, teardown),
       cmocka_unit_test_setup_teardown(calls_beside_them_are_answered, setup, teardown),

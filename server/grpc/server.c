@@ -59,6 +59,7 @@ static void init_stop(struct jg_grpc_server *server) {
 struct jg_status jg_grpc_server_start(const struct jg_grpc_server_options *options, struct jg_arena *arena,
                                       struct jg_grpc_server **ret_server) {
   JG_ASSERT(options->threads >= 1 && options->threads <= JG_GRPC_THREADS_MAX);
+  JG_ASSERT(options->stream_threads <= JG_GRPC_THREADS_MAX);
   JG_ASSERT(options->method_count == 0 || options->methods != NULL);
   if (!address_valid(options->address)) {
     return jg_status_make(JG_INVALID_ARGUMENT, JG_REASON_NONE, "the gRPC address must be HOST:PORT");
@@ -198,9 +199,6 @@ static void *serve(void *data) {
     } else {
       jg_grpc_call_event(tag->owner, tag->event, ok);
     }
-    if (queue->outstanding == 0) {
-      grpc_completion_queue_shutdown(queue->core);
-    }
   }
 }
 
@@ -263,13 +261,7 @@ static void create_core(struct jg_grpc_server *server, const struct jg_grpc_serv
                     options->streams_max != 0 ? options->streams_max : STREAMS_MAX_DEFAULT);
   server->core = grpc_server_create(&args.args, NULL);
   add_methods(server, options);
-  server->queue_count = options->threads;
-  server->queues = jg_alloc_zero(options->threads, sizeof(*server->queues));
-  for (unsigned i = 0; i < options->threads; i++) {
-    server->queues[i].server = server;
-    server->queues[i].core = grpc_completion_queue_create_for_next(NULL);
-    grpc_server_register_completion_queue(server->core, server->queues[i].core, NULL);
-  }
+  jg_grpc_queues_create(server, options->threads, options->stream_threads);
   // A queue of its own, so that stop can wait for one event with a deadline.
   server->shutdown_queue = grpc_completion_queue_create_for_pluck(NULL);
   grpc_server_register_completion_queue(server->core, server->shutdown_queue, NULL);
@@ -278,27 +270,15 @@ static void create_core(struct jg_grpc_server *server, const struct jg_grpc_serv
 /* A server that was stopped, or that never started. */
 static void free_server(struct jg_grpc_server *server) {
   jg_grpc_fan_destroy(server->fan);
-  for (unsigned i = 0; i < server->queue_count; i++) {
-    struct jg_grpc_queue *queue = &server->queues[i];
-    JG_ASSERT(queue->outstanding == 0);
-    grpc_completion_queue_shutdown(queue->core);
-    while (grpc_completion_queue_next(queue->core, gpr_inf_future(GPR_CLOCK_REALTIME), NULL).type !=
-           GRPC_QUEUE_SHUTDOWN) {
-    }
-    jg_grpc_calls_free(queue);
-    jg_grpc_slots_free(queue);
-  }
+  jg_grpc_queues_end(server);
   if (server->core != NULL) {
     grpc_completion_queue_shutdown(server->shutdown_queue);
     grpc_server_destroy(server->core);
-    for (unsigned i = 0; i < server->queue_count; i++) {
-      grpc_completion_queue_destroy(server->queues[i].core);
-    }
     grpc_completion_queue_destroy(server->shutdown_queue);
   }
+  jg_grpc_queues_free(server);
   jg_grpc_core_done();
   jg_grpc_descriptors_destroy(server->descriptors);
-  jg_free(server->queues);
   jg_free(server->methods);
   JG_ASSERT(pthread_mutex_destroy(&server->open_mutex) == 0);
   JG_ASSERT(pthread_mutex_destroy(&server->stop_mutex) == 0);

@@ -26,7 +26,9 @@ struct jg_grpc_server;
 struct jg_grpc_server_options {
   const struct jg_app *app; /* borrows until destroy; the transport itself uses clock, log and metrics */
   struct jg_str address;    /* "H:P", "[v6]:P"; port 0 picks a free one */
-  unsigned threads;         /* completion queues with one thread each: 1..JG_GRPC_THREADS_MAX */
+  /* Completion queues with one thread each, for unary calls and for streams: 1..JG_GRPC_THREADS_MAX. The former also read from and
+   * write to all sockets; the latter wait, but for what a stream's handler does there. stream_threads 0: 16. */
+  unsigned threads, stream_threads;
   /* Asks the callers of everything but health for a credential (metadata `authorization`), which names the tenant: else
    * UNAUTHENTICATED. Borrows until destroy. NULL: nobody is asked. */
   struct jg_identity_service *identity;

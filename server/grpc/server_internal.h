@@ -13,6 +13,7 @@
 #include "server/grpc/server.h"
 
 struct jg_grpc_call;
+struct jg_grpc_pool;
 struct jg_grpc_queue;
 struct jg_grpc_slot;
 
@@ -45,7 +46,7 @@ struct jg_grpc_method {
   struct jg_grpc_series series;
 };
 
-/* Where the next call of one method arrives. Thread: its queue's. */
+/* Where the next call of one method arrives. Thread: its queue's, which is the next one of the pool each time. */
 struct jg_grpc_slot {
   struct jg_grpc_tag tag;
   struct jg_grpc_queue *queue;
@@ -104,13 +105,21 @@ struct jg_grpc_call {
 /* A completion queue and its one thread. */
 struct jg_grpc_queue {
   struct jg_grpc_server *server;
+  struct jg_grpc_pool *pool;
   grpc_completion_queue *core;
   pthread_t thread;
-  struct jg_grpc_slot *slots;
+  struct jg_grpc_slot *slots; /* those that begin here */
   size_t slot_count;
   struct jg_grpc_call *free_calls;
   size_t free_count;
-  size_t outstanding; /* filled-in-future slots and living calls: at 0 nothing more can come */
+};
+
+/* Queues that take calls by turns, and end together. */
+struct jg_grpc_pool {
+  bool streams; /* takes calls of methods that stream; else the others */
+  struct jg_grpc_queue *queues;
+  unsigned count;
+  _Atomic size_t outstanding; /* filled-in-future slots and living calls: at 0 nothing more can come */
 };
 
 struct jg_grpc_fan;
@@ -128,9 +137,11 @@ struct jg_grpc_server {
   grpc_completion_queue *shutdown_queue;
   struct jg_grpc_method *methods; /* the table's, then health's and reflection's, the last one: unknown */
   size_t method_count;
-  size_t table_count; /* of the table's */
-  struct jg_grpc_queue *queues;
+  size_t table_count;           /* of the table's */
+  struct jg_grpc_queue *queues; /* of all pools */
   unsigned queue_count;
+  struct jg_grpc_pool *pools;
+  unsigned pool_count;
   struct jg_grpc_descriptors *descriptors; /* NULL: no reflection */
   struct jg_grpc_fan *fan;
   _Atomic bool serving, stopping;
@@ -144,6 +155,24 @@ struct jg_grpc_server {
   unsigned running_count;     /* queues that have not ended */
   struct jg_grpc_call *held;  /* the newest first */
 };
+
+/* queue.c */
+/* Makes the queues, each unary one a pool of its own, the others one for all streams, and registers them with the core. Thread:
+ * main. */
+void jg_grpc_queues_create(struct jg_grpc_server *server, unsigned threads, unsigned stream_threads);
+/* Ends those whose threads never started, and frees all slots and calls. Nothing waits any more. */
+void jg_grpc_queues_end(struct jg_grpc_server *server);
+/* Behind the core's server. */
+void jg_grpc_queues_free(struct jg_grpc_server *server);
+/* Whose turn comes next in its pool. */
+struct jg_grpc_queue *jg_grpc_queue_next(const struct jg_grpc_queue *queue);
+/* Another slot or call to wait for. */
+static inline void jg_grpc_queue_hold(struct jg_grpc_queue *queue) {
+  // Relaxed: whoever adds one holds one, or nothing runs yet.
+  (void)atomic_fetch_add_explicit(&queue->pool->outstanding, 1, memory_order_relaxed);
+}
+/* One less; with the last one the pool's queues end. */
+void jg_grpc_queue_release(struct jg_grpc_queue *queue);
 
 /* slots.c */
 /* Makes the queue's slots and asks the core to fill them. Thread: main, before the queue's thread starts. */

@@ -6,28 +6,24 @@
 /* Calls that may arrive before the thread has taken the first of them; more wait in the core, which costs little. A slot costs
  * something at every event: Debian builds the core with its assertions, and one of them looks for the event's tag among all that
  * its queue waits for. */
-#define SLOTS_UNARY 32
-#define SLOTS_SERVER_STREAM 16
-#define SLOTS_CLIENT_STREAM 8
+#define SLOTS_UNARY 16
+#define SLOTS_STREAM 2
 #define SLOTS_BUILT_IN 4
 #define SLOTS_UNKNOWN 16
 
-static size_t slots_of(const struct jg_grpc_server *server, size_t index) {
+static size_t slots_of(const struct jg_grpc_queue *queue, size_t index) {
+  const struct jg_grpc_server *server = queue->server;
+  bool streams = server->methods[index].method->type != JG_METHOD_UNARY;
+  if (streams != queue->pool->streams) {
+    return 0;
+  }
+  if (streams) {
+    return SLOTS_STREAM;
+  }
   if (index == server->method_count - 1) {
     return SLOTS_UNKNOWN;
   }
-  if (index >= server->table_count) {
-    return SLOTS_BUILT_IN;
-  }
-  switch (server->methods[index].method->type) {
-    case JG_METHOD_SERVER_STREAM:
-      return SLOTS_SERVER_STREAM;
-    case JG_METHOD_CLIENT_STREAM:
-      return SLOTS_CLIENT_STREAM;
-    case JG_METHOD_UNARY:
-      break;
-  }
-  return SLOTS_UNARY;
+  return index < server->table_count ? SLOTS_UNARY : SLOTS_BUILT_IN;
 }
 
 /* Asks the core for the next call. After shutdown has begun the slot comes back at once, not filled. */
@@ -55,16 +51,16 @@ static void arm(struct jg_grpc_slot *slot) {
 void jg_grpc_slots_arm(struct jg_grpc_queue *queue) {
   struct jg_grpc_server *server = queue->server;
   for (size_t m = 0; m < server->method_count; m++) {
-    queue->slot_count += slots_of(server, m);
+    queue->slot_count += slots_of(queue, m);
   }
   queue->slots = jg_alloc_zero(queue->slot_count, sizeof(*queue->slots));
   struct jg_grpc_slot *slot = queue->slots;
   for (size_t m = 0; m < server->method_count; m++) {
-    for (size_t i = 0; i < slots_of(server, m); i++, slot++) {
+    for (size_t i = 0; i < slots_of(queue, m); i++, slot++) {
       slot->tag = (struct jg_grpc_tag){.magic = JG_GRPC_TAG_MAGIC, .event = JG_GRPC_ARRIVED, .owner = slot};
       slot->queue = queue;
       slot->method = &server->methods[m];
-      queue->outstanding++;
+      jg_grpc_queue_hold(queue);
       arm(slot);
     }
   }
@@ -83,7 +79,7 @@ void jg_grpc_slot_filled(struct jg_grpc_slot *slot, bool ok) {
     if (slot->method->registered == NULL) {
       grpc_call_details_destroy(&slot->details);
     }
-    slot->queue->outstanding--;
+    jg_grpc_queue_release(slot->queue);
     return;
   }
   bool unknown = slot->method->registered == NULL;
@@ -96,6 +92,7 @@ void jg_grpc_slot_filled(struct jg_grpc_slot *slot, bool ok) {
     jg_grpc_call_name(call, &slot->details.method);
     grpc_call_details_destroy(&slot->details);
   }
+  slot->queue = jg_grpc_queue_next(slot->queue);
   arm(slot);
   if (!jg_grpc_hold(call)) {
     jg_grpc_call_begin(call);
