@@ -1,4 +1,4 @@
-/* For server.c, slots.c, call.c, admit.c, fan.c, health.c and reflection.c only: the structs of the server and the life of a
+/* For server.c, queue.c, slots.c, call.c, admit.c, fan.c, health.c and reflection.c only: the structs of the server and the life of a
  * call. */
 #ifndef JG_SERVER_GRPC_SERVER_INTERNAL_H
 #define JG_SERVER_GRPC_SERVER_INTERNAL_H
