@@ -201,7 +201,8 @@ struct jg_http_server {
   bool ticking;
   bool accept_paused;
   bool draining;
-  bool closed; /* draining: accepts no more */
+  bool barred; /* draining: no connection begins any more */
+  bool closed; /* and none is accepted */
   int64_t drain_close_ns, drain_deadline_ns;
   size_t connection_count;
   size_t body_bytes;      /* of all requests */

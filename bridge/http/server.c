@@ -2,6 +2,7 @@
 
 #include "bridge/http/server.h"
 
+#include <linux/filter.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -14,6 +15,8 @@
 #define COMMANDS_MAX 1024u
 #define DRAIN_TICK_MS 10
 #define SPARE_BUFS_MAX 16u
+#define TCP_FLAGS_AT 13
+#define TCP_SYN_BIT 0x02
 
 struct drain_command {
   struct jg_queue_node node;
@@ -330,6 +333,20 @@ static void begin_drain(struct jg_http_server *server, int64_t grace_ms) {
   go_on_draining(server);
 }
 
+/* No connection begins any more: who tries hears nothing, tries again after a second, and is refused then. Else one that begins
+ * just when the listener closes would be reset. Those whose handshake is under way are let in. */
+static void bar(struct jg_http_server *server) {
+  // Classic BPF (socket(7)) over the TCP header: what has SYN is dropped (RFC 9293, 3.1). Without it we are right but for a moment.
+  struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS_AT),
+                               BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TCP_SYN_BIT, 0, 1), BPF_STMT(BPF_RET | BPF_K, 0),
+                               BPF_STMT(BPF_RET | BPF_K, UINT32_MAX)};
+  const struct sock_fprog program = {.len = JG_COUNT(code), .filter = code};
+  uv_os_fd_t listener;
+  JG_ASSERT(uv_fileno((uv_handle_t *)&server->listener, &listener) == 0);
+  (void)setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+  server->barred = true;
+}
+
 /* What has come since the loop looked would be reset with the listener. */
 static void accept_the_last(struct jg_http_server *server) {
   uv_os_fd_t listener;
@@ -348,7 +365,12 @@ static void accept_the_last(struct jg_http_server *server) {
 static void go_on_draining(struct jg_http_server *server) {
   int64_t now_ns = jg_clock_mono_ns(server->clock);
   bool cut = now_ns >= server->drain_deadline_ns;
-  if (!server->closed && (cut || now_ns >= server->drain_close_ns)) {
+  bool barred = server->barred;
+  if (!barred && (cut || now_ns >= server->drain_close_ns)) {
+    bar(server);
+  }
+  // A tick later, so that a handshake may end.
+  if (!server->closed && (cut || barred)) {
     accept_the_last(server);
     server->closed = true;
     uv_close((uv_handle_t *)&server->listener, NULL);
